@@ -1,0 +1,51 @@
+# Two commands on a fresh machine: `make demo` and `make test`. `make help` lists the rest.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+GOLDEN ?=
+PYTEST := $(BIN)/python -m pytest
+
+.PHONY: help install demo test lint test-slow test-golden test-gpu bench assets clean
+
+help: ## this list
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | expand -t 14
+
+# pip, because torch's wheels are large and pip is everywhere; constraints.txt pins what was tested together.
+$(VENV)/installed: pyproject.toml constraints.txt
+	$(PYTHON) -c 'import sys; sys.exit(0 if (3, 11) <= sys.version_info[:2] <= (3, 13) else "echoprime needs Python 3.11 to 3.13; set PYTHON=python3.11")'
+	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[dev]'
+	touch $@
+
+install: $(VENV)/installed ## make .venv with everything in it
+
+demo: install ## draw an archive, run the main job over it, show what came out
+	$(BIN)/echoprime demo
+
+lint: install ## ruff, mypy strict, layer rules
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+test: lint ## everything not marked gpu, slow, cluster or browser
+	$(PYTEST) -m 'not gpu and not slow and not cluster and not browser'
+
+test-slow: install ## tests that take minutes: full-size networks, kills, a million rows
+	$(PYTEST) -m 'slow and not gpu'
+
+test-golden: install ## agreement with the published system: make test-golden GOLDEN=DIR
+	@test -d '$(GOLDEN)' || { echo "GOLDEN='$(GOLDEN)' is no folder; say make test-golden GOLDEN=DIR"; exit 2; }
+	ECHOPRIME_GOLDEN='$(abspath $(GOLDEN))' $(PYTEST) tests/parity
+
+test-gpu: install ## tests that need a GPU
+	$(PYTEST) -m gpu
+
+bench: install ## every script under benchmarks/, one after the other
+	for script in benchmarks/*.py; do $(BIN)/python $$script || exit 1; done
+
+assets: install ## make the demonstration's candidate embeddings and view layer again (minutes)
+	$(BIN)/python -m echoprime.demonstration.make_assets
+
+clean: ## remove what the demo wrote
+	rm -rf demo

@@ -1,0 +1,169 @@
+"""Studies interpreted a second: a plain study-by-study loop against the library's two shards.
+
+    python benchmarks/interpretation.py RELEASE [--studies 5000] [--rounds 3]
+
+RELEASE is a folder in the official release's layout; without one the miniature in tests/data is used. The
+embeddings are drawn: what is interpreted has no meaning, only its amount. The baseline computes values and
+reports, as the published system does; the library adds the neighbours that each number rests on. Both are
+checked to agree. Prints a Markdown table.
+"""
+
+from __future__ import annotations
+
+import argparse
+import math
+import os
+import platform
+import statistics
+import tempfile
+import time
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import torch
+from numpy.typing import NDArray
+
+from echoprime.bundle import Bundle
+from echoprime.interpretation import Interpreter, decode_report
+from echoprime.release import import_release, load_pickle
+from echoprime.release.unpickler import load_pickle as read_plain
+from echoprime.retrieval import CandidateSet, merge
+from echoprime.retrieval.writing import value_text
+
+MINIATURE = Path(__file__).parents[1] / "tests" / "data" / "release"
+BATCH = 250
+"""Studies a batch of ours: 3,750 queries at most, 60 MB of labels and scores."""
+
+Studies = tuple[list[NDArray[np.float32]], list[NDArray[np.int64]]]
+
+
+def draw(studies: int, seed: int = 0) -> Studies:
+    """Embeddings and views of studies of 5 to 40 videos."""
+    rng = np.random.default_rng(seed)
+    counts = rng.integers(5, 41, studies).tolist()
+    embeddings = [rng.standard_normal((count, 512)).astype(np.float32) for count in counts]
+    return embeddings, [rng.integers(0, 11, count) for count in counts]
+
+
+class PlainLoop:
+    """ALGORITHM 3 and 4 as a scientist would write them for one study; reports are decoded beforehand."""
+
+    def __init__(self, release: Path, bundle: Bundle) -> None:
+        data = release / "model_data" / "candidates_data"
+        parts = sorted(data.glob("candidate_embeddings_p*.pt"))
+        self.candidates = torch.cat([torch.load(part, weights_only=True) for part in parts])
+        self.studies = pd.read_csv(data / "candidate_studies.csv")["Study"].tolist()
+        self.labels = load_pickle(data / "candidate_labels.pkl")
+        lexicon = bundle.lexicon()
+        self.reports = [
+            decode_report(lexicon, [(section, phrase, value_text(value)) for section, phrase, value in report])
+            for report in read_plain(data / "candidate_reports.pkl")
+        ]
+        self.weights = torch.from_numpy(bundle.sections.weights.copy())
+        self.sections = bundle.sections.names
+        self.phenotypes = {
+            section: [each.name for each in bundle.phenotypes if each.section == section]
+            for section in self.sections
+        }
+
+    def study(
+        self, embeddings: NDArray[np.float32], views: NDArray[np.int64]
+    ) -> tuple[dict[str, float], str]:
+        """Values and report of one study."""
+        values: dict[str, float] = {}
+        texts = []
+        videos = torch.from_numpy(embeddings)
+        for number, section in enumerate(self.sections):
+            weight = self.weights[number, torch.from_numpy(views)]
+            query = (weight[:, None] * videos).sum(dim=0)
+            query = query / query.norm()
+            ranking = torch.argsort(self.candidates @ query, descending=True).tolist()
+            nearest = [self.studies[row] for row in ranking[:50]]
+            for name in self.phenotypes[section]:
+                known = self.labels[name]
+                values[name] = float(np.nanmean([known.get(study, math.nan) for study in nearest]))
+            header = f"{section}:"
+            for row in ranking:
+                start = self.reports[row].find(header)
+                if start >= 0:
+                    end = self.reports[row].find("[SEP]", start) + len("[SEP]")
+                    texts.append(self.reports[row][start:end])
+                    break
+        return values, "".join(texts)
+
+    def run(self, studies: Studies) -> list[tuple[dict[str, float], str]]:
+        """Every study, one after the other."""
+        return [self.study(*each) for each in zip(*studies, strict=True)]
+
+
+class Library:
+    """The library's functions over two shards, a thread each."""
+
+    def __init__(self, bundle: Bundle, shards: int = 2) -> None:
+        self.interpreter = Interpreter(bundle)
+        candidates = CandidateSet.open(bundle)
+        self.shards = [candidates.shard(*rows) for rows in candidates.ranges(shards)]
+
+    def run(self, studies: Studies) -> list[Any]:
+        """Every study, in batches; the next batch is searched while one is put into words."""
+        batches = range(0, len(studies[0]), BATCH)
+        with ThreadPoolExecutor(len(self.shards)) as pool:
+            return list(pool.map(lambda first: self._batch(studies, first), batches))
+
+    def _batch(self, studies: Studies, first: int) -> Any:  # noqa: ANN401  # pyarrow has no types
+        here = slice(first, first + BATCH)
+        queries = self.interpreter.queries(studies[0][here], studies[1][here])
+        arguments = self.interpreter.search_arguments(queries)
+        hits = merge([shard.search(**arguments) for shard in self.shards])
+        return self.interpreter.interpret(queries, hits)
+
+
+def agree(plain: list[tuple[dict[str, float], str]], tables: list[Any]) -> int:
+    """Compare values and reports; returns the number of studies. float32 ties may swap a neighbour."""
+    rows = [row for table in tables for row in table.drop_columns(["sections"]).to_pylist()]
+    different = sum(
+        row["report"] != report or any(abs(row[name] - value) > 1e-4 for name, value in values.items())
+        for row, (values, report) in zip(rows, plain, strict=True)
+    )
+    if different > len(rows) / 1000:
+        raise SystemExit(f"{different} of {len(rows)} studies differ from the baseline's")
+    return len(rows)
+
+
+def main() -> None:
+    """Interleave both, so that a busy machine slows both."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
+    parser.add_argument("release", nargs="?", type=Path, default=MINIATURE)
+    parser.add_argument("--studies", type=int, default=5000)
+    parser.add_argument("--rounds", type=int, default=3)
+    asked = parser.parse_args()
+    studies = draw(asked.studies)
+    with tempfile.TemporaryDirectory() as folder:
+        bundle = import_release(asked.release, Path(folder) / "bundle")
+        plain, library = PlainLoop(asked.release, bundle), Library(bundle)
+        seconds: dict[str, list[float]] = {"plain": [], "library": []}
+        found: dict[str, list[Any]] = {}
+        for _ in range(asked.rounds):
+            for name, run in (("plain", plain.run), ("library", library.run)):
+                start = time.perf_counter()
+                found[name] = run(studies)
+                seconds[name].append(time.perf_counter() - start)
+        agree(found["plain"], found["library"])
+    median = {name: statistics.median(times) for name, times in seconds.items()}
+    print(
+        f"{asked.studies:,} studies of 5 to 40 videos, {bundle.candidates_rows:,} candidates, median of "
+        f"{asked.rounds}; {os.cpu_count()} cores, Python {platform.python_version()}, "
+        f"numpy {np.__version__}, torch {torch.__version__}\n"
+    )
+    print("| | seconds | studies a second | times the plain loop |\n|---|---:|---:|---:|")
+    for name, label in (("plain", "plain loop, study by study"), ("library", "library, 2 shards, no Ray")):
+        rate = asked.studies / median[name]
+        times = median["plain"] / median[name]
+        print(f"| {label} | {median[name]:.2f} | {rate:,.0f} | {times:.1f} |")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,31 @@
+"""What lies in an archive, which study it belongs to, and what of it is still to do."""
+
+from __future__ import annotations
+
+from echoprime.archive.chunks import PLAN, Plan, open_plan, read_chunk, write_plan
+from echoprime.archive.known import KnownStudies
+from echoprime.archive.listing import Entry, Listing
+from echoprime.archive.manifest import ManifestSummary, write_manifest
+from echoprime.archive.manifest_file import Manifest, open_manifest
+from echoprime.archive.plan import PlannedStudy, Planning, plan_studies, study_key
+from echoprime.archive.selection import read_studies
+
+__all__ = [
+    "PLAN",
+    "Entry",
+    "KnownStudies",
+    "Listing",
+    "Manifest",
+    "ManifestSummary",
+    "Plan",
+    "PlannedStudy",
+    "Planning",
+    "open_manifest",
+    "open_plan",
+    "plan_studies",
+    "read_chunk",
+    "read_studies",
+    "study_key",
+    "write_manifest",
+    "write_plan",
+]

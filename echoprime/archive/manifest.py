@@ -1,0 +1,143 @@
+"""Archive -> manifest: one Parquet file with a row per video, sorted by (study_id, path).
+
+Listed as a stream and sorted out of core: 50 million videos take no more memory than one million.
+"""
+
+from __future__ import annotations
+
+import tempfile
+from collections import Counter
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from itertools import islice
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+
+from echoprime.archive.listing import Listing
+from echoprime.archive.manifest_file import ROOT, ROWS_PER_GROUP, STUDIES, STUDY_FROM, VERSION
+from echoprime.archive.sorting import batches, connect, parquet
+from echoprime.archive.study_csv import join_csv
+from echoprime.archive.study_source import Row, by_dicom, by_folder
+from echoprime.errors import ArchiveError
+from echoprime.storage import Location
+from echoprime.tables import MANIFEST, SCHEMA_VERSION
+
+BATCH = 20_000
+"""Listed rows that are kept before they go to the scratch file: a few MB."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class ManifestSummary:
+    """What a manifest holds, and what it does not.
+
+    Attributes
+    ----------
+    location, root
+        The manifest, and its archive.
+    studies, videos, bytes
+        In the manifest.
+    left_out
+        Objects of the archive that are not in it, by ending or other cause.
+    notes
+        Counts worth a line to the user: objects without StudyInstanceUID, rows of a CSV without an object.
+    """
+
+    location: Location
+    root: Location
+    studies: int
+    videos: int
+    bytes: int
+    left_out: Mapping[str, int] = field(default_factory=dict)
+    notes: Mapping[str, int] = field(default_factory=dict)
+
+
+def write_manifest(
+    archive: Location, manifest: Location, *, study_from: str | Path | Location = "folder"
+) -> ManifestSummary:
+    """List an archive and write its manifest, whole or not at all.
+
+    Parameters
+    ----------
+    archive
+        Folder or prefix.
+    manifest
+        Parquet file to write; replaced if it is there.
+    study_from
+        What makes a study: "folder" (an object's folder below the archive, "." for the archive itself),
+        "dicom" (StudyInstanceUID; the folder where there is none), or a CSV with the columns `path` and
+        `study_id`, and if known `patient_id` and `acquired_at` (ISO 8601).
+
+    Raises
+    ------
+    ArchiveError
+        The archive is missing or has no videos, or the CSV is not what it should be.
+    """
+    manifest.require_reachable("manifest", ArchiveError)
+    notes: Counter[str] = Counter()
+    listing = Listing(archive)
+    with tempfile.TemporaryDirectory(prefix="echoprime-manifest-") as folder:
+        scratch = Path(folder)
+        rows = by_dicom(archive, listing, notes) if study_from == "dicom" else by_folder(listing)
+        if _write_listed(rows, scratch / "listed.parquet") == 0:
+            raise ArchiveError(
+                f"archive {archive}: no videos in it ({_seen(listing.left_out)}); correct the path"
+            )
+        query = f"SELECT * FROM {parquet(scratch / 'listed.parquet')}"
+        if study_from not in ("folder", "dicom"):
+            query = join_csv(Location.parse(study_from), archive, scratch, notes)
+        kind = str(study_from) if study_from in ("folder", "dicom") else "csv"
+        facts = {ROOT: str(archive), STUDY_FROM: kind}
+        totals = _write_sorted(query, scratch, facts)
+        manifest.put_file(scratch / "manifest.parquet")
+    return ManifestSummary(
+        location=manifest,
+        root=archive,
+        **totals,
+        left_out=dict(sorted(listing.left_out.items())),
+        notes=dict(sorted(notes.items())),
+    )
+
+
+def _seen(left_out: Mapping[str, int]) -> str:
+    if not left_out:
+        return "it is empty"
+    return "left out: " + ", ".join(f"{count} {cause}" for cause, count in sorted(left_out.items()))
+
+
+def _write_listed(rows: Iterable[Row], file: Path) -> int:
+    """The listing as it comes, to a scratch file."""
+    schema = pa.schema([*list(MANIFEST)[:5], pa.field("acquired_at", pa.timestamp("us", tz="UTC"))])
+    stream, listed = iter(rows), 0
+    with pq.ParquetWriter(file, schema, compression="zstd", compression_level=1) as writer:
+        while batch := list(islice(stream, BATCH)):
+            columns = [
+                pa.array(column, schema.field(n).type) for n, column in enumerate(zip(*batch, strict=True))
+            ]
+            writer.write_batch(pa.record_batch(columns, schema=schema))
+            listed += len(batch)
+    return listed
+
+
+def _write_sorted(query: str, scratch: Path, facts: Mapping[bytes, str]) -> dict[str, int]:
+    """Sort into `scratch/manifest.parquet`; returns studies, videos and bytes."""
+    totals = {"studies": 0, "videos": 0, "bytes": 0}
+    last = None
+    connection = connect(scratch)
+    try:
+        with pq.ParquetWriter(scratch / "manifest.parquet", MANIFEST, compression="zstd") as writer:
+            ordered = f"SELECT * FROM ({query}) ORDER BY study_id, path"
+            for rows in batches(connection, ordered, ROWS_PER_GROUP):
+                studies = rows["study_id"].to_pylist()
+                totals["studies"] += sum(a != b for a, b in zip([last, *studies], studies, strict=False))
+                totals["videos"] += rows.num_rows
+                totals["bytes"] += pc.sum(rows["size"]).as_py()
+                last = studies[-1]
+                writer.write_table(rows.cast(MANIFEST), row_group_size=ROWS_PER_GROUP)
+            facts = {**facts, VERSION: str(SCHEMA_VERSION), STUDIES: str(totals["studies"])}
+            writer.add_key_value_metadata({key.decode(): value for key, value in facts.items()})
+    finally:
+        connection.close()
+    return totals

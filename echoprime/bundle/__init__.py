@@ -1,0 +1,18 @@
+"""What a run needs, hashed and safe to load: weights, section weights, phenotypes, lexicons, candidates."""
+
+from echoprime.bundle.bundle import Bundle, Network, open_bundle
+from echoprime.bundle.lexicon import Lexicon
+from echoprime.bundle.phenotypes import Phenotype
+from echoprime.bundle.sections import VIEWS, SectionWeights
+from echoprime.bundle.writing import write_bundle
+
+__all__ = [
+    "VIEWS",
+    "Bundle",
+    "Lexicon",
+    "Network",
+    "Phenotype",
+    "SectionWeights",
+    "open_bundle",
+    "write_bundle",
+]

@@ -1,0 +1,81 @@
+"""One bundle file as a local path: in place, or copied once from a bucket into a verified cache."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import tempfile
+from pathlib import Path
+
+from echoprime.errors import BundleError
+from echoprime.storage import Location
+
+BLOCK = 8 << 20
+"""Bytes read at once: large enough for a bucket, small beside a process's memory."""
+
+
+def cache_directory(bundle_hash: str) -> Path:
+    """Where this node keeps copies of a bundle: $ECHOPRIME_CACHE, else ~/.cache/echoprime, by hash."""
+    root = os.environ.get("ECHOPRIME_CACHE")
+    return (Path(root) if root else Path.home() / ".cache" / "echoprime") / bundle_hash
+
+
+def local_file(location: Location, name: str, size: int, sha256: str, cache: Path) -> Path:
+    """Local path of the file `name` of the bundle at `location`.
+
+    Parameters
+    ----------
+    location
+        The bundle: a folder or a bucket's prefix.
+    name
+        Relative, as in `bundle.json`.
+    size, sha256
+        What `bundle.json` says of it. A local file's size is compared; a fetched one's bytes are hashed.
+    cache
+        Where a fetched copy goes; it is renamed in only when it is whole and its hash is right, so a
+        copy that is there is good, whoever fetched it.
+
+    Raises
+    ------
+    BundleError
+        When the file is missing, or not the one that `bundle.json` speaks of.
+    """
+    if location.is_local:
+        path = (location / name).local_path
+        if not path.is_file():
+            raise BundleError(f"{name}: named in bundle.json, not in the bundle; import the release again")
+        if path.stat().st_size != size:
+            raise BundleError(
+                f"{name}: {path.stat().st_size:,} bytes, bundle.json says {size:,}; import the release again"
+            )
+        return path
+    kept = cache / name
+    if not (kept.is_file() and kept.stat().st_size == size):
+        _fetch(location / name, name, sha256, kept)
+    return kept
+
+
+def _fetch(source: Location, name: str, sha256: str, kept: Path) -> None:
+    kept.parent.mkdir(parents=True, exist_ok=True)
+    handle, temporary = tempfile.mkstemp(prefix=f".{kept.name}.", dir=kept.parent)
+    try:
+        digest = hashlib.sha256()
+        with os.fdopen(handle, "wb") as target, source.open("rb") as stream:
+            while block := stream.read(BLOCK):
+                digest.update(block)
+                target.write(block)
+        if digest.hexdigest() != sha256:
+            raise BundleError(f"{name}: SHA-256 differs from bundle.json's; copy the bundle again")
+        Path(temporary).replace(kept)
+    except FileNotFoundError as error:
+        raise BundleError(
+            f"{name}: named in bundle.json, not in the bundle; copy the bundle again"
+        ) from error
+    finally:
+        Path(temporary).unlink(missing_ok=True)
+
+
+def file_sha256(path: Path) -> str:
+    """SHA-256 of a local file, as lower-case hexadecimal digits."""
+    with path.open("rb") as stream:
+        return hashlib.file_digest(stream, "sha256").hexdigest()

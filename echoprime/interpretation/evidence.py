@@ -1,0 +1,114 @@
+"""What each number and text rests on: the nested `sections` column, built from flat arrays."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+from numpy.typing import NDArray
+
+from echoprime.retrieval import ShardHits, StudyQueries
+from echoprime.tables.schema import NEIGHBOUR, SECTION
+
+
+def sections_column(
+    queries: StudyQueries,
+    hits: ShardHits,
+    names: Sequence[str],
+    members: Sequence[Sequence[str]],
+    texts: Any,  # noqa: ANN401  # pyarrow has no types
+) -> Any:  # noqa: ANN401
+    """The `sections` column of the interpretations table.
+
+    Parameters
+    ----------
+    queries, hits
+        The studies' queries and their answers, in the same order.
+    names
+        Sections, in the order of the section weights.
+    members
+        For each of them the names of the phenotypes averaged over its neighbours.
+    texts
+        pyarrow strings (studies * sections,).
+
+    Returns
+    -------
+    pyarrow.ListArray
+        (studies,) of `echoprime.tables.schema.SECTION`.
+    """
+    studies, width = queries.studies, len(names)
+    cell = queries.study * width + queries.section  # ascending: queries are ordered by (study, section)
+    fields = {
+        "section": pa.array(list(names), pa.string()).take(pa.array(np.tile(np.arange(width), studies))),
+        "assessable": pa.array(queries.assessable.ravel()),
+        "report": texts,
+        "report_row": _at_cells(hits.report_rows, cell, studies * width, hits.report_rows < 0),
+        "report_similarity": _at_cells(hits.report_scores, cell, studies * width, hits.report_rows < 0),
+        "shares": _shares(queries, cell, width),
+        "phenotypes": _phenotypes(members, studies),
+        "neighbours": _neighbours(queries, hits, members, cell, width),
+    }
+    structs = pa.StructArray.from_arrays([fields[field.name] for field in SECTION], fields=list(SECTION))
+    offsets = pa.array(np.arange(studies + 1) * width, pa.int32())
+    return pa.ListArray.from_arrays(offsets, structs, type=pa.list_(SECTION))
+
+
+def _at_cells(values: NDArray[Any], cell: NDArray[np.int64], cells: int, unknown: NDArray[np.bool_]) -> Any:  # noqa: ANN401  # pyarrow has no types
+    """Values of queries at their cells; null elsewhere and where unknown."""
+    spread = np.zeros(cells, values.dtype)
+    missing = np.ones(cells, np.bool_)
+    spread[cell], missing[cell] = values, unknown
+    return pa.array(spread, mask=missing)
+
+
+def _lists(counts: NDArray[np.int64], values: Any, kind: Any) -> Any:  # noqa: ANN401  # pyarrow has no types
+    offsets = np.concatenate([[0], np.cumsum(counts)])
+    return pa.ListArray.from_arrays(pa.array(offsets, pa.int32()), values, type=pa.list_(kind))
+
+
+def _cell_counts(counts: NDArray[np.int64], cell: NDArray[np.int64], cells: int) -> NDArray[np.int64]:
+    spread = np.zeros(cells, np.int64)
+    spread[cell] = counts
+    return spread
+
+
+def _shares(queries: StudyQueries, cell: NDArray[np.int64], width: int) -> Any:  # noqa: ANN401
+    """Per assessable section the videos' shares; empty where not assessable."""
+    counts = queries.videos[queries.study]
+    first = (np.cumsum(queries.videos) - queries.videos)[queries.study]
+    within = np.arange(counts.sum()) - np.repeat(np.cumsum(counts) - counts, counts)
+    flat = queries.shares[np.repeat(first, counts) + within, np.repeat(queries.section, counts)]
+    return _lists(_cell_counts(counts, cell, queries.studies * width), pa.array(flat), pa.float64())
+
+
+def _phenotypes(members: Sequence[Sequence[str]], studies: int) -> Any:  # noqa: ANN401
+    flat = [name for names in members for name in names]
+    values = pa.array(flat, pa.string()).take(pa.array(np.tile(np.arange(len(flat)), studies), pa.int64()))
+    counts = np.tile(np.array([len(names) for names in members], np.int64), studies)
+    return _lists(counts, values, pa.string())
+
+
+def _neighbours(
+    queries: StudyQueries,
+    hits: ShardHits,
+    members: Sequence[Sequence[str]],
+    cell: NDArray[np.int64],
+    width: int,
+) -> Any:  # noqa: ANN401  # pyarrow has no types
+    there = hits.rows >= 0
+    rows = hits.rows[there]
+    count = np.array([len(names) for names in members], np.int64)[queries.section]
+    slots = np.arange(hits.labels.shape[2])
+    labels = hits.labels[there[:, :, None] & (slots < count[:, None])[:, None, :]]
+    each = np.repeat(count, there.sum(axis=1))
+    fields = {
+        "row": pa.array(rows),
+        "candidate": hits.names.take(pa.array(hits.name_places(rows))),
+        "similarity": pa.array(hits.scores[there]),
+        "labels": _lists(each, pa.array(labels, pa.float64(), mask=np.isnan(labels)), pa.float64()),
+    }
+    structs = pa.StructArray.from_arrays([fields[field.name] for field in NEIGHBOUR], fields=list(NEIGHBOUR))
+    counts = _cell_counts(there.sum(axis=1), cell, queries.studies * width)
+    return _lists(counts, structs, NEIGHBOUR)

@@ -1,0 +1,175 @@
+"""Studies' neighbours to rows of the interpretations table: the one implementation, for library and job."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+from numpy.typing import NDArray
+
+from echoprime.bundle import Bundle
+from echoprime.errors import BundleError, EchoPrimeError, SettingError
+from echoprime.interpretation.evidence import sections_column
+from echoprime.interpretation.phenotypes import plan, values
+from echoprime.interpretation.report import joined, section_texts
+from echoprime.retrieval import CandidateSet, ShardHits, StudyQueries, study_queries
+from echoprime.tables.schema import interpretations
+
+
+class Interpreter:
+    """Asks for the neighbours of studies, and puts the answers into values and words.
+
+    Parameters
+    ----------
+    bundle
+        Section weights, phenotypes, lexicon.
+    k
+        Neighbours that a phenotype is averaged over.
+    pairing
+        `section`, or `position` as the original code has it (`echoprime.interpretation.PAIRINGS`).
+    language
+        One of the bundle's.
+
+    Raises
+    ------
+    SettingError
+        On another pairing, or k below 1.
+    BundleError
+        When the bundle lacks the language, or its parts do not fit each other.
+
+    Examples
+    --------
+    For one study or many, in one process or many::
+
+        interpreter = Interpreter(bundle)
+        asked = interpreter.queries(embeddings, views)
+        hits = merge([shard.search(**interpreter.search_arguments(asked)) for shard in shards])
+        table = interpreter.interpret(asked, hits)
+    """
+
+    def __init__(
+        self, bundle: Bundle, *, k: int = 50, pairing: str = "section", language: str = "en"
+    ) -> None:
+        if k < 1:
+            raise SettingError(f"k is {k}; it must be at least 1")
+        self.bundle = bundle
+        self.k = k
+        self.pairing = pairing
+        self.lexicon = bundle.lexicon(language)
+        names = bundle.sections.names
+        self.bits = _section_numbers(bundle, names)
+        self.plan = plan(bundle.phenotypes, names, CandidateSet.open(bundle).labels, pairing)
+
+    @property
+    def schema(self) -> pa.Schema:
+        """Columns of `interpret`: the interpretations table without ids, counts and stamps."""
+        names = [each.name for each in self.bundle.phenotypes]
+        called = [each.name for each in self.bundle.phenotypes if each.threshold is not None]
+        kept = {*names, *(f"{name}_call" for name in called)}
+        kept |= {"calls_calibrated", "report", "sections", "notice"}
+        return pa.schema([field for field in interpretations(names, called) if field.name in kept])
+
+    def queries(
+        self, embeddings: Sequence[NDArray[np.float32]], views: Sequence[NDArray[np.integer]]
+    ) -> StudyQueries:
+        """Queries of the assessable sections of studies.
+
+        Parameters
+        ----------
+        embeddings
+            For each study float32 (videos, 512), in the order of the videos' paths.
+        views
+            For each study int (videos,): positions in `echoprime.bundle.VIEWS`.
+        """
+        return study_queries(embeddings, views, self.bundle.sections.weights)
+
+    def search_arguments(
+        self,
+        queries: StudyQueries,
+        exclude_study: Sequence[str] | None = None,
+        exclude_patient: Sequence[str] | None = None,
+    ) -> dict[str, Any]:
+        """What `Shard.search` is called with: vectors, section numbers, k, label columns, exclusions.
+
+        Parameters
+        ----------
+        queries
+            From `queries`.
+        exclude_study, exclude_patient
+            For each study, what is left out of its neighbours; "" = nothing.
+        """
+        studies = queries.study.tolist()
+        return {
+            "queries": queries.vectors,
+            "section_bits": self.bits[queries.section],
+            "k": self.k,
+            "columns": self.plan.columns[queries.section],
+            "exclude_study": None if exclude_study is None else [exclude_study[each] for each in studies],
+            "exclude_patient": None
+            if exclude_patient is None
+            else [exclude_patient[each] for each in studies],
+        }
+
+    def interpret(self, queries: StudyQueries, hits: ShardHits) -> pa.Table:
+        """Values, calls, report and evidence of every study.
+
+        Parameters
+        ----------
+        queries
+            From `queries`.
+        hits
+            The merged answers to them.
+
+        Returns
+        -------
+        pyarrow.Table
+            One row a study, in the order of the studies; columns as in `schema`.
+
+        Raises
+        ------
+        EchoPrimeError
+            When the hits do not answer these queries.
+        """
+        widest = self.plan.columns.shape[1]
+        if hits.labels.shape != (len(queries), self.k, widest):
+            raise EchoPrimeError(
+                f"interpret: labels {hits.labels.shape}, must be {(len(queries), self.k, widest)}; "
+                "search with this interpreter's arguments"
+            )
+        position = np.full(queries.assessable.shape, -1, np.int64)
+        position[queries.study, queries.section] = np.arange(len(queries))
+        texts = section_texts(self.lexicon, self.bits, hits, position)
+        names = self.bundle.sections.names
+        found = values(self.plan, hits.labels, position)
+        columns = self._phenotypes(found)
+        columns["calls_calibrated"] = pa.array(np.zeros(queries.studies, np.bool_))
+        columns["report"] = joined(texts, len(names))
+        members = [[self.bundle.phenotypes[number].name for number in row] for row in self.plan.members]
+        columns["sections"] = sections_column(queries, hits, names, members, texts)
+        columns["notice"] = pa.array([self.bundle.notice] * queries.studies, pa.string())
+        return pa.Table.from_arrays([columns[name] for name in self.schema.names], schema=self.schema)
+
+    def _phenotypes(self, found: NDArray[np.float64]) -> dict[str, Any]:
+        columns: dict[str, Any] = {}
+        for number, each in enumerate(self.bundle.phenotypes):
+            value = np.ascontiguousarray(found[:, number])
+            unknown = np.isnan(value)
+            columns[each.name] = pa.array(value, pa.float64(), mask=unknown)
+            if each.threshold is not None:
+                # NaN compares false; the mask makes it null.
+                columns[f"{each.name}_call"] = pa.array(value >= each.threshold, pa.bool_(), mask=unknown)
+        return columns
+
+
+def _section_numbers(bundle: Bundle, names: Sequence[str]) -> NDArray[np.int64]:
+    """Numbers of the weights' sections in the lexicon: by the language whose names they are.
+
+    A translation keeps the numbers but not the names.
+    """
+    for language in bundle.languages:
+        known = bundle.lexicon(language).sections
+        if set(names) <= set(known):
+            return np.array([known.index(name) for name in names], np.int64)
+    raise BundleError("lexicon: no language has the sections of sections.csv; import the release again")

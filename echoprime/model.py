@@ -1,0 +1,284 @@
+"""EchoPrime: all of it for one study, in a notebook, with the method names of the published system."""
+
+from __future__ import annotations
+
+import logging
+from collections import Counter
+from collections.abc import Sequence
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from echoprime.bundle import VIEWS, Bundle, open_bundle
+from echoprime.errors import ArchiveError, EchoPrimeError, VideoError
+from echoprime.interpretation import Interpreter
+from echoprime.networks import (
+    SelfCheck,
+    VideoEncoder,
+    ViewClassifier,
+    load_encoder,
+    load_view_classifier,
+    select_device,
+    selfcheck,
+)
+from echoprime.reading import FRAMES, MEAN, SIDE, STD, Clip, normalise, read_clip
+from echoprime.reading.formats import Format, tell_format
+from echoprime.retrieval import CandidateSet, Shard
+from echoprime.storage import Location
+
+log = logging.getLogger(__name__)
+
+CLIP_SHAPE = (3, FRAMES, SIDE, SIDE)
+"""Channels, frames, rows, columns of a clip's tensor."""
+
+Clips = Tensor | Sequence[Clip]
+"""Clips as `process_dicoms` or `read_clip` give them."""
+
+
+def load(bundle: str | Path | Location | Bundle, *, device: str = "auto", language: str = "en") -> EchoPrime:
+    """Open a bundle for use in a notebook.
+
+    Parameters
+    ----------
+    bundle
+        Folder or `s3://` prefix, or one that is open.
+    device
+        `auto`, `cpu` or `cuda`: where the networks run.
+    language
+        Of the reports; one of the bundle's.
+
+    Raises
+    ------
+    BundleError
+        When it is missing, damaged, or has no such language.
+    """
+    opened = bundle if isinstance(bundle, Bundle) else open_bundle(bundle)
+    return EchoPrime(opened, device=device, language=language)
+
+
+class EchoPrime:
+    """Clips to embeddings, views, phenotypes and a report, for one study at a time.
+
+    What it computes is what the jobs compute: they call the same functions. Networks and candidates are
+    loaded when first needed, so that a bundle without weights interprets.
+
+    Parameters
+    ----------
+    bundle
+        From `open_bundle`.
+    device
+        `auto`, `cpu` or `cuda`.
+    language
+        Of the reports.
+    """
+
+    def __init__(self, bundle: Bundle, *, device: str = "auto", language: str = "en") -> None:
+        self.bundle = bundle
+        self.device = select_device(device)
+        self.language = language
+        self._interpreters: dict[tuple[int, str], Interpreter] = {}
+        self._interpreter(50, "section")
+
+    @cached_property
+    def encoder(self) -> VideoEncoder:
+        """The video encoder; BundleError when the bundle has no weights."""
+        return load_encoder(self.bundle, self.device)
+
+    @cached_property
+    def view_classifier(self) -> ViewClassifier:
+        """The view classifier; BundleError when the bundle has no weights."""
+        return load_view_classifier(self.bundle, self.device)
+
+    @cached_property
+    def shard(self) -> Shard:
+        """All candidates as one shard, memory-mapped."""
+        return CandidateSet.open(self.bundle).shard()
+
+    def check(self) -> SelfCheck:
+        """Run the bundle's sample clip on this device and compare; BundleError when it differs."""
+        return selfcheck.check(self.bundle, self.encoder, self.view_classifier)
+
+    def process_dicoms(self, directory: str | Path) -> Tensor:
+        """Clips of every DICOM loop below a folder.
+
+        Parameters
+        ----------
+        directory
+            Files are told apart by content, whatever they are called. What is no loop, or cannot be read,
+            is left out; how many and why is logged.
+
+        Returns
+        -------
+        Tensor
+            float32 (N, 3, 16, 224, 224), normalised, sorted by path.
+
+        Raises
+        ------
+        ArchiveError
+            When there is no such folder.
+        """
+        return _process(Path(directory), dicom=True)
+
+    def process_mp4s(self, directory: str | Path) -> Tensor:
+        """Clips of every MP4, MOV, AVI or MKV video below a folder; see `process_dicoms`."""
+        return _process(Path(directory), dicom=False)
+
+    def embed_videos(self, clips: Clips) -> Tensor:
+        """Embeddings.
+
+        Parameters
+        ----------
+        clips
+            float32 (N, 3, 16, 224, 224) as from `process_dicoms`, or a sequence of `Clip`: the same bits
+            come out.
+
+        Returns
+        -------
+        Tensor
+            float32 (N, 512), not normalised.
+
+        Raises
+        ------
+        BundleError
+            When the bundle has no weights.
+        """
+        encoder = self.encoder
+        stored = _stored(clips)
+        if stored is None:
+            assert isinstance(clips, Tensor)
+            return torch.from_numpy(encoder.embed_normalised(clips))
+        return torch.from_numpy(encoder.embed(*stored))
+
+    def view_logits(self, clips: Clips) -> Tensor:
+        """float32 (N, 11): the view classifier's outputs for each clip's first frame."""
+        classifier = self.view_classifier
+        stored = _stored(clips)
+        if stored is None:
+            assert isinstance(clips, Tensor)
+            return torch.from_numpy(classifier.logits_normalised(clips[:, :, 0]))
+        return torch.from_numpy(classifier.logits(stored[0][:, 0]))
+
+    def get_views(self, clips: Clips) -> Tensor:
+        """float32 (N, 11): 1 at each clip's most probable view, in the order of `echoprime.bundle.VIEWS`."""
+        views = self.view_logits(clips).argmax(dim=1)
+        return torch.nn.functional.one_hot(views, len(VIEWS)).to(torch.float32)
+
+    def view_names(self, clips: Clips) -> list[str]:
+        """Name of each clip's most probable view."""
+        return [VIEWS[view] for view in self.view_logits(clips).argmax(dim=1).tolist()]
+
+    def encode_study(self, clips: Clips) -> Tensor:
+        """float32 (N, 523): embedding and one-hot view of each clip, side by side. One clip is enough."""
+        return torch.cat([self.embed_videos(clips), self.get_views(clips)], dim=1)
+
+    def predict_metrics(
+        self, study: Tensor | NDArray[np.float32], k: int = 50, pairing: str = "section"
+    ) -> dict[str, float | None]:
+        """Phenotypes: the mean label of the k nearest candidates that have it.
+
+        Parameters
+        ----------
+        study
+            float32 (N, 523), as from `encode_study`.
+        k
+            Neighbours.
+        pairing
+            `section`: each phenotype by the query of its own section. `position`: as the original code
+            pairs them.
+
+        Returns
+        -------
+        dict[str, float | None]
+            `ejection_fraction` in %, `pulmonary_artery_pressure_continuous` in mmHg, the others 0..1;
+            None where the section is not assessable or no neighbour has the label.
+        """
+        row = self.interpret(study, k=k, pairing=pairing)
+        return {each.name: row[each.name][0].as_py() for each in self.bundle.phenotypes}
+
+    def generate_report(self, study: Tensor | NDArray[np.float32]) -> str:
+        """Report text: per section what the most similar candidate report that has it says, then [SEP]."""
+        text: str = self.interpret(study)["report"][0].as_py()
+        return text
+
+    def interpret(
+        self, study: Tensor | NDArray[np.float32], k: int = 50, pairing: str = "section"
+    ) -> pa.Table:
+        """One row with everything: values, calls, report, and the neighbours that they rest on.
+
+        Parameters
+        ----------
+        study, k, pairing
+            See `predict_metrics`.
+
+        Returns
+        -------
+        pyarrow.Table
+            Columns as in the interpretations table, without ids and stamps.
+        """
+        embeddings, views = _parts(study)
+        interpreter = self._interpreter(k, pairing)
+        queries = interpreter.queries([embeddings], [views])
+        return interpreter.interpret(queries, self.shard.search(**interpreter.search_arguments(queries)))
+
+    def _interpreter(self, k: int, pairing: str) -> Interpreter:
+        if (k, pairing) not in self._interpreters:
+            self._interpreters[k, pairing] = Interpreter(
+                self.bundle, k=k, pairing=pairing, language=self.language
+            )
+        return self._interpreters[k, pairing]
+
+
+def _process(directory: Path, *, dicom: bool) -> Tensor:
+    if not directory.is_dir():
+        raise ArchiveError(f"{directory}: no such folder; name the folder of one study's files")
+    clips, left_out = [], Counter[str]()
+    for path in sorted(path for path in directory.rglob("*") if path.is_file()):
+        data = path.read_bytes()
+        try:
+            if (tell_format(data) is Format.DICOM) is dicom:
+                clips.append(read_clip(data).tensor())
+        except VideoError as error:
+            left_out[str(error.reason)] += 1
+    if left_out:
+        reasons = ", ".join(f"{count} {reason}" for reason, count in sorted(left_out.items()))
+        log.warning("%d clips; left out: %s", len(clips), reasons)
+    return torch.stack(clips) if clips else torch.zeros(0, *CLIP_SHAPE)
+
+
+def _stored(clips: Clips) -> tuple[NDArray[np.uint8], NDArray[np.int64]] | None:
+    """uint8 frames and how many are real; None for a tensor that was not made of such frames.
+
+    A clip's tensor is its uint8 frames, normalised, so they are found again exactly; networks then do the
+    same arithmetic in the same memory order as in a job, and the same bits come out.
+    """
+    if not isinstance(clips, Tensor):
+        frames = [clip.frames for clip in clips]
+        stacked = np.stack(frames) if frames else np.zeros((0, FRAMES, SIDE, SIDE, 3), np.uint8)
+        return stacked, np.array([clip.used for clip in clips], np.int64)
+    if clips.ndim != 5 or tuple(clips.shape[1:]) != CLIP_SHAPE:
+        raise EchoPrimeError(f"clips: shape {tuple(clips.shape)}, must be (N, 3, 16, 224, 224)")
+    values = clips.detach().to("cpu", torch.float32).numpy()
+    frames_found = np.zeros((len(values), FRAMES, SIDE, SIDE, 3), np.uint8)
+    used = np.zeros(len(values), np.int64)
+    for number, value in enumerate(values):
+        # No grey level normalises to 0: a frame of zeros is padding.
+        used[number] = int(value.any(axis=(0, 2, 3)).sum())
+        levels = np.rint(value * np.array(STD)[:, None, None, None] + np.array(MEAN)[:, None, None, None])
+        frames_found[number, : used[number]] = np.clip(levels, 0, 255).transpose(1, 2, 3, 0)[: used[number]]
+        if not used[number] or not np.array_equal(normalise(frames_found[number], int(used[number])), value):
+            return None
+    return frames_found, used
+
+
+def _parts(study: Tensor | NDArray[np.float32]) -> tuple[NDArray[np.float32], NDArray[Any]]:
+    """Embeddings (N, 512) and views (N,) of a study (N, 523)."""
+    values = study.detach().cpu().numpy() if isinstance(study, Tensor) else np.asarray(study)
+    if values.ndim != 2 or values.shape[1] != 512 + len(VIEWS):
+        raise EchoPrimeError(f"study: shape {values.shape}, must be (N, 523) as from encode_study")
+    return np.ascontiguousarray(values[:, :512], np.float32), values[:, 512:].argmax(axis=1)

@@ -1,0 +1,109 @@
+"""MViT's relative position bias, moved from the table of attention scores into the head dimension.
+
+The bias of a query and a key is the sum of three numbers, one an axis (time, row, column): the query times a
+row of that axis's table, which the distance between the two on that axis selects. For one query that is a
+number for each time, each row and each column that a key can have. So every query is lengthened by these
+numbers and every key by ones where its own time, row and column are: the product of the two then holds the
+bias, no table of queries times keys is ever made for it, and the fused attention kernels need no mask. The
+class token has no position: its query is lengthened by zeros, and so is its key.
+"""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+from torch.nn import functional
+from torchvision.models.video.mvit import MultiscaleAttention
+
+from echoprime.networks.pooling import Grid, Pooled
+
+LANES = 8
+"""The lengthened head dimension is filled up with zeros to a multiple of this, as wide registers like it."""
+
+
+class RelativePositions:
+    """Lengthens queries and keys so that their product holds the position bias.
+
+    Parameters
+    ----------
+    attention
+        torchvision's, for its three tables.
+    queries, keys
+        Their grids, after pooling. On each axis one length must divide the other.
+    """
+
+    def __init__(self, attention: MultiscaleAttention, queries: Grid, keys: Grid) -> None:
+        self._queries, self._keys = queries, keys
+        self._heads, self._dim = attention.num_heads, attention.head_dim
+        tables = (attention.rel_pos_t, attention.rel_pos_h, attention.rel_pos_w)
+        for table, query, key in zip(tables, queries, keys, strict=True):
+            if len(table) != 2 * max(query, key) - 1 or max(query, key) % min(query, key):
+                raise ValueError(f"{len(table)} distances do not fit grids {queries} and {keys}")
+        # largest distance first, so that a query's numbers for growing key coordinates lie in growing order
+        self._tables = torch.cat([table.flip(0) for table in tables]).t().contiguous()
+        self.width = -(-(self._dim + sum(keys)) // LANES) * LANES
+        self._ones = self._own_coordinates()
+
+    def _own_coordinates(self) -> Tensor:
+        """Ones at the coordinates of each key, (1 + T*H*W, heads, width - dim)."""
+        coordinates = torch.cartesian_prod(*map(torch.arange, self._keys))
+        ones = torch.zeros(1 + len(coordinates), self.width - self._dim)
+        start = 0
+        for axis, length in enumerate(self._keys):
+            ones[1:, start : start + length] = functional.one_hot(coordinates[:, axis], length)
+            start += length
+        return ones[:, None].repeat(1, self._heads, 1)
+
+    def lengthened_keys(self, keys: Pooled) -> Tensor:
+        """Float32 (1 + T*H*W, heads, width)."""
+        return torch.cat([torch.cat(keys), self._ones], dim=2)
+
+    def lengthened_class_query(self, query: Tensor) -> Tensor:
+        """From (1, heads, dim) to (1, heads, width)."""
+        return functional.pad(query, (0, self.width - self._dim))
+
+    def lengthened_queries(self, queries: Pooled) -> Tensor:
+        """Float32 (1 + T*H*W, heads, width)."""
+        lengthened = torch.empty(1 + len(queries.grid), self._heads, self.width)
+        lengthened[:1] = self.lengthened_class_query(queries.class_token)
+        grid = lengthened[1:]
+        grid[..., : self._dim] = queries.grid
+        self._write_numbers(queries.grid, grid[..., self._dim :])
+        return lengthened
+
+    def _write_numbers(self, queries: Tensor, out: Tensor) -> None:
+        """Write each query's numbers for every time, row and column of a key, then zeros."""
+        products = queries.view(-1, self._dim) @ self._tables
+        out = out.view(*self._queries, self._heads, -1)
+        first_distance = start = 0
+        for axis, length in enumerate(self._keys):
+            numbers = self._by_coordinate(products, axis, first_distance)
+            out[..., start : start + length] = numbers
+            start += length
+            first_distance += 2 * max(self._queries[axis], length) - 1
+        out[..., start:] = 0
+
+    def _by_coordinate(self, products: Tensor, axis: int, first_distance: int) -> Tensor:
+        """View the products of one axis by key coordinate: (T, H, W, heads, keys on the axis).
+
+        With `q` queries and `k` keys on the axis, query `i` and key `j` are at the distance
+        `i * max(k / q, 1) + (k - 1 - j) * max(q / k, 1)`, counted from the smallest. From one query to the
+        next the place of a key's product therefore moves back by a fixed step and from one key to the next
+        forward by another: that is a view of `products` with other strides, and nothing is gathered.
+        """
+        queries, keys = self._queries[axis], self._keys[axis]
+        by_query, by_key = max(keys // queries, 1), max(queries // keys, 1)
+        _, rows, columns = self._queries
+        row = products.shape[1]
+        strides = [
+            rows * columns * self._heads * row,
+            columns * self._heads * row,
+            self._heads * row,
+            row,
+            by_key,
+        ]
+        strides[axis] -= by_query
+        # where distance (k - 1) * by_key, that of query 0 and key 0, lies in the reversed table
+        place = first_distance + 2 * max(queries, keys) - 2 - (keys - 1) * by_key
+        shape = (*self._queries, self._heads, keys)
+        return products.as_strided(shape, strides, products.storage_offset() + place)

@@ -1,0 +1,129 @@
+"""The view classifier: a clip's first frame to the logits of 11 views."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from echoprime.errors import BundleError
+from echoprime.networks.architectures import VIEW_CLASSIFIERS, VIEWS, builder
+from echoprime.networks.batching import FRAMES_ON_GPU, in_portions, portion_size
+from echoprime.networks.convnext import FrameClassifier
+from echoprime.networks.normalising import normalise_frames
+from echoprime.networks.weights import Weights, build_network
+
+if TYPE_CHECKING:
+    from echoprime.bundle import Bundle
+
+FRAME_SHAPE = (224, 224, 3)
+"""Rows, columns, channels of a frame."""
+
+
+class ViewClassifier:
+    """Turns first frames into view logits; the view is their argmax, its names are the bundle's.
+
+    On cores each frame is computed alone, with torchvision's arithmetic reordered for speed (see `convnext`);
+    on a GPU frames go through torchvision's module in micro-batches of one fixed shape (see `VideoEncoder`).
+
+    Parameters
+    ----------
+    architecture
+        A name in `VIEW_CLASSIFIERS`.
+    weights
+        Its state dict (float32), or a safetensors file with it. Taken as it is, without a copy.
+    device
+        A torch device name; `select_device` finds one.
+    micro_batch
+        Frames computed together; by default 1 on cores and 64 elsewhere.
+
+    Raises
+    ------
+    BundleError
+        When the architecture is not known or the weights are not its own.
+    """
+
+    def __init__(
+        self, architecture: str, weights: Weights, device: str = "cpu", *, micro_batch: int | None = None
+    ) -> None:
+        self.architecture = architecture
+        self.device = torch.device(device)
+        self.micro_batch = portion_size(self.device, micro_batch, FRAMES_ON_GPU)
+        module = build_network(builder(architecture, VIEW_CLASSIFIERS), VIEWS, weights)
+        alone = self.device.type == "cpu" and self.micro_batch == 1
+        self._network = FrameClassifier(module) if alone else module.to(self.device)
+
+    def logits(self, first_frames: np.ndarray) -> np.ndarray:
+        """Compute view logits.
+
+        Parameters
+        ----------
+        first_frames
+            uint8 (N, 224, 224, 3): the first frame of each clip, `frames[:, 0]`.
+
+        Returns
+        -------
+        np.ndarray
+            float32 (N, 11). N may be 0.
+
+        Raises
+        ------
+        ValueError
+            When shape or type is not as above.
+        """
+        if first_frames.dtype != np.uint8 or first_frames.shape[1:] != FRAME_SHAPE:
+            raise ValueError(
+                f"frames must be uint8 (N, 224, 224, 3), not {first_frames.dtype} {first_frames.shape}"
+            )
+        return in_portions(
+            self._logits, (first_frames,), size=self.micro_batch, device=self.device, outputs=VIEWS
+        )
+
+    def _logits(self, frames: Tensor) -> Tensor:
+        logits: Tensor = self._network(normalise_frames(frames))
+        return logits
+
+
+def softmax(logits: np.ndarray) -> np.ndarray:
+    """Turn logits into probabilities.
+
+    Parameters
+    ----------
+    logits
+        float (..., V).
+
+    Returns
+    -------
+    np.ndarray
+        float32 (..., V), 0 to 1, each last axis sums to 1.
+
+    Examples
+    --------
+    >>> softmax(np.array([[0.0, 0.0], [1000.0, 0.0]]))
+    array([[0.5, 0.5],
+           [1. , 0. ]], dtype=float32)
+    """
+    raised = np.exp(logits.astype(np.float64) - logits.max(axis=-1, keepdims=True))
+    probabilities: np.ndarray = (raised / raised.sum(axis=-1, keepdims=True)).astype(np.float32)
+    return probabilities
+
+
+def load_view_classifier(
+    bundle: Bundle, device: str = "cpu", *, micro_batch: int | None = None
+) -> ViewClassifier:
+    """Load a bundle's view classifier.
+
+    Raises
+    ------
+    BundleError
+        When the bundle has no weights for it, or they are not those of its architecture.
+    """
+    network = bundle.view_classifier
+    if network is None:
+        raise BundleError(
+            f"bundle {bundle.name!r} has no view classifier weights, so it cannot tell views; "
+            "import a release that has them"
+        )
+    return ViewClassifier(network.architecture, bundle.file(network.file), device, micro_batch=micro_batch)

@@ -1,0 +1,77 @@
+"""The process that decodes for a `ClipReader`: python -m echoprime.reading.child SECONDS MEMORY FILE.
+
+It reads requests on standard input and answers on standard output until its input ends. A file that makes a
+codec crash, hang or eat memory ends this process and not the job. It imports neither torch nor Ray.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import math
+import os
+import resource
+import signal
+import sys
+from typing import BinaryIO
+
+import cv2
+
+from echoprime.errors import VideoError
+from echoprime.reading.limits import Limits
+from echoprime.reading.reader import read_clip
+from echoprime.reading.wire import LENGTH_BYTES, READY, length_of, reply_with_clip, reply_with_error
+
+_PR_SET_PDEATHSIG = 1
+_GRACE = 5  # seconds: the parent's own limit comes first
+
+
+def main(arguments: list[str]) -> None:
+    """Serve until standard input ends.
+
+    Parameters
+    ----------
+    arguments
+        Seconds for one file; bytes of address space; bytes of one file at most.
+    """
+    _die_with_parent()
+    seconds, memory, max_bytes = float(arguments[0]), int(arguments[1]), int(arguments[2])
+    resource.setrlimit(resource.RLIMIT_AS, (memory, memory))
+    cv2.setNumThreads(1)
+    # Libraries may print, also what they find in a header: keep it out of the replies and of the logs.
+    replies = os.fdopen(os.dup(sys.stdout.fileno()), "wb")
+    _send(replies, READY)
+    silence = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(silence, sys.stdout.fileno())
+    os.dup2(silence, sys.stderr.fileno())
+    requests = sys.stdin.buffer
+    limits = Limits(bytes=max_bytes)
+    while length := requests.read(LENGTH_BYTES):
+        data = requests.read(int.from_bytes(length, "little"))
+        # An orphan that hangs in a codec cannot see that its input has ended; the kernel's alarm ends it.
+        signal.alarm(math.ceil(seconds) + _GRACE)
+        reply = _reply(data, limits)
+        signal.alarm(0)
+        _send(replies, reply)
+
+
+def _reply(data: bytes, limits: Limits) -> bytes:
+    try:
+        return reply_with_clip(read_clip(data, limits=limits))
+    except VideoError as error:
+        return reply_with_error(error)
+
+
+def _send(replies: BinaryIO, content: bytes) -> None:
+    replies.write(length_of(content))
+    replies.write(content)
+    replies.flush()
+
+
+def _die_with_parent() -> None:
+    """On Linux the kernel ends this process when the thread that started it ends."""
+    if sys.platform == "linux":
+        ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])

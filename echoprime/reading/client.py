@@ -1,0 +1,209 @@
+"""Reading in a child process, so that no file can end or stall the process that asks."""
+
+from __future__ import annotations
+
+import os
+import selectors
+import signal
+import subprocess
+import sys
+import threading
+import time
+from contextlib import suppress
+from types import TracebackType
+
+from echoprime.errors import EchoPrimeError, Reason, UnreadableVideo
+from echoprime.reading.clip import Clip
+from echoprime.reading.limits import Limits
+from echoprime.reading.wire import LENGTH_BYTES, clip_of, length_of
+
+_START_SECONDS = 120.0  # a cold file system may take long to give out the libraries
+_PATIENCE = 5.0  # seconds for a child that has closed its pipes to end, so that its own status is known
+_PIPE_BYTES = 1 << 20  # fewer and larger steps than the usual 64 KiB
+
+
+class ClipReader:
+    """Does what `read_clip` does, in a child process that may crash, hang or run out of memory.
+
+    The child is started by the first `read`, serves one read after the other, and is started anew after it
+    died. It ends with `close`, with the `with` block, or with this process.
+
+    Parameters
+    ----------
+    seconds
+        For one file. A long loop takes two.
+    max_bytes
+        Of one file.
+    memory_bytes
+        Address space of the child, its libraries' 0.4 GB included. Where a file needs more, it is TOO_LARGE.
+
+    Examples
+    --------
+    >>> with ClipReader() as reader:
+    ...     reader.read(b"")
+    Traceback (most recent call last):
+    echoprime.errors.UnreadableVideo: the file has no bytes
+    """
+
+    def __init__(
+        self,
+        seconds: float = 60.0,
+        max_bytes: int = Limits().bytes,
+        memory_bytes: int = 4 << 30,
+    ) -> None:
+        self._seconds = seconds
+        self._limits = Limits(bytes=max_bytes)
+        self._arguments = [str(seconds), str(memory_bytes), str(max_bytes)]
+        self._process: subprocess.Popen[bytes] | None = None
+        self._lock = threading.Lock()
+
+    @property
+    def pid(self) -> int | None:
+        """Process id of the child, None while there is none."""
+        return self._process.pid if self._process else None
+
+    def read(self, data: bytes) -> Clip:
+        """Turn one file into what the networks see of it.
+
+        Parameters
+        ----------
+        data
+            The whole file.
+
+        Raises
+        ------
+        SkippedVideo, UnreadableVideo
+            As `read_clip`, and DECODER_DIED, DECODER_TIMEOUT.
+        EchoPrimeError
+            The child does not start: the installation is broken.
+        """
+        self._limits.check_bytes(len(data))
+        with self._lock:
+            process = self._running()
+            try:
+                reply = _exchange(process, data, time.monotonic() + self._seconds)
+            except TimeoutError:
+                self._end()
+                raise UnreadableVideo(
+                    Reason.DECODER_TIMEOUT, f"decoding took longer than {self._seconds:g} seconds"
+                ) from None
+            except (EOFError, BrokenPipeError):
+                raise UnreadableVideo(
+                    Reason.DECODER_DIED, f"the decoding process ended {_how(self._end(_PATIENCE))}"
+                ) from None
+            except BaseException:
+                self._end()  # interrupted within a message: the rest of it would be taken for the next
+                raise
+        return clip_of(reply)
+
+    def close(self) -> None:
+        """End the child, if there is one. A later `read` starts another."""
+        with self._lock:
+            self._end()
+
+    def __enter__(self) -> ClipReader:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def _running(self) -> subprocess.Popen[bytes]:
+        if self._process is not None and self._process.poll() is not None:
+            self._end()  # ended while it was idle
+        if self._process is None:
+            self._process = _start(self._arguments)
+            try:
+                _exchange(self._process, None, time.monotonic() + _START_SECONDS)
+            except (EOFError, BrokenPipeError, TimeoutError):
+                raise EchoPrimeError(
+                    f"the decoding process does not start ({_how(self._end(_PATIENCE))}); "
+                    f"run {sys.executable} -m echoprime.reading.child 60 4294967296 1073741824 to see why"
+                ) from None
+        return self._process
+
+    def _end(self, patience: float = 0.0) -> int:
+        """End the child and give its exit status; for `patience` seconds it may end on its own."""
+        process, self._process = self._process, None
+        if process is None:
+            return 0
+        if process.stdin and process.stdout:
+            process.stdout.close()
+            process.stdin.close()
+        with suppress(subprocess.TimeoutExpired):
+            return process.wait(patience)
+        process.kill()
+        return process.wait()
+
+
+def _start(arguments: list[str]) -> subprocess.Popen[bytes]:
+    """Start a child that finds the same packages, with one thread for each library."""
+    environment = {
+        **os.environ,
+        "PYTHONPATH": os.pathsep.join(path for path in sys.path if path),
+        "OMP_NUM_THREADS": "1",
+        "OPENBLAS_NUM_THREADS": "1",
+    }
+    process = subprocess.Popen(
+        [sys.executable, "-P", "-m", "echoprime.reading.child", *arguments],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        env=environment,
+        bufsize=0,
+        pipesize=_PIPE_BYTES,
+    )
+    assert process.stdin is not None
+    assert process.stdout is not None
+    os.set_blocking(process.stdin.fileno(), False)
+    os.set_blocking(process.stdout.fileno(), False)
+    return process
+
+
+def _exchange(process: subprocess.Popen[bytes], request: bytes | None, deadline: float) -> bytearray:
+    """Send a request, if there is one, and receive one message.
+
+    Raises
+    ------
+    TimeoutError
+        The deadline, of `time.monotonic`, has passed.
+    EOFError, BrokenPipeError
+        The child has ended.
+    """
+    assert process.stdin is not None
+    assert process.stdout is not None
+    unsent = [] if request is None else [memoryview(length_of(request)), memoryview(request)]
+    received = bytearray()
+    with selectors.DefaultSelector() as selector:
+        selector.register(process.stdout, selectors.EVENT_READ)
+        if unsent:
+            selector.register(process.stdin, selectors.EVENT_WRITE)
+        while True:
+            for key, _ in selector.select(max(deadline - time.monotonic(), 0)):
+                if key.fileobj is process.stdin:
+                    unsent[0] = unsent[0][os.write(key.fd, unsent[0][:_PIPE_BYTES]) :]
+                    if not unsent[0]:
+                        unsent.pop(0)
+                    if not unsent:
+                        selector.unregister(process.stdin)
+                else:
+                    part = os.read(key.fd, _PIPE_BYTES)
+                    if not part:
+                        raise EOFError
+                    received += part
+            if len(received) >= LENGTH_BYTES:
+                length = int.from_bytes(received[:LENGTH_BYTES], "little")
+                if len(received) == LENGTH_BYTES + length:
+                    return received[LENGTH_BYTES:]
+            if time.monotonic() > deadline:
+                raise TimeoutError
+
+
+def _how(status: int) -> str:
+    """How a process ended, in words."""
+    if status >= 0:
+        return f"with exit status {status}"
+    try:
+        return f"by {signal.Signals(-status).name}"
+    except ValueError:
+        return f"by signal {-status}"

@@ -1,0 +1,142 @@
+"""What a compressed frame says of itself: codec, size, colour. Read from its markers, before it is decoded.
+
+A frame is trusted before the object's header: archives hold streams whose header tells another colour or
+codec.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import Enum
+
+from echoprime.errors import Reason, UnreadableVideo
+
+_JPEG = b"\xff\xd8\xff"
+_J2K = b"\xff\x4f\xff\x51"
+_JP2 = b"\x00\x00\x00\x0cjP  "
+_END = b"\xff\xd9"
+_START_OF_SCAN = 0xDA
+_JPEG_LS = 0xF7
+# Start of frame: C0..CF without C4 (Huffman tables), C8 (reserved) and CC (arithmetic tables), and JPEG-LS's.
+_START_OF_FRAME = frozenset({*range(0xC0, 0xD0), _JPEG_LS} - {0xC4, 0xC8, 0xCC})
+
+
+class Codec(Enum):
+    """Families of codestream."""
+
+    JPEG = "jpeg"
+    """Baseline, extended, progressive and lossless."""
+    JPEG_LS = "jpeg-ls"
+    J2K = "jpeg 2000"
+    """Also high-throughput."""
+
+
+@dataclass(frozen=True)
+class Codestream:
+    """Facts of one compressed frame.
+
+    Parameters
+    ----------
+    codec
+        How to decode it.
+    rows, columns, components, bits
+        Size; colour components; bits per component.
+    colour
+        `RGB` or `YCBCR` when the stream says so itself (what is stored, for JPEG), "" when it does not.
+    """
+
+    codec: Codec
+    rows: int
+    columns: int
+    components: int
+    bits: int
+    colour: str
+
+
+def begins_codestream(fragment: memoryview) -> bool:
+    """Whether a fragment is the beginning of a frame."""
+    return bytes(fragment[:8]).startswith((_JPEG, _J2K, _JP2))
+
+
+def describe(frame: bytes) -> Codestream:
+    """Read the markers of a frame.
+
+    Raises
+    ------
+    UnreadableVideo
+        NOT_DECODABLE: no known codestream, or cut.
+    """
+    if frame.startswith(_JPEG):
+        return _describe_jpeg(frame)
+    if frame.startswith(_J2K):
+        return _describe_j2k(frame, 2)
+    if frame.startswith(_JP2):
+        where = frame.find(_J2K, 0, 4096)
+        if where >= 0:
+            return _describe_j2k(frame, where + 2)
+    raise _damaged("a frame is no JPEG, JPEG-LS or JPEG 2000 stream")
+
+
+def _describe_jpeg(frame: bytes) -> Codestream:
+    """Walk the segments up to the scan: marker, length, content."""
+    adobe: int | None = None
+    jfif = False
+    size: Codestream | None = None
+    identifiers, sampled_alike = b"", True
+    position = 2
+    while True:
+        if len(frame) < position + 4 or frame[position] != 0xFF:
+            raise _damaged("a frame's JPEG markers are damaged")
+        marker = frame[position + 1]
+        if marker == 0xFF:  # padding
+            position += 1
+            continue
+        length = frame[position + 2] << 8 | frame[position + 3]
+        content = frame[position + 4 : position + 2 + length]
+        if marker == _START_OF_SCAN:
+            break
+        if marker == 0xE0 and content.startswith(b"JFIF"):
+            jfif = True
+        elif marker == 0xEE and content.startswith(b"Adobe") and len(content) >= 12:
+            adobe = content[11]
+        elif marker in _START_OF_FRAME and len(content) >= 6:
+            components = content[5]
+            identifiers = content[6 : 6 + 3 * components : 3]
+            sampled_alike = len(set(content[7 : 7 + 3 * components : 3])) == 1
+            codec = Codec.JPEG_LS if marker == _JPEG_LS else Codec.JPEG
+            rows, columns = int.from_bytes(content[1:3], "big"), int.from_bytes(content[3:5], "big")
+            size = Codestream(codec, rows, columns, components, content[0], "")
+        position += 2 + length
+    if size is None:
+        raise _damaged("a frame's JPEG stream does not tell its size")
+    _check_end(frame, position)
+    if size.components != 3:
+        return size
+    colour = ""
+    if adobe is not None:
+        colour = "RGB" if adobe == 0 else "YCBCR"
+    elif identifiers == b"RGB":
+        colour = "RGB"
+    elif jfif or not sampled_alike:  # the chroma of RGB is never subsampled
+        colour = "YCBCR"
+    return Codestream(size.codec, size.rows, size.columns, size.components, size.bits, colour)
+
+
+def _describe_j2k(frame: bytes, position: int) -> Codestream:
+    """Read the SIZ segment, which is always the first; `position` is that of its marker."""
+    content = frame[position : position + 43]
+    if len(content) < 43:
+        raise _damaged("a frame's JPEG 2000 stream is cut")
+    right, bottom, left, top = (int.from_bytes(content[at : at + 4], "big") for at in (6, 10, 14, 18))
+    components = int.from_bytes(content[38:40], "big")
+    return Codestream(Codec.J2K, bottom - top, right - left, components, (content[40] & 0x7F) + 1, "")
+
+
+def _check_end(frame: bytes, scan: int) -> None:
+    """A JPEG cut in its scan decodes without an error, the rest grey: look for the marker at its end."""
+    if frame.rfind(_END, scan) < 0:
+        raise _damaged("a frame's JPEG stream is cut")
+
+
+def _damaged(what: str) -> UnreadableVideo:
+    return UnreadableVideo(Reason.NOT_DECODABLE, what)

@@ -1,0 +1,132 @@
+"""From what a frame stores to the picture that the networks were trained on.
+
+The published system read the three channels of JPEG loops as they are stored, Y-Cb-Cr of DICOM and JFIF (full
+range), and gave them to OpenCV's YUV conversion, whose coefficients are others. The networks learned those
+colours, so every other encoding is brought to full-range Y-Cb-Cr first and then takes the same way.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Protocol
+
+import cv2
+import numpy as np
+import numpy.typing as npt
+
+Picture = npt.NDArray[Any]
+"""Always uint8; OpenCV's type stubs do not say so much."""
+
+# Full-range Y-Cb-Cr from R-G-B, DICOM PS3.3 C.7.6.3.1.2, in the digits of JFIF 1.02.
+_YCBCR_FROM_RGB = np.array(
+    [
+        [0.299, 0.587, 0.114, 0],
+        [-0.168735892, -0.331264108, 0.5, 128],
+        [0.5, -0.418687589, -0.081312411, 128],
+    ],
+    np.float32,
+)
+
+
+def ycbcr_from_rgb(rgb: Picture) -> Picture:
+    """Full-range Y-Cb-Cr of R-G-B.
+
+    Parameters
+    ----------
+    rgb
+        uint8 (rows, columns, 3).
+
+    Returns
+    -------
+    uint8 (rows, columns, 3), exact but for ties.
+
+    Examples
+    --------
+    >>> ycbcr_from_rgb(np.array([[[255, 0, 0], [90, 90, 90]]], np.uint8)).tolist()
+    [[[76, 85, 255], [90, 128, 128]]]
+    """
+    # On uint8 OpenCV calculates with fewer digits: 2 % of the values would be one off.
+    return cv2.convertScaleAbs(cv2.transform(rgb.astype(np.uint16), _YCBCR_FROM_RGB))
+
+
+def grey(bgr: Picture, out: Picture | None = None) -> Picture:
+    """Grey of a B-G-R picture, uint8 (rows, columns)."""
+    return cv2.cvtColor(bgr, cv2.COLOR_BGR2GRAY, dst=out)
+
+
+class Colour(Protocol):
+    """How frames of one encoding become pictures. Results are overwritten by the next call."""
+
+    def bgr(self, pixels: npt.NDArray[Any]) -> Picture:
+        """Picture as the networks see it, uint8 (rows, columns, 3)."""
+
+    def lit(self, pixels: npt.NDArray[Any]) -> Picture:
+        """Above 0 where the grey of that picture is above 0, uint8 (rows, columns)."""
+
+
+class YCbCr:
+    """Frames are uint8 (rows, columns, 3), full-range Y-Cb-Cr."""
+
+    def __init__(self) -> None:
+        self._bgr: Picture | None = None
+        self._grey: Picture | None = None
+
+    def bgr(self, pixels: npt.NDArray[Any]) -> Picture:
+        """OpenCV's YUV conversion of the channels as they are."""
+        self._bgr = cv2.cvtColor(pixels, cv2.COLOR_YUV2BGR, dst=self._bgr)
+        return self._bgr
+
+    def lit(self, pixels: npt.NDArray[Any]) -> Picture:
+        """Luma alone would not do: around coloured overlays there are pixels of luma 0 that are lit."""
+        self._grey = grey(self.bgr(pixels), self._grey)
+        return self._grey
+
+
+class Rgb:
+    """Frames are uint8 (rows, columns, 3), R-G-B."""
+
+    def __init__(self) -> None:
+        self._bgr: Picture | None = None
+        self._grey: Picture | None = None
+
+    def bgr(self, pixels: npt.NDArray[Any]) -> Picture:
+        """Through full-range Y-Cb-Cr."""
+        self._bgr = cv2.cvtColor(ycbcr_from_rgb(pixels), cv2.COLOR_YUV2BGR, dst=self._bgr)
+        return self._bgr
+
+    def lit(self, pixels: npt.NDArray[Any]) -> Picture:
+        """Luma, which is enough here: every R-G-B of luma 0 is so near to neutral that it is unlit."""
+        self._grey = cv2.cvtColor(pixels, cv2.COLOR_RGB2GRAY, dst=self._grey)
+        return self._grey
+
+
+class Table:
+    """Frames are uint8 or uint16 (rows, columns) of codes that a table explains: greyscale and palettes.
+
+    Parameters
+    ----------
+    rgb
+        uint8 (256 or 65536, 3): R-G-B of every code.
+    """
+
+    def __init__(self, rgb: Picture) -> None:
+        self._bgr_of = Rgb().bgr(rgb[None])[0].copy()
+        self._grey_of = grey(self._bgr_of[None])[0].copy()
+        ramp = np.arange(len(rgb))
+        self._plain = len(rgb) == 256 and bool((self._bgr_of == ramp[:, None]).all())
+
+    def bgr(self, pixels: npt.NDArray[Any]) -> Picture:
+        """Looked up channel by channel."""
+        if self._plain:
+            return cv2.merge([pixels, pixels, pixels])
+        return cv2.merge([_looked_up(pixels, self._bgr_of[:, channel]) for channel in range(3)])
+
+    def lit(self, pixels: npt.NDArray[Any]) -> Picture:
+        """Looked up."""
+        return pixels if self._plain else _looked_up(pixels, self._grey_of)
+
+
+def _looked_up(codes: npt.NDArray[Any], table: Picture) -> Picture:
+    if codes.dtype == np.uint8:
+        return cv2.LUT(codes, np.ascontiguousarray(table[:256]))
+    # "clip" only spares a check: no code lies outside of a table of 65536.
+    return np.take(table, codes, mode="clip")

@@ -1,0 +1,198 @@
+"""The release's candidates: embeddings, studies, labels and coded reports, row by row into a bundle."""
+
+from __future__ import annotations
+
+import csv
+import io
+import re
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from echoprime.bundle import Lexicon, Phenotype
+from echoprime.errors import BundleError
+from echoprime.release.assets import read_file
+from echoprime.release.unpickler import load_pickle
+from echoprime.release.weights import load_tensors
+from echoprime.retrieval import CandidateWriter
+
+ROWS_AT_ONCE = 8192
+"""Candidates written at once: 16 MB of embeddings."""
+
+ROWS_PER_FILE = 160_000
+"""So that the official 1,230,676 make 8 files of 300 MB."""
+
+DIMENSION = 512
+
+
+def write_release_candidates(
+    source: Path,
+    directory: Path,
+    *,
+    phenotypes: Sequence[Phenotype],
+    lexicon: Lexicon,
+    embedding_space: str,
+    shard_files: int | None = None,
+) -> int:
+    """Read `candidates_data/` and write a candidate set; returns its number of rows.
+
+    Parameters
+    ----------
+    source
+        The release's `model_data/candidates_data`.
+    directory
+        Gets the candidate set.
+    phenotypes
+        The label columns, in this order.
+    lexicon
+        That the reports' numbers must be in.
+    embedding_space
+        See `echoprime.bundle.Bundle`.
+    shard_files
+        Pairs of files; None = one for each 160,000 rows.
+
+    Raises
+    ------
+    BundleError
+        Naming the first file that is missing, damaged, or does not fit the others.
+    """
+    studies = read_studies(source)
+    parts = read_embeddings(source, len(studies))
+    labels = read_labels(source, studies, [each.name for each in phenotypes])
+    reports = load_pickle(source / "candidate_reports.pkl")
+    if not isinstance(reports, list) or len(reports) != len(studies):
+        count = f"{len(reports):,} reports" if isinstance(reports, list) else "no list of reports"
+        raise BundleError(
+            f"candidate_reports.pkl: {count}, candidate_studies.csv has {len(studies):,} rows; "
+            "use the files of one release"
+        )
+    writer = CandidateWriter(
+        directory,
+        rows=len(studies),
+        labels=[each.name for each in phenotypes],
+        embedding_space=embedding_space,
+        files=shard_files or -(-len(studies) // ROWS_PER_FILE),
+        dimension=DIMENSION,
+    )
+    row = 0
+    for part in parts:
+        for first in range(0, len(part), ROWS_AT_ONCE):
+            block = part[first : first + ROWS_AT_ONCE].numpy()
+            here = slice(row, row + len(block))
+            check_reports(reports[here], row, lexicon)
+            writer.append(block, [str(each) for each in studies[here].tolist()], labels[here], reports[here])
+            # A written report is let go: the next blocks find its memory free.
+            reports[here] = [None] * len(block)
+            row += len(block)
+    return writer.close()
+
+
+def read_studies(source: Path) -> NDArray[np.int64]:
+    """`candidate_studies.csv`: int64 (rows,), column `Study`."""
+    file = "candidate_studies.csv"
+    lines = csv.reader(io.StringIO(read_file(source / file).decode("utf-8-sig")))
+    header = next(lines, [])
+    if "Study" not in header:
+        raise BundleError(f"{file}: no column Study, but {header[:5]}; copy it from the release again")
+    column = header.index("Study")
+    cells = [line[column] for line in lines if line]
+    try:
+        return np.array([int(cell) for cell in cells], np.int64)
+    except ValueError as error:
+        wrong = next(cell for cell in cells if not re.fullmatch(r"\s*[+-]?\d+\s*", cell))
+        raise BundleError(f"{file}: study {wrong!r} is no integer; copy it from the release again") from error
+
+
+def read_embeddings(source: Path, rows: int) -> list[Tensor]:
+    """`candidate_embeddings_p1.pt`, `_p2.pt`, ...: memory-mapped float32 (n, 512) each, `rows` in all."""
+    numbers = sorted(
+        int(found[1])
+        for path in source.glob("candidate_embeddings_p*.pt")
+        if (found := re.fullmatch(r"candidate_embeddings_p(\d+)\.pt", path.name))
+    )
+    missing = sorted(set(range(1, max(numbers, default=2) + 1)) - set(numbers))
+    if missing:
+        raise BundleError(
+            f"candidate_embeddings_p{missing[0]}.pt: missing from candidates_data; "
+            "download it from the official release"
+        )
+    parts = []
+    for number in numbers:
+        file = f"candidate_embeddings_p{number}.pt"
+        part = load_tensors(source / file)
+        shape = tuple(part.shape) if isinstance(part, Tensor) else None
+        if not isinstance(part, Tensor) or part.ndim != 2 or part.shape[1] != DIMENSION:
+            raise BundleError(f"{file}: shape {shape}, must be (rows, {DIMENSION}); download it again")
+        if part.dtype != torch.float32:
+            raise BundleError(f"{file}: {part.dtype}, must be float32; download it again")
+        parts.append(part)
+    total = sum(len(part) for part in parts)
+    if total != rows:
+        raise BundleError(
+            f"candidate_embeddings_p1 to p{numbers[-1]}: {total:,} rows, candidate_studies.csv has {rows:,}; "
+            "a part is missing or of another release: download all of them again"
+        )
+    return parts
+
+
+def read_labels(source: Path, studies: NDArray[np.int64], names: Sequence[str]) -> NDArray[np.float64]:
+    """`candidate_labels.pkl`: float64 (rows, names), NaN = unknown.
+
+    The pickle maps each phenotype to {study: value}; a study that is not in it is unknown.
+    """
+    file = "candidate_labels.pkl"
+    content = load_pickle(source / file)
+    if not isinstance(content, dict):
+        raise BundleError(f"{file}: must map phenotypes to labels; copy it from the release again")
+    labels = np.full((len(studies), len(names)), np.nan)
+    for column, name in enumerate(names):
+        known = content.pop(name, None)
+        if not isinstance(known, dict):
+            raise BundleError(f"{file}: no labels for {name!r}; use the files of one release")
+        labels[:, column] = _looked_up(known, studies, f"{file}: {name!r}")
+    return labels
+
+
+def _looked_up(known: dict[Any, Any], studies: NDArray[np.int64], where: str) -> NDArray[np.float64]:
+    try:
+        keys = np.fromiter((int(key) for key in known), np.int64, len(known))
+        values = np.fromiter(
+            (np.nan if value is None else float(value) for value in known.values()), np.float64, len(known)
+        )
+    except (TypeError, ValueError) as error:
+        raise BundleError(
+            f"{where} has a study or value that is no number; copy it from the release again"
+        ) from error
+    if not len(keys):
+        return np.full(len(studies), np.nan)
+    order = np.argsort(keys)
+    place = np.minimum(np.searchsorted(keys[order], studies), len(keys) - 1)
+    return np.where(keys[order][place] == studies, values[order][place], np.nan)
+
+
+def check_reports(reports: Sequence[Any], first: int, lexicon: Lexicon) -> None:
+    """Refuse a report whose numbers the lexicon does not have.
+
+    Raises
+    ------
+    BundleError
+        Naming the row.
+    """
+    sizes = [len(phrases) for phrases in lexicon.phrases]
+    for number, report in enumerate(reports):
+        try:
+            good = all(
+                0 <= section < len(sizes) and 0 <= phrase < sizes[section] for section, phrase, _ in report
+            )
+        except (TypeError, ValueError):
+            good = False
+        if not good:
+            raise BundleError(
+                f"candidate_reports.pkl: report {first + number:,} has a section or phrase that "
+                "all_phr.json does not; use the files of one release"
+            )

@@ -1,0 +1,181 @@
+"""The official release's folder to a bundle, in one call."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+
+from echoprime.bundle import Bundle, Lexicon, write_bundle
+from echoprime.bundle.writing import ENCODER_FILE, VIEW_CLASSIFIER_FILE
+from echoprime.errors import BundleError
+from echoprime.networks import VideoEncoder, ViewClassifier, record_selfcheck, state_sha256
+from echoprime.networks.selfcheck import SELFCHECK_FILE
+from echoprime.reading import PREPROCESSING, Clip, read_clip
+from echoprime.release.assets import read_label_sources, read_lexicon, read_phenotypes, read_sections
+from echoprime.release.candidates import write_release_candidates
+from echoprime.release.weights import read_weights, save_weights
+
+NOTICE = (
+    "Research only, not a medical device. Report sentences and the numbers in them are the most similar "
+    "candidate reports': other patients' words."
+)
+"""What is said beside every output of an imported release."""
+
+UNSTATED = "unstated"
+"""Embedding space of a release without encoder weights for which no name was given."""
+
+ENCODER_WEIGHTS = ("echo_prime_encoder.pt",)
+VIEW_WEIGHTS = ("view_classifier.pt", "view_classifier.ckpt")
+
+
+def import_release(
+    release_dir: str | Path,
+    bundle_dir: str | Path,
+    *,
+    name: str | None = None,
+    embedding_space: str | None = None,
+    trained: bool = True,
+    notice: str = NOTICE,
+    lexicons: Mapping[str, str | Path] | None = None,
+    architectures: tuple[str, str] = ("mvit_v2_s", "convnext_base"),
+    shard_files: int | None = None,
+    overwrite: bool = False,
+) -> Bundle:
+    """Read the official release's layout and write a bundle of it.
+
+    Nothing in the release is run: pickles may hold plain data only, `.pt` files tensors only.
+
+    Parameters
+    ----------
+    release_dir
+        Holds `assets/` and `model_data/`; `model_data/weights/` may be missing: the bundle then interprets
+        but does not encode.
+    bundle_dir
+        Where the bundle shall be; must not hold one yet.
+    name
+        Of the bundle; None = the release folder's name.
+    embedding_space
+        What its candidates can be compared with; None = `sha256:` and the encoder weights' hash, or
+        "unstated" where there are none.
+    trained
+        False for random weights: every output then says so.
+    notice
+        Said beside every number.
+    lexicons
+        Further languages: two letters -> a file like `all_phr.json` with the same ids.
+    architectures
+        Of the encoder and the view classifier.
+    shard_files
+        Pairs of files to spread the candidates over; None = one for each 160,000 rows.
+    overwrite
+        Replace a bundle that is there already.
+
+    Raises
+    ------
+    BundleError
+        One line naming the file, what is wrong with it, and the cure.
+    """
+    release = Path(release_dir)
+    assets, data = release / "assets", release / "model_data"
+    for folder in (assets, data / "candidates_data"):
+        if not folder.is_dir():
+            raise BundleError(
+                f"{release}: no folder {folder.relative_to(release)} in it; see the README, "
+                '"official weights", for what a release folder holds'
+            )
+    sections = read_sections(assets)
+    label_sources = read_label_sources(assets)
+    phenotypes = read_phenotypes(assets, sections, label_sources)
+    words = [read_lexicon(assets / "all_phr.json", "en")]
+    words += [read_lexicon(Path(path), language) for language, path in (lexicons or {}).items()]
+    encoder, view_classifier = _weight_files(data / "weights")
+    space = embedding_space or _space(encoder)
+
+    def files(directory: Path) -> int:
+        if encoder is not None and view_classifier is not None:
+            _write_weights(encoder, view_classifier, architectures, directory)
+        return write_release_candidates(
+            data / "candidates_data",
+            directory / "candidates",
+            phenotypes=phenotypes,
+            lexicon=words[0],
+            embedding_space=space,
+            shard_files=shard_files,
+        )
+
+    return write_bundle(
+        bundle_dir,
+        name=name or release.resolve().name,
+        trained=trained,
+        notice=notice,
+        embedding_space=space,
+        sections=sections,
+        phenotypes=phenotypes,
+        lexicons=words,
+        label_sources=label_sources,
+        preprocessing=PREPROCESSING,
+        files=files,
+        encoder=architectures[0] if encoder else None,
+        view_classifier=architectures[1] if view_classifier else None,
+        origins=_origins(words, encoder, view_classifier),
+        overwrite=overwrite,
+    )
+
+
+def _weight_files(folder: Path) -> tuple[Path | None, Path | None]:
+    """Files of both networks, or none of either."""
+    encoder, view_classifier = (
+        next((folder / file for file in names if (folder / file).is_file()), None)
+        for names in (ENCODER_WEIGHTS, VIEW_WEIGHTS)
+    )
+    if (encoder is None) != (view_classifier is None):
+        lacking = ENCODER_WEIGHTS if encoder is None else VIEW_WEIGHTS
+        raise BundleError(
+            f"model_data/weights/{lacking[0]}: missing, though the other network's weights are there; "
+            "download model_data.zip again, or take the folder away for a bundle without weights"
+        )
+    return encoder, view_classifier
+
+
+def _space(encoder: Path | None) -> str:
+    return UNSTATED if encoder is None else f"sha256:{state_sha256(read_weights(encoder))}"
+
+
+def _write_weights(
+    encoder: Path, view_classifier: Path, architectures: tuple[str, str], directory: Path
+) -> None:
+    """Write both networks' weights and the self-check that they pass on this machine."""
+    save_weights(read_weights(encoder), directory / ENCODER_FILE)
+    save_weights(read_weights(view_classifier), directory / VIEW_CLASSIFIER_FILE)
+    networks = (
+        VideoEncoder(architectures[0], directory / ENCODER_FILE),
+        ViewClassifier(architectures[1], directory / VIEW_CLASSIFIER_FILE),
+    )
+    (directory / SELFCHECK_FILE).write_bytes(record_selfcheck(*networks, sample_clip()))
+
+
+def sample_clip() -> Clip:
+    """The public apical four-chamber loop that comes with pydicom: a real clip without patient data."""
+    from pydicom.data import get_testdata_file
+
+    path = get_testdata_file("examples_ybr_color.dcm", download=False)
+    if path is None:
+        raise BundleError(
+            "pydicom: its sample examples_ybr_color.dcm is not installed; install pydicom again"
+        )
+    return read_clip(Path(str(path)).read_bytes())
+
+
+def _origins(words: list[Lexicon], encoder: Path | None, view_classifier: Path | None) -> dict[str, str]:
+    origins = {
+        "sections.csv": "assets/MIL_weights.csv",
+        "phenotypes.csv": "assets/section_to_phenotypes.pkl, per_section.json, roc_thresholds.csv",
+        "label_sources.json": "assets/per_section.json",
+        SELFCHECK_FILE: "pydicom examples_ybr_color.dcm, computed at import in float32 on CPU",
+    }
+    origins |= {f"lexicon/{each.language}.json": f"lexicon {each.language}" for each in words}
+    origins["lexicon/en.json"] = "assets/all_phr.json"
+    for target, path in ((ENCODER_FILE, encoder), (VIEW_CLASSIFIER_FILE, view_classifier)):
+        if path is not None:
+            origins[target] = f"model_data/weights/{path.name}"
+    return origins

@@ -1,0 +1,21 @@
+"""Numbers to neighbours: section queries, the candidate set on disk, and the search over its shards."""
+
+from echoprime.retrieval.candidates import CandidateSet
+from echoprime.retrieval.hits import ShardHits
+from echoprime.retrieval.merge import merge
+from echoprime.retrieval.search import Shard
+from echoprime.retrieval.sections import SectionQueries, StudyQueries, section_queries, study_queries
+from echoprime.retrieval.writing import CandidateWriter, write_candidates
+
+__all__ = [
+    "CandidateSet",
+    "CandidateWriter",
+    "SectionQueries",
+    "Shard",
+    "ShardHits",
+    "StudyQueries",
+    "merge",
+    "section_queries",
+    "study_queries",
+    "write_candidates",
+]

@@ -1,0 +1,119 @@
+"""The candidate set on disk: opened without reading it, cut into shards of any size."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from functools import cached_property
+from itertools import pairwise
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+
+from echoprime.bundle import Bundle
+from echoprime.errors import BundleError
+from echoprime.retrieval.parts import Part
+from echoprime.retrieval.search import Shard
+from echoprime.retrieval.writing import FORMAT, file_name
+
+
+@dataclass(frozen=True)
+class CandidateSet:
+    """Candidate reports with their embeddings and labels; frozen, and travels to actors by pickle.
+
+    Attributes
+    ----------
+    source
+        Folder, or the bundle that it lies in (whose files are fetched from a bucket when first used).
+    rows, dimension, rows_per_file, files
+        Its shape.
+    largest_norm
+        Upper bound of the rows' lengths: the search's margin is proven from it.
+    labels
+        Names of the label columns.
+    embedding_space
+        What its embeddings can be compared with.
+    """
+
+    source: Path | Bundle
+    rows: int
+    dimension: int
+    rows_per_file: int
+    files: int
+    largest_norm: float
+    labels: tuple[str, ...]
+    embedding_space: str
+
+    @classmethod
+    def open(cls, source: str | Path | Bundle) -> CandidateSet:
+        """Open the set of a folder or of a bundle; reads `candidates.json` alone.
+
+        Raises
+        ------
+        BundleError
+            When there is none, or it is of another format version.
+        """
+        place = source if isinstance(source, Bundle) else Path(source)
+        path = _file(place, "candidates.json")
+        try:
+            content = json.loads(path.read_bytes())
+            found = content.pop("format")
+            if found != FORMAT:
+                raise BundleError(f"candidates: format {found!r}, this version reads {FORMAT}; import again")
+            return cls(source=place, **{**content, "labels": tuple(content["labels"])})
+        except FileNotFoundError as error:
+            raise BundleError(f"{path}: no candidate set there; import the release again") from error
+        except (ValueError, KeyError, TypeError, AttributeError) as error:
+            raise BundleError(f"{path}: damaged; import the release again") from error
+
+    def ranges(self, shards: int) -> list[tuple[int, int]]:
+        """Rows cut into `shards` runs of nearly equal length, (lo, hi) each; an empty run where rows run out.
+
+        Examples
+        --------
+        >>> CandidateSet(Path(), 10, 512, 10, 1, 1.0, (), "").ranges(3)
+        [(0, 3), (3, 6), (6, 10)]
+        """
+        cuts = [self.rows * number // shards for number in range(shards + 1)]
+        return list(pairwise(cuts))
+
+    def shard(self, lo: int = 0, hi: int | None = None) -> Shard:
+        """Rows `lo` to `hi` (not with it; None = to the end), memory-mapped; they may span files."""
+        hi = self.rows if hi is None else hi
+        if not 0 <= lo <= hi <= self.rows:
+            raise BundleError(f"candidates: rows {lo:,} to {hi:,} asked for, there are {self.rows:,}")
+        parts = []
+        for number in range(lo // self.rows_per_file, self.files):
+            start = number * self.rows_per_file
+            if start >= hi:
+                break
+            parts.append(self._part(number, max(lo, start), min(hi, start + self.rows_per_file)))
+        return Shard(tuple(parts), lo, hi, self.labels, self.largest_norm, self.dimension)
+
+    def _part(self, number: int, lo: int, hi: int) -> Part:
+        start = number * self.rows_per_file
+        name = file_name("embeddings", number, self.files)
+        # A plain view of the map: numpy's memmap class costs microseconds at every slice.
+        embeddings = np.load(_file(self.source, name), mmap_mode="r").view(np.ndarray)
+        studies = file_name("studies", number, self.files)
+        # Memory-mapped: nothing is read before it is asked for.
+        reader = pa.ipc.open_file(pa.memory_map(str(_file(self.source, studies))))
+        batch = reader.get_batch(0)
+        expected = min(self.rows_per_file, self.rows - start)
+        for file, count in ((name, len(embeddings)), (studies, batch.num_rows)):
+            if count != expected or reader.num_record_batches != 1:
+                raise BundleError(
+                    f"candidates/{file}: {count:,} rows, candidates.json says {expected:,}; "
+                    "import the release again"
+                )
+        return Part(lo, embeddings[lo - start : hi - start], batch.slice(lo - start, hi - lo))
+
+    @cached_property
+    def label_positions(self) -> dict[str, int]:
+        """Label name -> its column."""
+        return {name: column for column, name in enumerate(self.labels)}
+
+
+def _file(source: Path | Bundle, name: str) -> Path:
+    return source.file(f"candidates/{name}") if isinstance(source, Bundle) else source / name

@@ -1,0 +1,102 @@
+"""Put the answers of several shards together: associative, commutative, exact."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+from numpy.typing import NDArray
+
+from echoprime.errors import EchoPrimeError
+from echoprime.retrieval.hits import SECTION_BITS, ShardHits
+
+
+def merge(hits: Sequence[ShardHits]) -> ShardHits:
+    """The k best of all, by (-score, row); what one shard of all rows would have answered, to the bit.
+
+    Parameters
+    ----------
+    hits
+        Answers to the same queries with the same k, from shards that share no row; at least one.
+
+    Raises
+    ------
+    EchoPrimeError
+        When there is none, or they answer different questions.
+    """
+    if not hits:
+        raise EchoPrimeError("merge: no shard has answered")
+    first = hits[0]
+    for other in hits[1:]:
+        if other.labels.shape != first.labels.shape or not np.array_equal(
+            other.section_bits, first.section_bits
+        ):
+            raise EchoPrimeError("merge: the shards answered different queries")
+    if len(hits) == 1:
+        return first
+    rows = np.concatenate([each.rows for each in hits], axis=1)
+    scores = np.concatenate([each.scores for each in hits], axis=1)
+    order = _order(rows, scores)[:, : first.k]
+    rows = np.take_along_axis(rows, order, axis=1)
+    labels = np.concatenate([each.labels for each in hits], axis=1)
+    report_rows = np.stack([each.report_rows for each in hits], axis=1)
+    report_scores = np.stack([each.report_scores for each in hits], axis=1)
+    best = _order(report_rows, report_scores)[:, :1]
+    report_rows = np.take_along_axis(report_rows, best, axis=1)[:, 0]
+    bits = first.section_bits
+    named, names = _chosen([(each.named_rows, each.names) for each in hits], _distinct(rows))
+    keys, texts = _chosen(
+        [(each.text_keys, each.texts) for each in hits],
+        np.unique((report_rows * SECTION_BITS + bits)[report_rows >= 0]),
+    )
+    return ShardHits(
+        rows=rows,
+        scores=np.take_along_axis(scores, order, axis=1),
+        labels=_lines(labels, order),
+        named_rows=named,
+        names=names,
+        section_bits=bits,
+        report_rows=report_rows,
+        report_scores=np.take_along_axis(report_scores, best, axis=1)[:, 0],
+        text_keys=keys,
+        texts=texts,
+    )
+
+
+def _order(rows: NDArray[np.int64], scores: NDArray[np.float64]) -> NDArray[np.int64]:
+    """Columns of each line by (-score, row); places without a row come last."""
+    order = np.argsort(-scores, axis=1, kind="stable")
+    ordered, beside = np.take_along_axis(scores, order, axis=1), np.take_along_axis(rows, order, axis=1)
+    wrong = (ordered[:, 1:] == ordered[:, :-1]) & (beside[:, 1:] < beside[:, :-1]) & (beside[:, 1:] >= 0)
+    tied = np.flatnonzero(wrong.any(axis=1))
+    # Ties that the shards' order left unsettled are rare, and settled line by line.
+    for line in tied.tolist():
+        last = np.where(rows[line] < 0, np.iinfo(np.int64).max, rows[line])
+        order[line] = np.lexsort((last, -scores[line]))
+    return order
+
+
+def _lines(labels: NDArray[np.float64], order: NDArray[np.int64]) -> NDArray[np.float64]:
+    """Each query's labels in a new order: float64 (queries, k, n)."""
+    count, width, slots = labels.shape
+    flat = order + np.arange(count)[:, None] * width
+    return labels.reshape(count * width, slots).take(flat, axis=0)
+
+
+def _distinct(rows: NDArray[np.int64]) -> NDArray[np.int64]:
+    """Rows that occur, ascending."""
+    seen = np.zeros(int(rows.max(initial=-1)) + 2, np.bool_)  # the last place stands for -1
+    seen[rows.ravel()] = True
+    return np.flatnonzero(seen[:-1])
+
+
+def _chosen(
+    pairs: Sequence[tuple[NDArray[np.int64], Any]], wanted: NDArray[np.int64]
+) -> tuple[NDArray[np.int64], Any]:
+    """Values of the `wanted` keys out of several ascending lists of (key, value)."""
+    keys = np.concatenate([each[0] for each in pairs])
+    order = np.argsort(keys, kind="stable")
+    place = order[np.searchsorted(keys[order], wanted)] if len(wanted) else np.zeros(0, np.int64)
+    return wanted, pa.concat_arrays([each[1] for each in pairs]).take(pa.array(place, pa.int64()))

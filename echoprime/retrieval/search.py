@@ -1,0 +1,215 @@
+"""One shard of the candidate set: rows that are searched together, on one node."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from echoprime.errors import EchoPrimeError
+from echoprime.retrieval.hits import SECTION_BITS, ShardHits
+from echoprime.retrieval.parts import Part, Rows
+from echoprime.retrieval.scan import Excluded, nearest
+
+
+class Shard:
+    """Rows `lo` to `hi` of a candidate set; make it by `CandidateSet.shard`.
+
+    Parameters
+    ----------
+    parts
+        Memory-mapped runs of rows that follow each other from `lo` on.
+    lo, hi
+        Rows of the candidate set.
+    labels
+        Names of the label columns.
+    largest_norm
+        No row of the set is longer.
+    dimension
+        Numbers in an embedding.
+    """
+
+    def __init__(
+        self,
+        parts: Sequence[Part],
+        lo: int,
+        hi: int,
+        labels: tuple[str, ...],
+        largest_norm: float,
+        dimension: int,
+    ) -> None:
+        self.lo = lo
+        self.hi = hi
+        self.labels = labels
+        self.largest_norm = largest_norm
+        self.dimension = dimension
+        self._rows = Rows(parts)
+
+    def __len__(self) -> int:
+        return len(self._rows)
+
+    def search(
+        self,
+        queries: NDArray[np.float32],
+        section_bits: NDArray[np.integer],
+        k: int,
+        exclude_study: Sequence[str] | None = None,
+        exclude_patient: Sequence[str] | None = None,
+        *,
+        columns: NDArray[np.integer] | None = None,
+    ) -> ShardHits:
+        """The k nearest rows of every query, their labels, and the nearest report that has its section.
+
+        The answer to a query is the same, to the bit, whatever it is batched with and however the set is
+        cut into shards (after `merge`).
+
+        Parameters
+        ----------
+        queries
+            float32 (queries, 512): never zero vectors.
+        section_bits
+            int (queries,): the section's number in the lexicon, whose text is wanted; -1 = none.
+        k
+            Neighbours, at least 1.
+        exclude_study
+            One study a query whose rows are left out before ranking; "" = none.
+        exclude_patient
+            One patient key a query, likewise.
+        columns
+            int (queries, n): the label columns wanted for each query, -1 = no label; None = all of them
+            for every query, in the order of `labels`.
+
+        Raises
+        ------
+        EchoPrimeError
+            On a query that is zero or not finite, or arrays that do not fit each other.
+        """
+        bits = np.asarray(section_bits, np.int64)
+        vectors = np.ascontiguousarray(queries, np.float32)
+        self._check(vectors, bits, k, columns)
+        excluded = self._excluded("study", exclude_study, len(vectors))
+        other = self._excluded("patient", exclude_patient, len(vectors))
+        excluded = Excluded(
+            np.concatenate([excluded.query, other.query]), np.concatenate([excluded.row, other.row])
+        )
+        local, scores = nearest(self._rows, vectors, k, self.largest_norm, excluded)
+        report, report_scores = self._reports(vectors, bits, local, scores, excluded)
+        used = _used(local, len(self))
+        keys = np.unique((report * SECTION_BITS + bits)[report >= 0])
+        lifted = np.where(report >= 0, report + self.lo, -1)
+        return ShardHits(
+            rows=np.where(local >= 0, local + self.lo, -1),
+            scores=scores,
+            labels=self._labels(local, used, columns),
+            named_rows=used + self.lo,
+            names=self._rows.column("study", used),
+            section_bits=bits,
+            report_rows=lifted,
+            report_scores=report_scores,
+            text_keys=keys + self.lo * SECTION_BITS,
+            texts=self._rows.texts(keys),
+        )
+
+    def _check(
+        self,
+        queries: NDArray[np.float32],
+        bits: NDArray[np.int64],
+        k: int,
+        columns: NDArray[np.integer] | None,
+    ) -> None:
+        if queries.ndim != 2 or queries.shape[1] != self.dimension or bits.shape != queries.shape[:1]:
+            raise EchoPrimeError(
+                f"search: queries {queries.shape}, sections {bits.shape}; "
+                f"must be (queries, {self.dimension}) and (queries,)"
+            )
+        if k < 1:
+            raise EchoPrimeError(f"search: k is {k}; it must be at least 1")
+        if not np.isfinite(queries).all() or not queries.any(axis=1).all():
+            raise EchoPrimeError(
+                "search: a query is zero or not finite; leave out sections that are not assessable"
+            )
+        if bits.size and not (bits.min() >= -1 and bits.max() < SECTION_BITS):
+            raise EchoPrimeError(f"search: section numbers must be -1..{SECTION_BITS - 1}")
+        if columns is not None and (
+            columns.ndim != 2 or len(columns) != len(queries) or np.any(columns >= len(self.labels))
+        ):
+            raise EchoPrimeError(
+                f"search: label columns {columns.shape}; one line a query, each below {len(self.labels)}"
+            )
+
+    def _excluded(self, column: str, values: Sequence[str] | None, queries: int) -> Excluded:
+        """Pairs of query and row whose `column` has the query's value; unknown ("") never matches."""
+        if values is not None and len(values) != queries:
+            raise EchoPrimeError(f"search: {len(values)} values to leave out for {queries} queries")
+        distinct = sorted({value for value in values or () if value})
+        if not distinct or values is None:
+            return Excluded(np.zeros(0, np.int64), np.zeros(0, np.int64))
+        rows, which = self._rows.places(column, distinct)
+        number = {value: position for position, value in enumerate(distinct)}
+        of_query = np.array([number.get(value, -1) for value in values], np.int64)
+        order = np.argsort(which, kind="stable")
+        first = np.searchsorted(which[order], of_query, side="left")
+        counts = np.where(of_query >= 0, np.searchsorted(which[order], of_query, side="right") - first, 0)
+        within = np.arange(counts.sum()) - np.repeat(np.cumsum(counts) - counts, counts)
+        return Excluded(np.repeat(np.arange(queries), counts), rows[order][np.repeat(first, counts) + within])
+
+    def _reports(
+        self,
+        queries: NDArray[np.float32],
+        bits: NDArray[np.int64],
+        rows: NDArray[np.int64],
+        scores: NDArray[np.float64],
+        excluded: Excluded,
+    ) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
+        """Best row that has the query's section: mostly among the k best, else looked for among all."""
+        wanted = np.maximum(bits, 0).astype(np.uint32)[:, None]
+        has = (self._sections(rows) >> wanted) & 1 == 1
+        has &= (rows >= 0) & (bits >= 0)[:, None]
+        place = has.argmax(axis=1)
+        line = np.arange(len(rows))
+        found = has.any(axis=1)
+        best = np.where(found, rows[line, place], -1)
+        best_scores = np.where(found, scores[line, place], -np.inf)
+        # Where all rows of the shard are ranked already there is nothing left to look for.
+        missing = ~found & (bits >= 0) & (len(self) > rows.shape[1])
+        for bit in np.unique(bits[missing]).tolist():
+            if not ((self._rows.sections >> np.uint32(bit)) & 1).any():
+                continue
+            these = np.flatnonzero(missing & (bits == bit))
+            number = np.full(len(queries), -1, np.int64)
+            number[these] = np.arange(len(these))
+            mine = number[excluded.query] >= 0
+            left_out = Excluded(number[excluded.query[mine]], excluded.row[mine])
+            row, score = nearest(self._rows, queries[these], 1, self.largest_norm, left_out, having=bit)
+            best[these], best_scores[these] = row[:, 0], score[:, 0]
+        return best, best_scores
+
+    def _sections(self, rows: NDArray[np.int64]) -> NDArray[np.uint32]:
+        if not len(self):
+            return np.zeros(rows.shape, np.uint32)
+        return self._rows.sections[np.maximum(rows, 0)]
+
+    def _labels(
+        self, rows: NDArray[np.int64], used: NDArray[np.int64], columns: NDArray[np.integer] | None
+    ) -> NDArray[np.float64]:
+        """float64 (queries, k, n): labels of the found rows, read once for each row that occurs."""
+        if columns is None:
+            columns = np.broadcast_to(np.arange(len(self.labels)), (len(rows), len(self.labels)))
+        values = np.full((len(used) + 1, len(self.labels)), np.nan)  # the last line: no row
+        values[:-1] = self._rows.numbers(self.labels, used)
+        position = np.full(len(self) + 1, len(used), np.int64)
+        position[used] = np.arange(len(used))
+        labels = np.full((*rows.shape, columns.shape[1]), np.nan)
+        for slot in range(columns.shape[1]):
+            asked = np.flatnonzero(columns[:, slot] >= 0)
+            flat = position[rows[asked]] * len(self.labels) + columns[asked, slot][:, None]
+            labels[asked, :, slot] = values.ravel().take(flat)
+        return labels
+
+
+def _used(rows: NDArray[np.int64], count: int) -> NDArray[np.int64]:
+    """Rows that occur, ascending."""
+    seen = np.zeros(count + 1, np.bool_)  # the last place stands for -1
+    seen[rows.ravel()] = True
+    return np.flatnonzero(seen[:-1])

@@ -1,0 +1,10 @@
+"""Where things lie: folders and S3 buckets through the same few functions."""
+
+from __future__ import annotations
+
+from echoprime.storage.hashing import JSON, canonical_hash, canonical_json
+from echoprime.storage.location import Location
+from echoprime.storage.objects import read_object
+from echoprime.storage.space import free_bytes
+
+__all__ = ["JSON", "Location", "canonical_hash", "canonical_json", "free_bytes", "read_object"]

@@ -1,0 +1,239 @@
+"""One name for a folder or a bucket's prefix; everything that differs between them is behind it."""
+
+from __future__ import annotations
+
+import os
+import re
+import secrets
+from dataclasses import dataclass
+from pathlib import Path
+from typing import IO, Any
+
+from echoprime.errors import SettingError, UserError
+from echoprime.storage import s3
+
+_SCHEME = re.compile(r"^([A-Za-z][A-Za-z0-9+.-]*)://")
+
+
+@dataclass(frozen=True, slots=True)
+class Location:
+    """A folder, a file, or an S3 prefix or object; cheap to make, picklable, opens nothing by itself.
+
+    Parameters
+    ----------
+    uri
+        Normalised: an absolute local path, or "s3://bucket/prefix" without a closing "/". Use `parse`.
+
+    Examples
+    --------
+    >>> Location.parse("s3://hearts/2024/") / "manifest.parquet"
+    Location(uri='s3://hearts/2024/manifest.parquet')
+    >>> Location.parse("/data/out/../in").uri
+    '/data/in'
+    """
+
+    uri: str
+
+    @classmethod
+    def parse(cls, text: str | Path | Location) -> Location:
+        """Read what a user writes: a path (`~` and relative ones too), `file://` or `s3://`.
+
+        Raises
+        ------
+        SettingError
+            Empty, another scheme, or no bucket.
+        """
+        if isinstance(text, Location):
+            return text
+        given = str(text)
+        if not given.strip():
+            raise SettingError("a location is empty; give a folder or s3://bucket/prefix")
+        scheme = _SCHEME.match(given)
+        if scheme is None:
+            return cls(os.path.abspath(os.path.expanduser(given)))  # noqa: PTH100,PTH111  # no links followed
+        if scheme[1].lower() == "file":
+            return cls(os.path.abspath(given[len(scheme[0]) :]))  # noqa: PTH100  # no links followed
+        if scheme[1].lower() != "s3":
+            raise SettingError(f"{scheme[0]} is not supported; give a folder or s3://bucket/prefix")
+        rest = given[len(scheme[0]) :].rstrip("/")
+        if not rest.split("/", 1)[0]:
+            raise SettingError(f"{given!r} names no bucket; give s3://bucket/prefix")
+        return cls(f"s3://{rest}")
+
+    def __str__(self) -> str:
+        return self.uri
+
+    def __truediv__(self, name: str) -> Location:
+        """The location `name` (which may hold "/") below this one."""
+        return Location(f"{self.uri.rstrip('/')}/{name.strip('/')}")
+
+    @property
+    def is_local(self) -> bool:
+        """Whether it is on this machine's file system."""
+        return not self.uri.startswith("s3://")
+
+    @property
+    def name(self) -> str:
+        """Last part of the path; the bucket's name for a whole bucket."""
+        return self.uri.rsplit("/", 1)[-1]
+
+    @property
+    def path(self) -> str:
+        """What `filesystem` calls it: the local path, or "bucket/key"."""
+        return self.uri.removeprefix("s3://")
+
+    @property
+    def bucket(self) -> str:
+        """Bucket of an S3 location."""
+        return self.path.partition("/")[0]
+
+    @property
+    def key(self) -> str:
+        """Key or prefix below the bucket; "" for a whole bucket."""
+        return self.path.partition("/")[2]
+
+    @property
+    def local_path(self) -> Path:
+        """The local path.
+
+        Raises
+        ------
+        SettingError
+            It is in a bucket.
+        """
+        if not self.is_local:
+            raise SettingError(f"{self.uri} is in a bucket; a local folder is needed here")
+        return Path(self.uri)
+
+    @property
+    def filesystem(self) -> Any:  # noqa: ANN401  # fsspec has no types
+        """The fsspec file system that reads it, one a process; ask again in each process, never pickle it."""
+        if self.is_local:
+            import fsspec
+
+            return fsspec.filesystem("file", auto_mkdir=True)
+        return s3.filesystem()
+
+    @property
+    def arrow_filesystem(self) -> Any:  # noqa: ANN401  # pyarrow has no types
+        """The same for pyarrow; buckets through s3fs: pyarrow's own S3 hands on corrupted bytes silently."""
+        import pyarrow.fs
+
+        if self.is_local:
+            return pyarrow.fs.LocalFileSystem()
+        return pyarrow.fs.PyFileSystem(pyarrow.fs.FSSpecHandler(self.filesystem))
+
+    @property
+    def delta_options(self) -> dict[str, str]:
+        """`storage_options` for deltalake; empty for a folder."""
+        return {} if self.is_local else s3.delta_options()
+
+    def exists(self) -> bool:
+        """Whether a file, a folder, an object or at least one object below it is there."""
+        return bool(self.filesystem.exists(self.path))
+
+    def is_dir(self) -> bool:
+        """Whether it is a folder, or a prefix with objects below it."""
+        return bool(self.filesystem.isdir(self.path))
+
+    def names(self) -> list[str]:
+        """Names of what lies directly below, sorted; empty if there is nothing."""
+        try:
+            found = self.filesystem.ls(self.path, detail=False)
+        except (FileNotFoundError, NotADirectoryError):
+            return []
+        paths = (str(path).rstrip("/") for path in found)
+        return sorted({path.rsplit("/", 1)[-1] for path in paths if path != self.path})
+
+    def open(self, mode: str = "rb") -> IO[Any]:
+        """Open the file or object; writing makes the folders above it."""
+        opened: IO[Any] = self.filesystem.open(self.path, mode)
+        return opened
+
+    def read_bytes(self) -> bytes:
+        """All of it."""
+        content: bytes = self.filesystem.cat_file(self.path)
+        return content
+
+    def write_bytes(self, data: bytes) -> None:
+        """Write all of it or nothing: a reader sees the old bytes or the new ones."""
+        if not self.is_local:
+            self.filesystem.pipe_file(self.path, data)
+            return
+        target = Path(self.uri)
+        target.parent.mkdir(parents=True, exist_ok=True)
+        scratch = target.parent / f".{target.name}.{os.getpid()}.{secrets.token_hex(4)}"
+        try:
+            with scratch.open("wb") as file:
+                file.write(data)
+                file.flush()
+                os.fsync(file.fileno())
+            scratch.replace(target)
+        finally:
+            scratch.unlink(missing_ok=True)
+
+    def put_file(self, source: Path) -> None:
+        """Bring a finished local file here, whole or not at all.
+
+        Parameters
+        ----------
+        source
+            The file; it is consumed when it lies on the same disk as a local destination.
+        """
+        if not self.is_local:
+            self.filesystem.put_file(str(source), self.path)
+            return
+        import shutil
+
+        target = Path(self.uri)
+        target.parent.mkdir(parents=True, exist_ok=True)
+        scratch = target.parent / f".{target.name}.{os.getpid()}.{secrets.token_hex(4)}"
+        try:
+            shutil.move(source, scratch)
+            scratch.replace(target)
+        finally:
+            scratch.unlink(missing_ok=True)
+
+    def remove(self) -> None:
+        """Remove one file or object; nothing happens if it is not there."""
+        if self.is_local:
+            Path(self.uri).unlink(missing_ok=True)
+            return
+        try:
+            self.filesystem.rm_file(self.path)
+        except FileNotFoundError:
+            return
+
+    def require_reachable(
+        self, what: str, error: type[UserError] = UserError, *, must_exist: bool = False
+    ) -> None:
+        """Refuse in one line a bucket that is missing, closed or unreachable, or a folder that is not there.
+
+        Parameters
+        ----------
+        what
+            What the user calls it: "archive", "output".
+        error
+            Raised: `ArchiveError`, `BundleError`, `TableError`.
+        must_exist
+            Whether there must be something at this place already.
+        """
+        if self.is_local:
+            problem = self._why_not_usable_folder()
+        else:
+            problem = s3.why_unreachable(self.bucket, self.key)
+        if problem is not None:
+            raise error(f"{what} {self.uri}: {problem}")
+        if must_exist and not self.exists():
+            raise error(f"{what} {self.uri}: nothing is there; correct the path")
+
+    def _why_not_usable_folder(self) -> str | None:
+        """A local path is usable if it can be read, or can be made below the nearest folder that exists."""
+        path = Path(self.uri)
+        while not os.path.lexists(path) and path != path.parent:
+            path = path.parent
+        if path == Path(self.uri):
+            return None if os.access(path, os.R_OK) else "it may not be read; correct its permissions"
+        if not path.is_dir():
+            return f"{path} is not a folder"
+        return None

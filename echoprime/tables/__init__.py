@@ -1,0 +1,39 @@
+"""Every table's columns, and Delta Lake in one place: open, append, read the newest row, compact."""
+
+from __future__ import annotations
+
+from echoprime.tables.delta import StudyTable
+from echoprime.tables.lock import WriterLock
+from echoprime.tables.newest import newest_rows
+from echoprime.tables.opening import table_exists
+from echoprime.tables.runs import RunRecord, list_runs, new_run_id
+from echoprime.tables.schema import (
+    EMBEDDING_LENGTH,
+    ENCODINGS,
+    MANIFEST,
+    NEIGHBOUR,
+    SCHEMA_VERSION,
+    SECTION,
+    TIMESTAMP,
+    VIDEO,
+    interpretations,
+)
+
+__all__ = [
+    "EMBEDDING_LENGTH",
+    "ENCODINGS",
+    "MANIFEST",
+    "NEIGHBOUR",
+    "SCHEMA_VERSION",
+    "SECTION",
+    "TIMESTAMP",
+    "VIDEO",
+    "RunRecord",
+    "StudyTable",
+    "WriterLock",
+    "interpretations",
+    "list_runs",
+    "new_run_id",
+    "newest_rows",
+    "table_exists",
+]

@@ -1,0 +1,59 @@
+"""What a table was made with, and how it differs from what would be written now."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping
+
+from echoprime.storage import JSON, canonical_json
+
+
+def _flat(value: JSON, name: str = "") -> Iterator[tuple[str, str]]:
+    """Leaves with dotted names, each as JSON; a list is a leaf."""
+    if isinstance(value, Mapping) and value:
+        for key, inner in value.items():
+            yield from _flat(inner, f"{name}.{key}" if name else str(key))
+    else:
+        yield name, canonical_json(value).decode("utf-8", "replace")
+
+
+def differences(there: Mapping[str, JSON], here: Mapping[str, JSON]) -> list[str]:
+    """Name every leaf that differs between two identities.
+
+    Parameters
+    ----------
+    there, here
+        Identity of the table, and of what is to be written.
+
+    Returns
+    -------
+    list of str
+        One phrase a leaf, sorted by its name; ids (names that end in `_id`) come last, since they only follow
+        from the others.
+
+    Examples
+    --------
+    >>> differences({"mode": "fp32", "a": {"b": 1}}, {"mode": "bf16", "a": {"b": 1}})
+    ['mode is "fp32" there and "bf16" here']
+    >>> differences({}, {"clips": 1})
+    ['clips is not set there and 1 here']
+    """
+    old, new = dict(_flat(there)), dict(_flat(here))
+    names = sorted((old.keys() | new.keys()) - {""}, key=lambda name: (name.endswith("_id"), name))
+    return [
+        f"{name} is {_short(old.get(name))} there and {_short(new.get(name))} here"
+        for name in names
+        if old.get(name) != new.get(name)
+    ]
+
+
+def _short(value: str | None) -> str:
+    if value is None:
+        return "not set"
+    return value if len(value) <= 80 else f"{value[:77]}..."
+
+
+def read_identity(text: str | None) -> dict[str, JSON]:
+    """Read what `canonical_json` wrote into a table's metadata; empty where nothing stands."""
+    found = json.loads(text) if text else {}
+    return found if isinstance(found, dict) else {}

@@ -1,0 +1,175 @@
+"""One run writes a table at a time, so that a user does not start the same work twice.
+
+Nothing is lost or doubled if two write all the same: the newest row of a study counts. So this is a courtesy,
+and a heartbeat file is enough.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import secrets
+import socket
+import threading
+import time
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from types import TracebackType
+
+from echoprime.errors import TableError
+from echoprime.storage import Location
+
+ALIVE_SECONDS = 60.0
+"""A writer that has not been heard of for so long is not taken for alive."""
+
+BEAT_SECONDS = 10.0
+"""Between two beats: several may get lost before a writer is taken for dead."""
+
+
+@dataclass(frozen=True)
+class Writer:
+    """Who writes: what the heartbeat file holds."""
+
+    run_id: str
+    host: str  # host name and process namespace: equal pids of two containers are two processes
+    pid: int
+    started: str  # of the process, in clock ticks since boot; a reused pid differs in it
+    token: str  # of this lock
+    beat: float  # seconds since 1970
+
+
+class WriterLock:
+    """Hold a table for one run; a context manager.
+
+    Parameters
+    ----------
+    out
+        The output location; the file is `out/runs/writing-<table>.json`.
+    table
+        Name of the table: "encodings", "interpretations-default".
+    run_id
+        Of the run that writes.
+    force
+        Take over from a writer that cannot be seen but may be dead.
+
+    Raises
+    ------
+    TableError
+        On entry: another run is writing, or may be.
+    """
+
+    def __init__(self, out: Location, table: str, run_id: str, force: bool = False) -> None:
+        self.location = out / "runs" / f"writing-{table}.json"
+        self._table = table
+        self._force = force
+        self._me = Writer(
+            run_id, _host(), os.getpid(), _process_start(os.getpid()) or "", secrets.token_hex(8), time.time()
+        )
+        self._stop = threading.Event()
+        self._thread: threading.Thread | None = None
+
+    def __enter__(self) -> WriterLock:
+        other = _read(self.location)
+        if other is not None:
+            self._require_dead(other)
+        self._write()
+        # two that found the file free at once: the later one's name stands, the earlier one sees that
+        time.sleep(0.05)
+        now = _read(self.location)
+        if now is not None and now.token != self._me.token:
+            self._require_dead(now)
+        self._thread = threading.Thread(target=self._beat, name=f"writing-{self._table}", daemon=True)
+        self._thread.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._stop.set()
+        if self._thread is not None:
+            self._thread.join()
+        now = _read(self.location)
+        if now is not None and now.token == self._me.token:
+            self.location.remove()
+
+    def _beat(self) -> None:
+        while not self._stop.wait(BEAT_SECONDS):
+            try:
+                now = _read(self.location)
+                # taken over by --force: leave the new owner's file alone
+                if now is None or now.token == self._me.token:
+                    self._write()
+            except Exception:  # a store that is down for a moment must not end the run
+                continue
+
+    def _write(self) -> None:
+        fields = {**asdict(self._me), "beat": time.time()}
+        self.location.write_bytes(json.dumps(fields).encode())
+
+    def _require_dead(self, other: Writer) -> None:
+        """Refuse unless the other writer is gone, or is silent and `force` is given."""
+        here = other.host == self._me.host
+        if here and not _runs(other.pid, other.started):
+            return
+        silent = time.time() - other.beat
+        who = f"run {other.run_id} (process {other.pid} on {_plain(other.host)})"
+        if silent < ALIVE_SECONDS:
+            raise TableError(
+                f"{who} is writing {self._table}, heard of {max(0, silent):.0f} s ago; "
+                "wait until it ends, or write elsewhere (another --output)"
+            )
+        if not self._force:
+            raise TableError(
+                f"{who} was writing {self._table} and has been silent for {silent:.0f} s; "
+                "if it is dead, run again with --force"
+            )
+
+
+def _read(location: Location) -> Writer | None:
+    try:
+        return Writer(**json.loads(location.read_bytes()))
+    except FileNotFoundError:
+        return None
+    except (ValueError, TypeError):  # not ours, or of another version: nobody to wait for
+        return None
+
+
+def _host() -> str:
+    try:
+        namespace = os.readlink("/proc/self/ns/pid")  # noqa: PTH115  # not a path: "pid:[4026531836]"
+    except OSError:
+        namespace = ""
+    return f"{socket.gethostname()} {namespace}".strip()
+
+
+def _plain(host: str) -> str:
+    return host.partition(" ")[0]
+
+
+def _process_start(pid: int) -> str | None:
+    """Start of a process in clock ticks since boot; "" where the system does not say, None if it is gone."""
+    try:
+        # the command's name, in brackets, may hold spaces and brackets itself
+        fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    except FileNotFoundError:
+        if Path("/proc/self/stat").exists():
+            return None
+        return _signalled(pid)
+    except ProcessLookupError:
+        return None
+    return None if fields[0] == "Z" else fields[19]
+
+
+def _signalled(pid: int) -> str | None:
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return None
+    except PermissionError:
+        return ""
+    return ""
+
+
+def _runs(pid: int, started: str) -> bool:
+    found = _process_start(pid)
+    return found is not None and (found == started or "" in (found, started))

@@ -1,0 +1,144 @@
+"""Opening and making Delta tables, and refusing those that belong to something else."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime
+
+import deltalake
+import pyarrow as pa
+import pyarrow.compute as pc
+from deltalake.exceptions import DeltaError, TableNotFoundError
+
+from echoprime.errors import TableError
+from echoprime.storage import JSON, Location, canonical_json
+from echoprime.tables.schema import SCHEMA_VERSION
+
+ROWS_PER_GROUP = 256
+"""Row group of the data files: 25 MB of encodings, the least that is read to get at one row."""
+
+WRITER_PROPERTIES = deltalake.WriterProperties(max_row_group_size=ROWS_PER_GROUP, compression="ZSTD")
+"""The same for appends, merges and compaction, so that positions in `keys` stay cheap to read."""
+
+IDENTITY = "echoprime.identity"
+_VERSION = "echoprime.schema_version"
+# an address with these is mangled on its way through deltalake's URLs: "a%20b" becomes "a b"
+_MANGLED = "%[]\\"
+
+
+def table_exists(location: Location) -> bool:
+    """Whether a Delta table is there.
+
+    Raises
+    ------
+    TableError
+        The place cannot be reached.
+    """
+    if not location.is_local:
+        location.require_reachable("table", TableError)
+    return bool(
+        deltalake.DeltaTable.is_deltatable(_address(location), storage_options=location.delta_options)
+    )
+
+
+def open_delta(location: Location) -> deltalake.DeltaTable | None:
+    """The newest version of a table; None where there is none.
+
+    Raises
+    ------
+    OSError, DeltaError
+        The store does not answer, or the log is damaged.
+    """
+    try:
+        return deltalake.DeltaTable(_address(location), storage_options=location.delta_options)
+    except TableNotFoundError:
+        return None
+
+
+def open_or_explain(location: Location) -> deltalake.DeltaTable | None:
+    """The same for a user's location: what is wrong with it in one line.
+
+    Raises
+    ------
+    TableError
+        The place cannot be reached, or what is there is damaged.
+    """
+    if not location.is_local:
+        # asked once, in a second: deltalake would retry a dead endpoint for ten
+        location.require_reachable("table", TableError)
+    try:
+        return open_delta(location)
+    except (DeltaError, OSError) as error:
+        raise TableError(f"table {location} cannot be opened: {_line(error)}") from error
+
+
+def create_delta(location: Location, schema: pa.Schema, identity: Mapping[str, JSON]) -> deltalake.DeltaTable:
+    """Make an empty table, or open the one that somebody else has made in this moment."""
+    try:
+        deltalake.DeltaTable.create(
+            _address(location),
+            schema=schema,
+            mode="error",
+            configuration={
+                IDENTITY: canonical_json(identity).decode(),
+                _VERSION: str(SCHEMA_VERSION),
+                # statistics of the keys only: those of nested columns would be most of the log
+                "delta.dataSkippingStatsColumns": "study_id,study_key,written_at",
+            },
+            raise_if_key_not_exists=False,
+            storage_options=location.delta_options,
+        )
+    except (DeltaError, OSError) as error:
+        table = open_delta(location)
+        if table is None:
+            raise TableError(f"no table can be made at {location}: {_line(error)}") from error
+        return table
+    return deltalake.DeltaTable(_address(location), storage_options=location.delta_options)
+
+
+def require_version(location: Location, table: deltalake.DeltaTable) -> None:
+    """Refuse a table that is not ours, or of another schema version."""
+    version = table.metadata().configuration.get(_VERSION)
+    if version is None:
+        raise TableError(f"table {location} was not written by echoprime; write elsewhere (another --output)")
+    if version != str(SCHEMA_VERSION):
+        raise TableError(
+            f"table {location} has schema version {version}, this software writes {SCHEMA_VERSION}; "
+            "use the software that wrote it, or write elsewhere (another --output or --name)"
+        )
+
+
+def require_columns(location: Location, table: deltalake.DeltaTable, schema: pa.Schema) -> None:
+    """Refuse a table whose columns are not those of the schema."""
+    there = pa.schema(table.schema().to_arrow()).names
+    if there != schema.names:
+        odd = sorted(set(there) ^ set(schema.names)) or "their order"
+        raise TableError(
+            f"table {location} has other columns ({odd}); write elsewhere (another --output or --name)"
+        )
+
+
+def add_actions(table: deltalake.DeltaTable) -> pa.Table:
+    """One row per data file: path, and extremes of the key columns as `min.<name>`, `max.<name>`."""
+    return pa.table(table.get_add_actions(flatten=True))
+
+
+def newest_stamp(table: deltalake.DeltaTable) -> datetime | None:
+    """Latest `written_at` of a table by its log, to the millisecond; None if it has no rows."""
+    files = add_actions(table)
+    if files.num_rows == 0:
+        return None
+    stamp: datetime | None = pc.max(files["max.written_at"]).as_py()
+    return stamp
+
+
+def _address(location: Location) -> str:
+    if any(character in location.uri for character in _MANGLED):
+        raise TableError(
+            f"a table cannot lie at {location}: its path has one of {' '.join(_MANGLED)}; write elsewhere"
+        )
+    return location.uri
+
+
+def _line(error: Exception) -> str:
+    return " ".join(str(error).split())[:300]

@@ -1,0 +1,141 @@
+"""Every table's columns: Arrow types, units, order. What the README documents is this file.
+
+Delta Lake has no unsigned integers and no fixed-size lists, so embeddings are `list<float>` of 512.
+"""
+
+from __future__ import annotations
+
+import pyarrow as pa
+
+SCHEMA_VERSION = 1
+"""Raised when a column changes its name, type or meaning; tables of another version are refused."""
+
+EMBEDDING_LENGTH = 512
+"""Numbers in one video's embedding."""
+
+TIMESTAMP = pa.timestamp("us", tz="UTC")
+
+MANIFEST = pa.schema(
+    [
+        pa.field("study_id", pa.string(), nullable=False),  # unique for one examination
+        pa.field("path", pa.string(), nullable=False),  # below the archive's root, with "/"
+        pa.field("size", pa.int64(), nullable=False),  # bytes
+        pa.field(
+            "token", pa.string(), nullable=False
+        ),  # ETag, or modification time in ns: the content's version
+        pa.field("patient_id", pa.string()),  # null = unknown
+        pa.field("acquired_at", TIMESTAMP),  # null = unknown
+    ]
+)
+"""One row per video, sorted by (study_id, path); the archive's root is in the file's metadata."""
+
+VIDEO = pa.struct(
+    [
+        pa.field("path", pa.string()),
+        pa.field("size", pa.int64()),
+        pa.field("token", pa.string()),
+        pa.field("outcome", pa.string()),  # encoded, skipped or failed
+        pa.field("reason", pa.string()),  # a code of echoprime.errors.Reason; "" when encoded
+        pa.field("message", pa.string()),  # one line of detail; "" when encoded
+        pa.field(
+            "embedding", pa.int32()
+        ),  # position in `embeddings` and `view_probabilities`; null = not encoded
+        pa.field("view", pa.string()),  # most probable of the 11 views; null = not encoded
+        pa.field("frames", pa.int32()),  # frames in the file; null = unknown
+        pa.field("frames_used", pa.int32()),  # of the clip's 16, those that are real; null = not encoded
+    ]
+)
+"""One video's outcome; every video of the manifest has exactly one."""
+
+ENCODINGS = pa.schema(
+    [
+        pa.field("study_id", pa.string(), nullable=False),
+        pa.field(
+            "study_key", pa.string(), nullable=False
+        ),  # hash of study_id and its videos' paths, sizes, tokens
+        pa.field("patient_id", pa.string()),
+        pa.field("acquired_at", TIMESTAMP),
+        pa.field("status", pa.string(), nullable=False),  # complete, or incomplete: a transient failure
+        pa.field("videos", pa.list_(VIDEO), nullable=False),  # sorted by path
+        pa.field(
+            "embeddings", pa.list_(pa.list_(pa.float32())), nullable=False
+        ),  # encoded videos x 512, by path
+        pa.field(
+            "view_probabilities", pa.list_(pa.list_(pa.float32())), nullable=False
+        ),  # encoded videos x 11
+        pa.field("encoding_id", pa.string(), nullable=False),
+        pa.field("run_id", pa.string(), nullable=False),
+        pa.field("written_at", TIMESTAMP, nullable=False),  # the newest row of a study counts
+    ]
+)
+"""OUT/encodings/: one row per study."""
+
+NEIGHBOUR = pa.struct(
+    [
+        pa.field("row", pa.int64()),  # row of the candidate set
+        pa.field("candidate", pa.string()),  # the candidate's study
+        pa.field("similarity", pa.float64()),  # dot product of query and candidate
+        pa.field(
+            "labels", pa.list_(pa.float64())
+        ),  # in the order of the section's `phenotypes`; null = unknown
+    ]
+)
+
+SECTION = pa.struct(
+    [
+        pa.field("section", pa.string()),
+        pa.field("assessable", pa.bool_()),  # false: no video has weight in this section
+        pa.field("report", pa.string()),  # this section's text, without the closing [SEP]
+        pa.field("report_row", pa.int64()),  # candidate that the text comes from; null = none
+        pa.field("report_similarity", pa.float64()),
+        pa.field(
+            "shares", pa.list_(pa.float64())
+        ),  # per encoded video: its part of the section's weights, sums to 1
+        pa.field("phenotypes", pa.list_(pa.string())),  # those averaged over these neighbours
+        pa.field("neighbours", pa.list_(NEIGHBOUR)),  # k nearest, best first; empty when not assessable
+    ]
+)
+"""Evidence of one report section."""
+
+
+def interpretations(phenotypes: list[str], called: list[str]) -> pa.Schema:
+    """Columns of OUT/interpretations/NAME/ for a bundle's phenotypes.
+
+    Parameters
+    ----------
+    phenotypes
+        Names, each a float64 column: `ejection_fraction` in %, `pulmonary_artery_pressure_continuous`
+        in mmHg, the others 0..1; null = not assessable, or no neighbour has the label.
+    called
+        Those with a threshold: each gets a boolean column `<name>_call`, value >= threshold.
+
+    Examples
+    --------
+    >>> interpretations(["tavr"], ["tavr"]).names[7:10]
+    ['tavr', 'tavr_call', 'calls_calibrated']
+    """
+    return pa.schema(
+        [
+            pa.field("study_id", pa.string(), nullable=False),
+            pa.field("study_key", pa.string(), nullable=False),
+            pa.field("patient_id", pa.string()),
+            pa.field("acquired_at", TIMESTAMP),
+            pa.field("encoded_at", TIMESTAMP, nullable=False),  # `written_at` of the encodings row that it is of
+            pa.field("videos", pa.int32(), nullable=False),  # in the manifest
+            pa.field("videos_encoded", pa.int32(), nullable=False),
+            *[pa.field(name, pa.float64()) for name in phenotypes],
+            *[pa.field(f"{name}_call", pa.bool_()) for name in called],
+            pa.field(
+                "calls_calibrated", pa.bool_(), nullable=False
+            ),  # false: published thresholds, pairing unknown
+            pa.field("report", pa.string(), nullable=False),  # sections' texts joined, each closed by [SEP]
+            pa.field("sections", pa.list_(SECTION), nullable=False),  # in the order of the section weights
+            pa.field(
+                "notice", pa.string(), nullable=False
+            ),  # what must be said beside every number; "" = nothing
+            pa.field("interpretation_id", pa.string(), nullable=False),
+            pa.field("encoding_id", pa.string(), nullable=False),
+            pa.field("run_id", pa.string(), nullable=False),
+            pa.field("written_at", TIMESTAMP, nullable=False),
+        ]
+    )

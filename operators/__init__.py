@@ -1,0 +1,1 @@
+"""Ray Data stages and actors, one a file."""

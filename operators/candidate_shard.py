@@ -1,0 +1,94 @@
+"""CandidateShard: an actor that holds a range of the candidates' rows and answers searches.
+
+It asks for a hundredth of a core: shards that ask for whole ones starve the job without a word.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from echoprime.bundle import Bundle
+from echoprime.retrieval import CandidateSet, ShardHits
+
+CORES = 0.01
+RESTARTS = 10
+BYTES_PER_ROW = 512 * 4
+
+
+class CandidateShard:
+    """Rows `first` to `last` of a bundle's candidates, memory-mapped from this node's copy.
+
+    Parameters
+    ----------
+    bundle
+        The bundle; from a bucket its candidates are copied once to each node.
+    first, last
+        Range of rows, the last one excluded.
+    threads
+        Cores that one search may use.
+    """
+
+    def __init__(self, bundle: Bundle, first: int, last: int, threads: int) -> None:
+        import torch
+
+        torch.set_num_threads(threads)
+        self._shard = CandidateSet.open(bundle).shard(first, last)
+
+    def search(self, arguments: Mapping[str, Any]) -> ShardHits:
+        """See `echoprime.retrieval.Shard.search`, whose arguments these are."""
+        return self._shard.search(**arguments)
+
+
+@dataclass(frozen=True)
+class ShardActors:
+    """The actors of one run, together all candidates. Travels to the stages that search.
+
+    Attributes
+    ----------
+    handles
+        One a shard, in the order of their rows.
+    """
+
+    handles: tuple[Any, ...]
+
+    @classmethod
+    def start(cls, bundle: Bundle, *, shards: int, threads: int, run_id: str) -> ShardActors:
+        """Start the actors, spread over the nodes, and wait until each has its rows.
+
+        Parameters
+        ----------
+        bundle
+            Whose candidates.
+        shards
+            How many; more than there are rows are not started.
+        threads
+            Cores that one search may use.
+        run_id
+            Part of the actors' names.
+        """
+        import ray
+
+        actor: Any = ray.remote(CandidateShard)
+        handles = []
+        for number, (first, last) in enumerate(CandidateSet.open(bundle).ranges(shards)):
+            handles.append(
+                actor.options(
+                    name=f"candidates-{run_id}-{number}",
+                    num_cpus=CORES,
+                    memory=(last - first) * BYTES_PER_ROW,
+                    max_restarts=RESTARTS,
+                    max_task_retries=-1,
+                    scheduling_strategy="SPREAD",
+                ).remote(bundle, first, last, threads)
+            )
+        ray.get([handle.__ray_ready__.remote() for handle in handles])
+        return cls(tuple(handles))
+
+    def stop(self) -> None:
+        """End the actors; a cluster that outlives the run gets its memory back."""
+        import ray
+
+        for handle in self.handles:
+            ray.kill(handle)

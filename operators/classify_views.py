@@ -1,0 +1,64 @@
+"""ClassifyViews: first frames -> views and their probabilities. A pool on a quarter of a GPU, or on cores."""
+
+from __future__ import annotations
+
+import time
+
+import numpy as np
+import pyarrow as pa
+import torch
+
+from echoprime.bundle import Bundle
+from echoprime.networks import (
+    keep_freed_memory,
+    load_view_classifier,
+    selfcheck,
+    softmax,
+)
+from operators.rows import CLASSIFIED, STUDY_COLUMNS, arrays_of, packed, split_rows
+
+FRAME = (224, 224, 3)
+
+
+class ClassifyViews:
+    """Loads the view classifier, checks it against the bundle's sample clip, classifies rows.
+
+    Parameters
+    ----------
+    bundle
+        A bundle with weights.
+    device
+        "cuda" or "cpu".
+
+    Raises
+    ------
+    BundleError
+        This device does not reproduce the bundle's sample logits.
+    """
+
+    def __init__(self, bundle: Bundle, device: str) -> None:
+        torch.set_num_threads(1)
+        keep_freed_memory()
+        self._classifier = load_view_classifier(bundle, device)
+        selfcheck.check(bundle, classifier=self._classifier)
+
+    def __call__(self, batch: pa.Table) -> pa.Table:
+        """Rows of `EMBEDDED` -> rows of `CLASSIFIED`."""
+        started = time.perf_counter()
+        frames = arrays_of(batch["first_frames"], "uint8", FRAME)
+        counts = [len(part) for part in frames]
+        logits = self._classifier.logits(np.concatenate(frames))
+        views = [part.argmax(axis=1) for part in split_rows(logits, counts)]
+        probabilities = split_rows(softmax(logits), counts)
+        seconds = time.perf_counter() - started
+        table = batch.select([field.name for field in STUDY_COLUMNS])
+        for name, column in {
+            "embeddings": batch["embeddings"],
+            "views": pa.array(views, pa.list_(pa.int32())),
+            "view_probabilities": packed(probabilities),
+            "read_seconds": batch["read_seconds"],
+            "encode_seconds": batch["encode_seconds"],
+            "classify_seconds": pa.array(np.full(len(batch), seconds / len(batch))),
+        }.items():
+            table = table.append_column(CLASSIFIED.field(name), column)
+        return table

@@ -1,0 +1,61 @@
+"""EncodeVideos: clips -> embeddings. A GPU actor pool, or actors on cores.
+
+Hands on only the first frame of each clip, which is all that the view classifier needs.
+"""
+
+from __future__ import annotations
+
+import time
+from itertools import chain
+
+import numpy as np
+import pyarrow as pa
+import torch
+
+from echoprime.bundle import Bundle
+from echoprime.networks import keep_freed_memory, load_encoder, selfcheck
+from operators.rows import EMBEDDED, STUDY_COLUMNS, arrays_of, packed, split_rows
+
+FRAMES = (16, 224, 224, 3)
+
+
+class EncodeVideos:
+    """Loads the video encoder, checks it against the bundle's sample clip, encodes rows.
+
+    Parameters
+    ----------
+    bundle
+        A bundle with weights.
+    device
+        "cuda" or "cpu".
+
+    Raises
+    ------
+    BundleError
+        This device does not reproduce the bundle's sample embedding.
+    """
+
+    def __init__(self, bundle: Bundle, device: str) -> None:
+        torch.set_num_threads(1)  # one thread an actor: two one-thread actors beat one of two threads
+        keep_freed_memory()
+        self._encoder = load_encoder(bundle, device)
+        selfcheck.check(bundle, encoder=self._encoder)
+
+    def __call__(self, batch: pa.Table) -> pa.Table:
+        """Rows of `CLIPS` -> rows of `EMBEDDED`."""
+        started = time.perf_counter()
+        clips = arrays_of(batch["clips"], "uint8", FRAMES)
+        counts = [len(part) for part in clips]
+        videos = chain.from_iterable(batch["videos"].to_pylist())
+        used = np.array([video["frames_used"] for video in videos if video["outcome"] == "encoded"], np.int64)
+        embeddings = self._encoder.embed(np.concatenate(clips), used)
+        seconds = time.perf_counter() - started
+        table = batch.select([field.name for field in STUDY_COLUMNS])
+        for name, column in {
+            "first_frames": packed([part[:, 0] for part in clips]),
+            "embeddings": packed(split_rows(embeddings, counts)),
+            "read_seconds": batch["read_seconds"],
+            "encode_seconds": pa.array(np.full(len(batch), seconds / len(batch))),
+        }.items():
+            table = table.append_column(EMBEDDED.field(name), column)
+        return table

@@ -1,0 +1,113 @@
+"""InterpretStudies: encoded studies -> phenotypes, report and evidence. Actors on cores.
+
+One stage from row to row: section queries, the search among the shards, the interpretation. Between them lie
+megabytes of neighbours a batch, which would only be copied through the object store.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+
+from echoprime.bundle import Bundle
+from echoprime.interpretation import Interpreter
+from echoprime.storage import Location
+from echoprime.tables import EMBEDDING_LENGTH
+from echoprime.tables.files import read_rows
+from operators.candidate_shard import ShardActors
+from operators.search_candidates import search_candidates
+
+COLUMNS = ["study_id", "study_key", "patient_id", "acquired_at", "written_at", "videos", "embeddings"]
+"""What is read of an encodings row."""
+
+
+@dataclass(frozen=True)
+class EncodedStudies:
+    """Where the rows to interpret lie: a plan whose row groups are the chunks.
+
+    Attributes
+    ----------
+    table
+        The encodings table.
+    plan
+        Parquet of file, row_group, row_in_group.
+    """
+
+    table: Location
+    plan: Location
+
+    def chunk(self, number: int) -> pa.Table:
+        """The encodings rows of one chunk, columns `COLUMNS`."""
+        with pq.ParquetFile(self.plan.path, filesystem=self.plan.arrow_filesystem) as file:
+            chosen = file.read_row_group(number)
+        return pa.concat_tables(read_rows(self.table, chosen, COLUMNS))
+
+
+class InterpretStudies:
+    """Interprets the chunks whose numbers it is given.
+
+    Parameters
+    ----------
+    studies
+        Where the rows lie.
+    bundle
+        Section weights, phenotypes, lexicon.
+    shards
+        Actors with the candidates.
+    k, pairing, language
+        See `echoprime.interpretation.Interpreter`.
+    """
+
+    def __init__(
+        self,
+        studies: EncodedStudies,
+        bundle: Bundle,
+        shards: ShardActors,
+        *,
+        k: int,
+        pairing: str,
+        language: str,
+    ) -> None:
+        self._studies = studies
+        self._shards = shards
+        self._interpreter = Interpreter(bundle, k=k, pairing=pairing, language=language)
+
+    def __call__(self, batch: dict[str, np.ndarray]) -> pa.Table:
+        """One table with a row a study."""
+        studies = pa.concat_tables(self._studies.chunk(int(number)) for number in batch["id"])
+        embeddings, views = _encoded(studies, self._interpreter.bundle.views)
+        queries = self._interpreter.queries(embeddings, views)
+        started = time.perf_counter()
+        hits = search_candidates(self._shards, **self._interpreter.search_arguments(queries))
+        searched = time.perf_counter()
+        rows = self._interpreter.interpret(queries, hits)
+        done = time.perf_counter()
+        for name, column in {
+            **{name: studies[name] for name in ("study_id", "study_key", "patient_id", "acquired_at")},
+            "encoded_at": studies["written_at"],
+            "videos": pc.cast(pc.list_value_length(studies["videos"]), pa.int32()),
+            "videos_encoded": pa.array([len(each) for each in views], pa.int32()),
+            "search_seconds": pa.array(np.full(len(rows), (searched - started) / max(1, len(rows)))),
+            "interpret_seconds": pa.array(np.full(len(rows), (done - searched) / max(1, len(rows)))),
+        }.items():
+            rows = rows.append_column(name, column)
+        return rows
+
+
+def _encoded(studies: pa.Table, view_names: Sequence[str]) -> tuple[list[np.ndarray], list[np.ndarray]]:
+    """Each study's embeddings (videos, 512) and views (videos,), in the order of the videos' paths."""
+    column = studies["embeddings"].combine_chunks()
+    numbers = np.asarray(column.flatten().flatten()).reshape(-1, EMBEDDING_LENGTH)
+    ends = np.cumsum(np.asarray(pc.list_value_length(column)))[:-1]
+    number_of = {name: number for number, name in enumerate(view_names)}
+    views = [
+        np.array([number_of[video["view"]] for video in videos if video["view"] is not None], np.int64)
+        for videos in studies["videos"].to_pylist()
+    ]
+    return np.split(numbers, ends), views

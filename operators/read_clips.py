@@ -1,0 +1,107 @@
+"""ReadClips: chunks of the plan -> clips and outcomes. A CPU actor pool.
+
+Reading and decoding are one stage: raw bytes, 5-10 MB a video, never enter the object store. While one
+video is decoded the next ones are being fetched. Decoding runs in a child process, so that a codec's
+crash is one failed video and not a lost worker.
+"""
+
+from __future__ import annotations
+
+import time
+from collections import deque
+from collections.abc import Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+
+from echoprime.archive import PLAN, read_chunk
+from echoprime.errors import VideoError
+from echoprime.reading import Clip, ClipReader
+from echoprime.storage import Location, read_object
+from operators.rows import CLIPS, VIDEOS_PER_ROW, packed
+
+READS_AHEAD = 4
+"""Objects fetched ahead of decoding: hides an object store's latency at about 40 MB an actor."""
+
+Video = dict[str, Any]
+
+
+class ReadClips:
+    """Reads the chunks whose numbers it is given.
+
+    Parameters
+    ----------
+    plan
+        The plan's location, see `echoprime.archive.write_plan`.
+    root
+        The archive's root; the plan's paths are below it.
+    decode_seconds
+        Time limit for decoding one video.
+    """
+
+    def __init__(self, plan: Location, root: Location, decode_seconds: float) -> None:
+        self._plan = plan
+        self._root = root
+        self._reader = ClipReader(seconds=decode_seconds)
+        self._fetchers = ThreadPoolExecutor(READS_AHEAD, thread_name_prefix="fetch")
+
+    def __call__(self, batch: dict[str, np.ndarray]) -> Iterator[pa.Table]:
+        """Yield one table of one row (schema `CLIPS`) for every up to eight videos."""
+        for chunk in batch["id"]:
+            yield from self._read_chunk(int(chunk))
+
+    def _read_chunk(self, chunk: int) -> Iterator[pa.Table]:
+        studies = read_chunk(self._plan, chunk).to_pylist()
+        work = deque((study, video) for study in studies for video in study["videos"])
+        fetched: deque[Future[bytes]] = deque()
+        ahead = iter(work)
+
+        def fetch_next() -> None:
+            item = next(ahead, None)
+            if item is not None:
+                video = item[1]
+                fetched.append(
+                    self._fetchers.submit(
+                        read_object, self._root, video["path"], size=video["size"], token=video["token"]
+                    )
+                )
+
+        for _ in range(READS_AHEAD):
+            fetch_next()
+        for study in studies:
+            for start in range(0, len(study["videos"]), VIDEOS_PER_ROW):
+                started = time.perf_counter()
+                outcomes, clips = [], []
+                for video in study["videos"][start : start + VIDEOS_PER_ROW]:
+                    outcome, clip = self._read_video(video, fetched.popleft())
+                    fetch_next()
+                    outcomes.append(outcome)
+                    if clip is not None:
+                        clips.append(clip.frames)
+                yield _row(study, start, outcomes, clips, time.perf_counter() - started)
+
+    def _read_video(self, video: Video, fetched: Future[bytes]) -> tuple[Video, Clip | None]:
+        known = {"path": video["path"], "size": video["size"], "token": video["token"]}
+        try:
+            clip = self._reader.read(fetched.result())
+        except VideoError as error:
+            return {
+                **known,
+                "outcome": error.outcome,
+                "reason": str(error.reason),
+                "message": error.message,
+            }, None
+        facts = {"frames": clip.frames_in_file, "frames_used": clip.used}
+        return {**known, "outcome": "encoded", "reason": "", "message": "", **facts}, clip
+
+
+def _row(
+    study: dict[str, Any], start: int, outcomes: list[Video], clips: list[np.ndarray], seconds: float
+) -> pa.Table:
+    stacked = np.stack(clips) if clips else np.empty(0, np.uint8)
+    row = {name: [study[name]] for name in PLAN.names if name != "videos"}
+    row |= {"first": [start], "of": [len(study["videos"])], "videos": [outcomes], "read_seconds": [seconds]}
+    columns = {field.name: pa.array(row[field.name], field.type) for field in CLIPS if field.name != "clips"}
+    return pa.table({**columns, "clips": packed([stacked])}).select(CLIPS.names)

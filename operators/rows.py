@@ -1,0 +1,98 @@
+"""The rows that travel between the stages of the encode job, and how their arrays are packed.
+
+A row is a part of a study: up to `VIDEOS_PER_ROW` videos, in the order of their paths. Arrays travel as raw
+bytes in `large_binary` columns: they are read back as views of Ray's shared memory, without a copy.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import pyarrow as pa
+
+from echoprime.tables.schema import TIMESTAMP, VIDEO
+
+VIDEOS_PER_ROW = 8
+"""Clips in one row at most: 19 MB. Whole studies in a row made small object stores spill."""
+
+STUDY_COLUMNS = [
+    pa.field("study_id", pa.string()),
+    pa.field("study_key", pa.string()),
+    pa.field("patient_id", pa.string()),
+    pa.field("acquired_at", TIMESTAMP),
+    pa.field("part", pa.int32()),  # of the plan, from 0: large studies have several
+    pa.field("parts", pa.int32()),
+    pa.field("first", pa.int32()),  # position in its part of the row's first video
+    pa.field("of", pa.int32()),  # videos in the part
+    pa.field("videos", pa.list_(VIDEO)),
+]
+"""What every row carries: whose part it is, and one outcome for each of its videos."""
+
+CLIPS = pa.schema(
+    [
+        *STUDY_COLUMNS,
+        pa.field("clips", pa.large_binary()),  # uint8 (encoded videos, 16, 224, 224, 3)
+        pa.field("read_seconds", pa.float64()),
+    ]
+)
+"""Out of ReadClips."""
+
+EMBEDDED = pa.schema(
+    [
+        *STUDY_COLUMNS,
+        pa.field("first_frames", pa.large_binary()),  # uint8 (encoded videos, 224, 224, 3)
+        pa.field("embeddings", pa.large_binary()),  # float32 (encoded videos, 512)
+        pa.field("read_seconds", pa.float64()),
+        pa.field("encode_seconds", pa.float64()),
+    ]
+)
+"""Out of EncodeVideos: data only shrink on their way."""
+
+CLASSIFIED = pa.schema(
+    [
+        *STUDY_COLUMNS,
+        pa.field("embeddings", pa.large_binary()),  # float32 (encoded videos, 512)
+        pa.field("views", pa.list_(pa.int32())),  # position among the bundle's 11 views
+        pa.field("view_probabilities", pa.large_binary()),  # float32 (encoded videos, 11)
+        pa.field("read_seconds", pa.float64()),
+        pa.field("encode_seconds", pa.float64()),
+        pa.field("classify_seconds", pa.float64()),
+    ]
+)
+"""Out of ClassifyViews."""
+
+
+def array_of(column: pa.ChunkedArray, row: int, dtype: str, shape: tuple[int, ...]) -> np.ndarray:
+    """One row's array, a read-only view: (videos, *shape)."""
+    return np.frombuffer(column[row].as_buffer(), dtype=dtype).reshape(-1, *shape)
+
+
+def arrays_of(column: pa.ChunkedArray, dtype: str, shape: tuple[int, ...]) -> list[np.ndarray]:
+    """Every row's array, see `array_of`."""
+    return [array_of(column, row, dtype, shape) for row in range(len(column))]
+
+
+def packed(arrays: Sequence[np.ndarray]) -> pa.Array:
+    """Arrays as a `large_binary` column.
+
+    Examples
+    --------
+    >>> column = pa.chunked_array([packed([np.arange(6, dtype="float32").reshape(2, 3)])])
+    >>> array_of(column, 0, "float32", (3,)).tolist()
+    [[0.0, 1.0, 2.0], [3.0, 4.0, 5.0]]
+    """
+    raw = [np.ascontiguousarray(array).data.cast("B") if array.size else b"" for array in arrays]
+    return pa.array(raw, pa.large_binary())
+
+
+def split_rows(stacked: np.ndarray, counts: Sequence[int]) -> list[np.ndarray]:
+    """A stack of videos, cut back into its rows.
+
+    Examples
+    --------
+    >>> [part.tolist() for part in split_rows(np.arange(3), [1, 0, 2])]
+    [[0], [], [1, 2]]
+    """
+    ends = np.cumsum(counts)
+    return [stacked[end - count : end] for end, count in zip(ends, counts, strict=True)]

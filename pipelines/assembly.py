@@ -1,0 +1,182 @@
+"""Parts of studies, in whatever order they come, -> whole rows of the encodings table."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+
+from echoprime.errors import TRANSIENT
+from echoprime.tables.schema import EMBEDDING_LENGTH, ENCODINGS
+from operators.rows import array_of
+
+
+@dataclass(frozen=True)
+class _Row:
+    videos: list[dict[str, Any]]
+    views: list[int]
+    embeddings: np.ndarray
+    probabilities: np.ndarray
+
+
+@dataclass
+class StudyParts:
+    """What has arrived of one study.
+
+    Attributes
+    ----------
+    header
+        study_id, study_key, patient_id, acquired_at.
+    parts
+        Parts that the plan cut the study into.
+    """
+
+    header: dict[str, Any]
+    parts: int
+    _rows: dict[tuple[int, int], _Row] = field(default_factory=dict)
+    _missing: dict[int, int] = field(default_factory=dict)
+
+    def add(self, part: int, first: int, of: int, row: _Row) -> None:
+        """Take one row: a run of videos of one part. One that came before counts once."""
+        if (part, first) not in self._rows:
+            self._rows[part, first] = row
+            self._missing[part] = self._missing.get(part, of) - len(row.videos)
+
+    @property
+    def whole(self) -> bool:
+        """Whether every video of the study has its outcome."""
+        return len(self._missing) == self.parts and not any(self._missing.values())
+
+    @property
+    def rows(self) -> list[_Row]:
+        """In the order of the videos' paths."""
+        return [self._rows[place] for place in sorted(self._rows)]
+
+
+@dataclass
+class StudyAssembler:
+    """Collects parts until a study is whole, and whole studies until they are taken.
+
+    Parameters
+    ----------
+    views
+        The bundle's 11 view names.
+    encoding_id, run_id
+        Written into every row.
+    """
+
+    views: tuple[str, ...]
+    encoding_id: str
+    run_id: str
+    outcomes: Counter[tuple[str, str]] = field(default_factory=Counter)
+    seconds: Counter[str] = field(default_factory=Counter)
+    incomplete: int = 0
+    _open: dict[str, StudyParts] = field(default_factory=dict)
+    _whole: list[StudyParts] = field(default_factory=list)
+
+    @property
+    def ready(self) -> int:
+        """Whole studies that wait to be taken."""
+        return len(self._whole)
+
+    @property
+    def unfinished(self) -> int:
+        """Studies of which only some parts have arrived."""
+        return len(self._open)
+
+    def add(self, batch: pa.Table) -> list[StudyParts]:
+        """Take rows of `operators.rows.CLASSIFIED`; return the studies that they made whole."""
+        finished = []
+        columns = batch.select(
+            [name for name in batch.column_names if name not in {"embeddings", "view_probabilities"}]
+        ).to_pylist()
+        for row, values in enumerate(columns):
+            study = self._open.setdefault(
+                values["study_key"],
+                StudyParts(
+                    header={
+                        name: values[name] for name in ("study_id", "study_key", "patient_id", "acquired_at")
+                    },
+                    parts=values["parts"],
+                ),
+            )
+            study.add(
+                values["part"],
+                values["first"],
+                values["of"],
+                _Row(
+                    videos=values["videos"],
+                    views=values["views"],
+                    embeddings=array_of(batch["embeddings"], row, "float32", (EMBEDDING_LENGTH,)),
+                    probabilities=array_of(batch["view_probabilities"], row, "float32", (len(self.views),)),
+                ),
+            )
+            for stage in ("read", "encode", "classify"):
+                self.seconds[stage] += values[f"{stage}_seconds"]
+            if study.whole:
+                self._whole.append(self._open.pop(values["study_key"]))
+                finished.append(study)
+        return finished
+
+    def take(self) -> pa.Table:
+        """All whole studies as rows of `ENCODINGS` without `written_at`, which the table stamps."""
+        studies, self._whole = self._whole, []
+        rows = [self._row(study) for study in studies]
+        embeddings = [_stacked(study, "embeddings", EMBEDDING_LENGTH) for study in studies]
+        probabilities = [_stacked(study, "probabilities", len(self.views)) for study in studies]
+        nested = {"embeddings": _nested(embeddings), "view_probabilities": _nested(probabilities)}
+        fields = [column for column in ENCODINGS if column.name != "written_at"]
+        return pa.table(
+            [
+                nested.get(column.name)
+                if column.name in nested
+                else pa.array([row[column.name] for row in rows], column.type)
+                for column in fields
+            ],
+            schema=pa.schema(fields),
+        )
+
+    def _row(self, study: StudyParts) -> dict[str, Any]:
+        videos = []
+        position = 0
+        for row in study.rows:
+            views = iter(row.views)
+            for video in row.videos:
+                encoded = video["outcome"] == "encoded"
+                videos.append(
+                    {
+                        **video,
+                        "embedding": position if encoded else None,
+                        "view": self.views[next(views)] if encoded else None,
+                    }
+                )
+                position += encoded
+                self.outcomes[video["outcome"], video["reason"]] += 1
+        incomplete = any(video["reason"] in TRANSIENT for video in videos)
+        self.incomplete += incomplete
+        return {
+            **study.header,
+            "status": "incomplete" if incomplete else "complete",
+            "videos": videos,
+            "encoding_id": self.encoding_id,
+            "run_id": self.run_id,
+        }
+
+
+def _stacked(study: StudyParts, name: str, width: int) -> np.ndarray:
+    arrays = [getattr(row, name) for row in study.rows]
+    return np.concatenate(arrays) if arrays else np.empty((0, width), np.float32)
+
+
+def _nested(arrays: list[np.ndarray]) -> pa.Array:
+    """(videos, width) arrays as `list<list<float>>`, without a Python object a number."""
+    stacked = np.concatenate(arrays) if arrays else np.empty((0, 1), np.float32)
+    rows, width = stacked.shape
+    inner = pa.ListArray.from_arrays(
+        pa.array(np.arange(rows + 1, dtype=np.int32) * width), pa.array(stacked.ravel(), pa.float32())
+    )
+    offsets = np.concatenate([[0], np.cumsum([len(array) for array in arrays])]).astype(np.int32)
+    return pa.ListArray.from_arrays(pa.array(offsets), inner)

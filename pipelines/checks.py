@@ -1,0 +1,50 @@
+"""What can be known to fail before a job starts."""
+
+from __future__ import annotations
+
+from echoprime.errors import SettingError
+from echoprime.storage import Location, free_bytes
+
+LEAST_ROOM = 64 * 1024 * 1024
+"""Room below which no job starts: the log, the run's record and its plan."""
+
+
+def require_room(output: Location, needed: int) -> None:
+    """Refuse an output without room for what the job writes.
+
+    Parameters
+    ----------
+    output
+        Folder or bucket; a bucket has no end.
+    needed
+        Bytes that the rows take at most.
+
+    Raises
+    ------
+    SettingError
+        Less is free than the job may need.
+    """
+    free = free_bytes(output)
+    needed = max(needed, LEAST_ROOM)
+    if free is not None and free < needed:
+        raise SettingError(
+            f"--output has {free / 1e9:.2f} GB free and this job may need {needed / 1e9:.2f} GB; "
+            "make room, or give another --output"
+        )
+
+
+def require_positive(**settings: int | float | None) -> None:
+    """Refuse a number that makes sense only above zero.
+
+    Raises
+    ------
+    SettingError
+        Naming the flag and its value.
+
+    Examples
+    --------
+    >>> require_positive(limit=3, shards=None)
+    """
+    for name, value in settings.items():
+        if value is not None and value <= 0:
+            raise SettingError(f"--{name.replace('_', '-')} {value}: must be above 0")

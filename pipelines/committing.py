@@ -1,0 +1,62 @@
+"""Rows gathered into commits: large enough for the table, often enough that a kill costs seconds of work."""
+
+from __future__ import annotations
+
+import time
+
+import pyarrow as pa
+
+from echoprime.tables import StudyTable
+
+PARTS_BETWEEN_COMPACTIONS = 2_000
+"""Commits after which a run compacts its table: reading all keys stays under a second at a million rows."""
+
+
+class Committer:
+    """Appends rows to a table, up to `studies` or `seconds` at a time.
+
+    Parameters
+    ----------
+    table
+        Where rows go.
+    studies, seconds
+        A commit is made when either is reached.
+    """
+
+    def __init__(self, table: StudyTable, *, studies: int, seconds: float) -> None:
+        self._table = table
+        self._studies = studies
+        self._seconds = seconds
+        self._waiting: list[pa.Table] = []
+        self._last = time.monotonic()
+        self.committed = 0
+        self.commits = 0
+        self.commit_seconds = 0.0
+
+    @property
+    def waiting(self) -> int:
+        """Rows not yet committed."""
+        return sum(len(rows) for rows in self._waiting)
+
+    def add(self, rows: pa.Table) -> None:
+        """Take whole rows; commit when it is time."""
+        if len(rows):
+            self._waiting.append(rows)
+        due = time.monotonic() - self._last >= self._seconds
+        if self.waiting >= self._studies or (due and self.waiting):
+            self.flush()
+
+    def flush(self) -> None:
+        """Commit what waits."""
+        if not self._waiting:
+            return
+        started = time.monotonic()
+        rows = pa.concat_tables(self._waiting)
+        self._table.append(rows)
+        self._waiting = []
+        self.committed += len(rows)
+        self.commits += 1
+        if self.commits % PARTS_BETWEEN_COMPACTIONS == 0:
+            self._table.compact()
+        self._last = time.monotonic()
+        self.commit_seconds += self._last - started

@@ -1,0 +1,179 @@
+"""The encode job: manifest -> OUT/encodings. Reads, encodes and classifies every video once."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Iterator
+from dataclasses import asdict
+from typing import Any
+
+import pyarrow as pa
+
+from echoprime.archive import KnownStudies, Plan, open_manifest, plan_studies, read_studies, write_plan
+from echoprime.bundle import Bundle, open_bundle
+from echoprime.errors import BundleError, EchoPrimeError
+from echoprime.storage import Location, canonical_hash
+from echoprime.tables import ENCODINGS, RunRecord, StudyTable, WriterLock, new_run_id
+from pipelines.assembly import StudyAssembler
+from pipelines.checks import require_positive, require_room
+from pipelines.committing import Committer
+from pipelines.pace import Pace
+from pipelines.pools import EncodePools, encode_pools
+from pipelines.progress import JobProgress
+from pipelines.ray_session import ray_session
+from pipelines.results import JobResult, recorded
+from pipelines.settings import EncodeSettings
+
+BYTES_PER_VIDEO = 8_192
+"""Room that one video's row takes at most, its embedding and two copies during a compaction included."""
+
+ROW_BYTES = 20_000_000
+"""Ray's blocks are cut here: one row of eight clips, so that encoders share the work of one large study."""
+
+
+def encode(settings: EncodeSettings) -> JobResult:
+    """Encode what the manifest lists and the table lacks.
+
+    Raises
+    ------
+    UserError
+        Manifest, bundle, output or a setting is wrong; found before Ray starts.
+    """
+    # 1. Everything that can be wrong, before any process is started.
+    require_positive(
+        limit=settings.limit,
+        readers=settings.readers,
+        encoders=settings.encoders,
+        view_classifiers=settings.view_classifiers,
+        decode_seconds=settings.decode_seconds,
+        commit_studies=settings.commit_studies,
+        commit_seconds=settings.commit_seconds,
+    )
+    bundle = open_bundle(settings.bundle)
+    if not bundle.encodes:
+        raise BundleError(
+            f"bundle {bundle.name!r} has no weights, so it interprets but does not encode; "
+            "import the release again with model_data/weights in it"
+        )
+    manifest = open_manifest(Location.parse(settings.manifest))
+    output = Location.parse(settings.output)
+    require_room(output, manifest.rows * BYTES_PER_VIDEO)
+    identity = encoding_identity(bundle)
+    table = StudyTable.open(output / "encodings", ENCODINGS, identity=identity)
+
+    # 2. What is left to do: studies that are new, changed, or were incomplete.
+    run_id = new_run_id()
+    planning = plan_studies(
+        manifest,
+        done=KnownStudies(table.keys()),
+        studies=None if settings.studies is None else read_studies(Location.parse(settings.studies)),
+        limit=settings.limit,
+    )
+    first = next(planning, None)
+    if first is None:
+        return JobResult(job="encode", nothing_to_do=True, studies=planning.counts.done)
+    with WriterLock(output, "encodings", run_id, settings.force):
+        run = RunRecord.start(output, "encode", asdict(settings), run_id=run_id)
+        plan = write_plan(itertools.chain([first], planning), run.directory, root=manifest.root)
+        # 3. Ray streams the plan's chunks through the three pools; the driver commits what comes out.
+        return _run(settings, bundle, table, plan, run, identity["encoding_id"])
+
+
+def encoding_identity(bundle: Bundle) -> dict[str, Any]:
+    """What a row's numbers depend on; `encoding_id` is its hash."""
+    parts = bundle.encoding_identity()
+    return {"encoding_id": canonical_hash(parts), "embedding_space": bundle.embedding_space, **parts}
+
+
+def _run(
+    settings: EncodeSettings,
+    bundle: Bundle,
+    table: StudyTable,
+    plan: Plan,
+    run: RunRecord,
+    encoding_id: str,
+) -> JobResult:
+    assembler = StudyAssembler(bundle.views, encoding_id, run.run_id)
+    committer = Committer(table, studies=settings.commit_studies, seconds=settings.commit_seconds)
+    result = JobResult(job="encode", run_id=run.run_id, studies=plan.studies)
+    with recorded(run, result), ray_session(settings.ray_address) as cluster:
+        pace = Pace()
+        pools = encode_pools(settings, cluster)
+        rows = _dataset(settings, bundle, plan, pools)
+        with JobProgress("encode", plan.studies, show=settings.progress) as progress:
+            try:
+                for batch in rows:
+                    finished = assembler.add(batch)
+                    committer.add(assembler.take())
+                    counts = _counts(batch)
+                    pace.count(counts["clips"])
+                    progress.advance(studies=len(finished), **counts)
+            finally:
+                committer.flush()
+        if assembler.unfinished:
+            raise EchoPrimeError(
+                f"{assembler.unfinished} studies came back in part; run the same command again"
+            )
+        table.drop_superseded()
+        result.outcomes = dict(assembler.outcomes)
+        result.incomplete = assembler.incomplete
+        result.seconds = {
+            **assembler.seconds,
+            "commit": committer.commit_seconds,
+            "first row": pace.first_seconds,
+        }
+        result.clips_per_second = pace.per_second
+    return result
+
+
+def _dataset(settings: EncodeSettings, bundle: Bundle, plan: Plan, pools: EncodePools) -> Iterator[pa.Table]:
+    """The job as Ray Data sees it: numbers of chunks in, classified rows out, in any order."""
+    import ray
+    from ray.data import ActorPoolStrategy
+
+    from operators.classify_views import ClassifyViews
+    from operators.encode_videos import EncodeVideos
+    from operators.read_clips import ReadClips
+
+    dataset = ray.data.range(plan.chunks, override_num_blocks=plan.chunks)
+    dataset.context.target_max_block_size = ROW_BYTES
+    dataset = (
+        dataset.map_batches(
+            ReadClips,
+            fn_constructor_args=(plan.location, plan.root, settings.decode_seconds),
+            batch_size=1,
+            compute=ActorPoolStrategy(size=pools.readers.actors),
+            num_cpus=pools.readers.cores,
+        )
+        .map_batches(
+            EncodeVideos,
+            fn_constructor_args=(bundle, pools.device),
+            batch_size=None,
+            batch_format="pyarrow",
+            compute=ActorPoolStrategy(size=pools.encoders.actors),
+            num_cpus=pools.encoders.cores,
+            num_gpus=pools.encoders.gpus,
+        )
+        .map_batches(
+            ClassifyViews,
+            fn_constructor_args=(bundle, pools.device),
+            batch_size=None,
+            batch_format="pyarrow",
+            compute=ActorPoolStrategy(size=pools.view_classifiers.actors),
+            num_cpus=pools.view_classifiers.cores,
+            num_gpus=pools.view_classifiers.gpus,
+        )
+    )
+    batches: Iterator[pa.Table] = iter(
+        dataset.iter_batches(batch_format="pyarrow", batch_size=None, prefetch_batches=0)
+    )
+    return batches
+
+
+def _counts(batch: pa.Table) -> dict[str, int]:
+    outcomes = [video["outcome"] for videos in batch["videos"].to_pylist() for video in videos]
+    return {
+        "clips": outcomes.count("encoded"),
+        "skipped": outcomes.count("skipped"),
+        "failed": outcomes.count("failed"),
+    }

@@ -1,0 +1,85 @@
+"""Plain files of every table, for tools that know neither Delta Lake nor nested columns."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Iterator
+
+import pyarrow as pa
+import pyarrow.csv
+import pyarrow.parquet as pq
+from rich.console import Console
+
+from echoprime.storage import Location
+from echoprime.tables import StudyTable
+from echoprime.tables.schema import VIDEO
+from pipelines.compact import output_tables
+from pipelines.exit_codes import DONE
+
+NESTED = frozenset({"sections", "report"})
+"""Columns of an interpretation that its CSV of metrics leaves out."""
+
+
+def export_tables(output: str, directory: str) -> int:
+    """Write, for an output's tables, under `directory`:
+
+    encodings.parquet, videos.parquet (one row a video), and for each interpretation NAME: NAME.parquet,
+    NAME.csv (phenotypes and calls) and NAME-reports/STUDY_KEY.txt (no identifier in a file's name; the CSV
+    has both study_id and study_key).
+
+    Raises
+    ------
+    TableError
+        There is no table.
+    """
+    target = Location.parse(directory)
+    console = Console(highlight=False)
+    for name, place in output_tables(Location.parse(output)).items():
+        table = StudyTable.existing(place)
+        if name == "encodings":
+            _write_parquet(target / "encodings.parquet", table.schema, table.newest_batches())
+            _write_parquet(target / "videos.parquet", VIDEOS, _videos(table))
+            console.print(f"{target / 'encodings.parquet'}, {target / 'videos.parquet'}")
+        else:
+            base = name.partition("/")[2]
+            _write_parquet(target / f"{base}.parquet", table.schema, table.newest_batches())
+            _write_metrics(target / f"{base}.csv", table)
+            reports = _write_reports(target / f"{base}-reports", table)
+            console.print(f"{target / base}.parquet, .csv, and {reports:,} reports in {base}-reports/")
+    return DONE
+
+
+VIDEOS = pa.schema([pa.field("study_id", pa.string()), pa.field("study_key", pa.string()), *VIDEO])
+"""Columns of videos.parquet."""
+
+
+def _write_parquet(target: Location, schema: pa.Schema, batches: Iterator[pa.RecordBatch]) -> None:
+    with target.open("wb") as file, pq.ParquetWriter(file, schema, compression="zstd") as writer:
+        for batch in batches:
+            writer.write_batch(batch)
+
+
+def _videos(table: StudyTable) -> Iterator[pa.RecordBatch]:
+    for batch in table.newest_batches(["study_id", "study_key", "videos"]):
+        videos = batch["videos"].flatten()
+        study = pa.compute.list_parent_indices(batch["videos"])
+        columns = [batch["study_id"].take(study), batch["study_key"].take(study), *videos.flatten()]
+        yield pa.RecordBatch.from_arrays(columns, schema=VIDEOS)
+
+
+def _write_metrics(target: Location, table: StudyTable) -> None:
+    names = [name for name in table.schema.names if name not in NESTED]
+    content = io.BytesIO()
+    pyarrow.csv.write_csv(table.newest(names), content)
+    target.write_bytes(content.getvalue())
+
+
+def _write_reports(target: Location, table: StudyTable) -> int:
+    count = 0
+    for batch in table.newest_batches(["study_key", "report", "notice"]):
+        for study in batch.to_pylist():
+            notice = f"{study['notice']}\n\n" if study["notice"] else ""
+            text = notice + study["report"].replace("[SEP]", "\n").rstrip() + "\n"
+            (target / f"{study['study_key']}.txt").write_bytes(text.encode())
+            count += 1
+    return count

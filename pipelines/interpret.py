@@ -1,0 +1,222 @@
+"""The interpret job: OUT/encodings -> OUT/interpretations/NAME. Never opens a video."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import asdict
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+
+from echoprime.archive import read_studies
+from echoprime.bundle import Bundle, open_bundle
+from echoprime.errors import BundleError
+from echoprime.storage import Location, canonical_hash
+from echoprime.tables import (
+    RunRecord,
+    StudyTable,
+    WriterLock,
+    interpretations,
+    new_run_id,
+    newest_rows,
+)
+from pipelines.checks import require_positive, require_room
+from pipelines.committing import Committer
+from pipelines.progress import JobProgress
+from pipelines.ray_session import ClusterSize, ray_session
+from pipelines.results import JobResult, recorded
+from pipelines.settings import InterpretSettings
+
+STUDIES_PER_CHUNK = 256
+"""Studies that are searched together: 3,840 queries, enough for the product to run at the cores' speed."""
+
+LEAST_SHARDS = 2
+"""One shard would hide a wrong merge."""
+
+BYTES_PER_STUDY = 65_536
+"""Room that one study's row takes at most, a copy during compaction included."""
+
+COMMIT_STUDIES = 2_048
+COMMIT_SECONDS = 10.0
+
+
+def interpret(settings: InterpretSettings) -> JobResult:
+    """Interpret the encoded studies that the interpretation's table lacks.
+
+    Raises
+    ------
+    UserError
+        Bundle, output or a setting is wrong; found before Ray starts.
+    """
+    # 1. Everything that can be wrong, before any process is started.
+    require_positive(k=settings.k, limit=settings.limit, shards=settings.shards)
+    bundle = open_bundle(settings.bundle)
+    bundle.lexicon(settings.language)
+    output = Location.parse(settings.output)
+    encodings = StudyTable.existing(output / "encodings")
+    _require_same_space(bundle, encodings)
+    identity = interpretation_identity(bundle, encodings, settings)
+    schema = interpretations(
+        [phenotype.name for phenotype in bundle.phenotypes],
+        [phenotype.name for phenotype in bundle.phenotypes if phenotype.threshold is not None],
+    )
+    place = output / "interpretations" / settings.name
+    table = StudyTable.open(place, schema, identity=identity)
+
+    # 2. What is left to do: encoded studies whose key is not in the table.
+    left, incomplete = _left_to_do(settings, encodings, table)
+    if not len(left):
+        return JobResult(job="interpret", nothing_to_do=True, studies=table.newest(["study_id"]).num_rows)
+    require_room(output, len(left) * BYTES_PER_STUDY)
+    run_id = new_run_id()
+    with WriterLock(output, f"interpretations-{settings.name}", run_id, settings.force):
+        run = RunRecord.start(output, "interpret", asdict(settings), run_id=run_id)
+        # 3. Ray streams chunks of studies past the candidates' shards; the driver commits what comes out.
+        result = JobResult(job="interpret", run_id=run_id, studies=len(left), incomplete=incomplete)
+        with recorded(run, result), ray_session(settings.ray_address) as cluster:
+            plan = run.directory / "plan.parquet"
+            _write_plan(left, plan)
+            _interpret(settings, bundle, encodings, table, plan, result, cluster, identity)
+    return result
+
+
+def interpretation_identity(
+    bundle: Bundle, encodings: StudyTable, settings: InterpretSettings
+) -> dict[str, Any]:
+    """What a row's values depend on; `interpretation_id` is its hash."""
+    parts = {
+        "encoding_id": encodings.identity["encoding_id"],
+        "include_incomplete": settings.include_incomplete,
+        **bundle.interpretation_identity(settings.k, settings.pairing, settings.language),
+    }
+    return {"interpretation_id": canonical_hash(parts), **parts}
+
+
+def _require_same_space(bundle: Bundle, encodings: StudyTable) -> None:
+    space = encodings.identity["embedding_space"]
+    if space != bundle.embedding_space:
+        raise BundleError(
+            f"the encodings are of the embedding space {space!r}, the bundle's candidates of "
+            f"{bundle.embedding_space!r}: their similarities would mean nothing; interpret with the bundle "
+            "that encoded, or name the space when importing it (--embedding-space)"
+        )
+
+
+def _left_to_do(
+    settings: InterpretSettings, encodings: StudyTable, table: StudyTable
+) -> tuple[pa.Table, int]:
+    """Keys of the encodings rows to interpret, and how many incomplete studies are left out."""
+    newest = newest_rows(encodings.keys())
+    if settings.studies is not None:
+        chosen = pa.array(sorted(read_studies(Location.parse(settings.studies))), pa.string())
+        newest = newest.filter(pc.is_in(newest["study_id"], chosen))
+    newest = newest.slice(0, settings.limit)
+    incomplete = 0
+    if not settings.include_incomplete:
+        complete = pc.equal(newest["status"], "complete")
+        incomplete = len(newest) - (pc.sum(complete).as_py() or 0)
+        newest = newest.filter(complete)
+    return not_interpreted(newest, table), incomplete
+
+
+def not_interpreted(encoded: pa.Table, table: StudyTable) -> pa.Table:
+    """Rows of the encodings' keys that have no interpretation yet, or one of an earlier encoding.
+
+    By the encoded row's stamp, not its key: a study that was incomplete and is complete now has the same key.
+    """
+    there = table.newest(["study_id", "encoded_at"])
+    encoded_at = there["encoded_at"].take(pc.index_in(encoded["study_id"], there["study_id"]))
+    current = pc.fill_null(pc.equal(encoded["written_at"], encoded_at), False)
+    return encoded.filter(pc.invert(current))
+
+
+def _write_plan(left: pa.Table, plan: Location) -> None:
+    """One row group a chunk, rows in the order in which they lie in the table's files."""
+    places = left.select(["row_group", "row_in_group"])
+    # The names are sorted, so their numbers sort like them; Arrow sorts no dictionary.
+    places = places.append_column("number", left["file"].combine_chunks().indices)
+    order = pc.sort_indices(places, [(name, "ascending") for name in ("number", "row_group", "row_in_group")])
+    places = left.select(["file", "row_group", "row_in_group"]).take(order)
+    with TemporaryDirectory() as scratch:
+        file = Path(scratch) / "plan.parquet"
+        pq.write_table(places, file, row_group_size=STUDIES_PER_CHUNK)
+        plan.put_file(file)
+
+
+def _interpret(
+    settings: InterpretSettings,
+    bundle: Bundle,
+    encodings: StudyTable,
+    table: StudyTable,
+    plan: Location,
+    result: JobResult,
+    cluster: ClusterSize,
+    identity: dict[str, Any],
+) -> None:
+    from operators.candidate_shard import ShardActors
+
+    count = settings.shards or max(LEAST_SHARDS, cluster.nodes)
+    shards = ShardActors.start(
+        bundle, shards=count, threads=max(1, cluster.cores // count), run_id=result.run_id
+    )
+    committer = Committer(table, studies=COMMIT_STUDIES, seconds=COMMIT_SECONDS)
+    chunks = -(-result.studies // STUDIES_PER_CHUNK)
+    with JobProgress("interpret", result.studies, show=settings.progress) as progress:
+        try:
+            for batch in _dataset(settings, bundle, encodings.location, plan, chunks, shards, cluster):
+                for stage in ("search", "interpret"):
+                    spent = pc.sum(batch[f"{stage}_seconds"]).as_py()
+                    result.seconds[stage] = result.seconds.get(stage, 0.0) + spent
+                committer.add(_with_ids(batch, identity, result.run_id))
+                progress.advance(studies=len(batch))
+        finally:
+            committer.flush()
+            shards.stop()
+    table.drop_superseded()
+    result.seconds["commit"] = committer.commit_seconds
+
+
+def _dataset(
+    settings: InterpretSettings,
+    bundle: Bundle,
+    encodings: Location,
+    plan: Location,
+    chunks: int,
+    shards: Any,  # noqa: ANN401  # ShardActors; importing it would import Ray
+    cluster: ClusterSize,
+) -> Iterator[pa.Table]:
+    import ray
+    from ray.data import ActorPoolStrategy
+
+    from operators.interpret_study import EncodedStudies, InterpretStudies
+
+    dataset = ray.data.range(chunks, override_num_blocks=chunks).map_batches(
+        InterpretStudies,
+        fn_constructor_args=(EncodedStudies(encodings, plan), bundle, shards),
+        fn_constructor_kwargs={"k": settings.k, "pairing": settings.pairing, "language": settings.language},
+        batch_size=1,
+        compute=ActorPoolStrategy(size=min(cluster.cores, chunks)),
+        num_cpus=0.25,  # an actor waits for its shards half of the time, and Ray's read tasks need a core
+    )
+    batches: Iterator[pa.Table] = iter(
+        dataset.iter_batches(batch_format="pyarrow", batch_size=None, prefetch_batches=0)
+    )
+    return batches
+
+
+def _with_ids(batch: pa.Table, identity: dict[str, Any], run_id: str) -> pa.Table:
+    """The columns that say what made a row; seconds are the run's, not the row's."""
+    batch = batch.drop_columns(["search_seconds", "interpret_seconds"])
+    for name, value in {
+        "interpretation_id": identity["interpretation_id"],
+        "encoding_id": identity["encoding_id"],
+        "run_id": run_id,
+    }.items():
+        batch = batch.append_column(
+            pa.field(name, pa.string(), nullable=False), pa.array([value] * len(batch))
+        )
+    return batch

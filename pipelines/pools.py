@@ -1,0 +1,63 @@
+"""How many actors a job takes and what each of them asks of Ray, from what the cluster has."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from echoprime.errors import SettingError
+from pipelines.ray_session import ClusterSize
+from pipelines.settings import EncoderPools
+
+
+@dataclass(frozen=True)
+class Pool:
+    """One actor pool: its size, and what one actor asks for."""
+
+    actors: int
+    cores: float
+    gpus: float = 0.0
+
+
+@dataclass(frozen=True)
+class EncodePools:
+    """The three pools of the encode job."""
+
+    device: str
+    readers: Pool
+    encoders: Pool
+    view_classifiers: Pool
+
+
+def encode_pools(settings: EncoderPools, cluster: ClusterSize) -> EncodePools:
+    """Sizes for this cluster, unless the settings say others.
+
+    Raises
+    ------
+    SettingError
+        A GPU is asked for and there is none.
+    """
+    device = settings.device
+    if device == "auto":
+        device = "cuda" if cluster.gpus else "cpu"
+    if device == "cuda" and not cluster.gpus:
+        raise SettingError(
+            "--device cuda: Ray sees no GPU here; use --device auto or cpu, or another --ray-address"
+        )
+    if device == "cuda":
+        # A GPU is shared 3:1, as the two networks' work is; two pools that each ask for a whole one stall.
+        # Decoding feeds it, so nearly all cores read.
+        return EncodePools(
+            device,
+            readers=Pool(settings.readers or max(1, cluster.cores - 2 * cluster.gpus), cores=0.9),
+            encoders=Pool(settings.encoders or cluster.gpus, cores=0.0, gpus=0.75),
+            view_classifiers=Pool(settings.view_classifiers or cluster.gpus, cores=0.0, gpus=0.25),
+        )
+    # On cores the encoder is nine tenths of the work: one one-thread actor a core, and the small pools beside
+    # them share. Fractions, so that Ray's own read tasks (one core) always find room.
+    few = max(1, cluster.cores // 4)
+    return EncodePools(
+        device,
+        readers=Pool(settings.readers or few, cores=0.1),
+        encoders=Pool(settings.encoders or cluster.cores, cores=0.25),
+        view_classifiers=Pool(settings.view_classifiers or few, cores=0.15),
+    )

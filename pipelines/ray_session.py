@@ -1,0 +1,127 @@
+"""Ray, started or joined the same way by every job."""
+
+from __future__ import annotations
+
+import logging
+import os
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+from echoprime.errors import EchoPrimeError, SettingError
+
+NAMESPACE = "echoprime"
+
+
+@dataclass(frozen=True)
+class ClusterSize:
+    """What the cluster that a job runs on has."""
+
+    cores: int
+    gpus: int
+    nodes: int
+
+
+@contextmanager
+def ray_session(address: str | None) -> Iterator[ClusterSize]:
+    """Join the cluster at `address`, or start a Ray on this machine and stop it again.
+
+    A Ray that this process runs on already (a notebook's, a test's) is used as it is.
+
+    Raises
+    ------
+    SettingError
+        No cluster answers at `address`.
+    """
+    for name, value in {
+        "RAY_USAGE_STATS_ENABLED": "0",
+        "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0",
+        # Else Ray's core prints a warning of each actor pool's arguments over the progress bar.
+        "RAY_BACKEND_LOG_LEVEL": "fatal",
+    }.items():
+        os.environ.setdefault(name, value)
+    import ray
+
+    joined = ray.is_initialized()
+    if not joined:
+        _start(address)
+    try:
+        _quieten()
+        resources = ray.cluster_resources()  # type: ignore[no-untyped-call]  # Ray's, untyped
+        yield ClusterSize(
+            cores=max(1, int(resources.get("CPU", 1))),
+            gpus=int(resources.get("GPU", 0)),
+            nodes=max(1, len([node for node in ray.nodes() if node["Alive"]])),  # type: ignore[no-untyped-call]
+        )
+    finally:
+        if not joined:
+            ray.shutdown()
+
+
+def _start(address: str | None) -> None:
+    import ray
+
+    options: dict[str, Any] = {
+        "namespace": NAMESPACE,
+        "log_to_driver": False,
+        "logging_level": logging.ERROR,
+    }
+    try:
+        if address is None:
+            # "local", because an earlier `ray start` leaves a file that would be followed otherwise.
+            # Two at least, so that actors on fractions of a core leave one for Ray's read tasks.
+            cores = max(2, len(os.sched_getaffinity(0)))
+            with _without_stderr():
+                ray.init(address="local", num_cpus=cores, include_dashboard=False, **options)
+        else:
+            ray.init(address=address, **options)
+    except (ConnectionError, ValueError, RuntimeError) as error:
+        where = "on this machine" if address is None else f"at {address}"
+        reason = str(error).splitlines()[0] if str(error) else type(error).__name__
+        raise SettingError(
+            f"no Ray {where} ({reason}); check --ray-address, or leave it out for a local Ray"
+        ) from error
+
+
+@contextmanager
+def _without_stderr() -> Iterator[None]:
+    """Ray's core announces its log level there when it starts, below Python: exceptions still tell of errors."""
+    sys.stderr.flush()
+    kept = os.dup(2)
+    try:
+        with open(os.devnull, "wb") as nowhere:
+            os.dup2(nowhere.fileno(), 2)
+        yield
+    finally:
+        os.dup2(kept, 2)
+        os.close(kept)
+
+
+def _quieten() -> None:
+    """Ray Data's own bars and INFO lines would drown the job's progress."""
+    import ray
+
+    context = ray.data.DataContext.get_current()
+    context.enable_progress_bars = False
+    context.print_on_execution_start = False
+    logging.getLogger("ray.data").setLevel(logging.ERROR)
+
+
+def user_error_behind(error: BaseException) -> EchoPrimeError | None:
+    """The project's own error that made a Ray task or actor fail, if one did.
+
+    Ray wraps what a stage raises; the one line that says what to do is at the bottom of the chain.
+    """
+    seen: set[int] = set()
+    todo: list[BaseException | None] = [error]
+    while todo:
+        current = todo.pop()
+        if current is None or id(current) in seen:
+            continue
+        seen.add(id(current))
+        if isinstance(current, EchoPrimeError):
+            return current
+        todo += [current.__cause__, current.__context__, getattr(current, "cause", None)]
+    return None

@@ -1,0 +1,76 @@
+"""What a job returns, and how a run's record is closed whatever happens."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+
+from echoprime.errors import EchoPrimeError, UserError
+from echoprime.tables import RunRecord
+from pipelines.exit_codes import CRASHED, DONE, INCOMPLETE, INTERRUPTED, MISTAKEN
+from pipelines.ray_session import user_error_behind
+
+
+@dataclass(kw_only=True)
+class JobResult:
+    """What a job did.
+
+    Attributes
+    ----------
+    job
+        "encode" or "interpret".
+    studies
+        Studies that this run wrote; where there was nothing to do, those in the table.
+    outcomes
+        (outcome, reason) -> videos, of this run.
+    incomplete
+        Studies with a passing failure: another run takes them up again.
+    seconds
+        Stage -> seconds, summed over its actors.
+    clips_per_second
+        Encoded clips a second, from the first row to the last; None where there were too few to say.
+    """
+
+    job: str
+    studies: int = 0
+    run_id: str = ""
+    nothing_to_do: bool = False
+    incomplete: int = 0
+    outcomes: dict[tuple[str, str], int] = field(default_factory=dict)
+    seconds: dict[str, float] = field(default_factory=dict)
+    clips_per_second: float | None = None
+
+    @property
+    def exit_code(self) -> int:
+        """0, or 3 when studies are incomplete."""
+        return INCOMPLETE if self.incomplete else DONE
+
+
+@contextmanager
+def recorded(run: RunRecord, result: JobResult) -> Iterator[None]:
+    """Close the run's record with the exit code that the job ends with.
+
+    Raises
+    ------
+    EchoPrimeError
+        The project's own error in place of the one that Ray wrapped it in.
+    """
+    try:
+        yield
+    except KeyboardInterrupt:
+        _finish(run, result, INTERRUPTED)
+        raise
+    except Exception as error:
+        cause = user_error_behind(error)
+        _finish(run, result, MISTAKEN if isinstance(cause, UserError) else CRASHED)
+        if isinstance(cause, EchoPrimeError) and cause is not error:
+            raise cause from None
+        raise
+    _finish(run, result, result.exit_code)
+
+
+def _finish(run: RunRecord, result: JobResult, exit_code: int) -> None:
+    counts = {"studies": result.studies, "incomplete": result.incomplete}
+    counts |= {":".join(filter(None, outcome)): videos for outcome, videos in sorted(result.outcomes.items())}
+    run.finish(exit_code, counts, result.seconds)

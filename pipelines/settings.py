@@ -1,0 +1,154 @@
+"""Settings of every job: one frozen dataclass each, read from flags and from one TOML file.
+
+The sentence under a field is what `--help` shows. Field names are flag names and TOML keys.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+Device = Literal["auto", "cpu", "cuda"]
+Pairing = Literal["section", "position"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class RunSettings:
+    """What every job that computes shares."""
+
+    ray_address: str | None = None
+    """A Ray cluster, such as ray://head:10001 or auto. Left out: a Ray of its own on this machine."""
+
+    force: bool = False
+    """Write although another run's heartbeat is on the table (only where that run is dead)."""
+
+    progress: bool = True
+    """Show a progress bar (on a terminal) or a line every 30 seconds (in a log)."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class StudySelection:
+    """Which part of an archive a job takes."""
+
+    studies: str | None = None
+    """CSV with a column study_id: only these studies."""
+
+    limit: int | None = None
+    """Only the first so many studies, done or not."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class EncoderPools:
+    """How encoding uses a machine. The defaults suit it: they come from the cores and GPUs that Ray sees."""
+
+    device: Device = "auto"
+    """auto takes GPUs where there are any, else cores."""
+
+    readers: int | None = None
+    """Actors that read and decode. Default: one for four cores, at least one."""
+
+    encoders: int | None = None
+    """Actors with the video encoder. Default: one a GPU, or one a core."""
+
+    view_classifiers: int | None = None
+    """Actors with the view classifier. Default: one a GPU, or one for four cores."""
+
+    decode_seconds: float = 120.0
+    """A video whose decoding takes longer is failed as decoder_timeout."""
+
+    commit_studies: int = 256
+    """Rows are committed to the table after so many studies ..."""
+
+    commit_seconds: float = 30.0
+    """... or so many seconds, whichever is first: at most this much work is redone after a kill."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class InterpretationChoices:
+    """What makes one interpretation differ from another; part of its identity."""
+
+    name: str = "default"
+    """Name of the interpretation: its table is OUT/interpretations/NAME."""
+
+    k: int = 50
+    """Neighbours that a phenotype is averaged over (the paper: 50)."""
+
+    pairing: Pairing = "section"
+    """section joins phenotypes to sections by name; position is what the original code computes."""
+
+    language: str = "en"
+    """Language of the report; the bundle must have a lexicon for it."""
+
+    shards: int | None = None
+    """Actors that the candidates are spread over. Default: one a node, at least two. Results stay the same."""
+
+    include_incomplete: bool = False
+    """Interpret studies too of which a video could not be read for a passing reason."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class _EncodePlaces:
+    manifest: str
+    """Manifest written by `echoprime manifest` (folder or s3://)."""
+
+    bundle: str
+    """Bundle with weights, written by `echoprime bundle import`."""
+
+    output: str
+    """Folder or s3:// prefix; the table is OUTPUT/encodings."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class _InterpretPlaces:
+    bundle: str
+    """Bundle with the candidate set; its weights are not needed."""
+
+    output: str
+    """Where `echoprime encode` wrote; reads OUTPUT/encodings, writes OUTPUT/interpretations/NAME."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class _RunPlaces:
+    archive: str
+    """Folder or s3:// prefix with the archive's DICOM, MP4 and AVI files."""
+
+    bundle: str
+    """Bundle with weights, written by `echoprime bundle import`."""
+
+    output: str
+    """Folder or s3:// prefix for the tables; the manifest is OUTPUT/manifest.parquet."""
+
+    study_from: str = "folder"
+    """folder: a study is a folder. dicom: StudyInstanceUID. Or a CSV with columns path, study_id."""
+
+
+# Bases from last to first are the order of the fields, and so of `--help`: where, which, what, how.
+
+
+@dataclass(frozen=True, kw_only=True)
+class EncodeSettings(RunSettings, EncoderPools, StudySelection, _EncodePlaces):
+    """Settings of `echoprime encode`."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class InterpretSettings(RunSettings, InterpretationChoices, StudySelection, _InterpretPlaces):
+    """Settings of `echoprime interpret`."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class RunAllSettings(RunSettings, EncoderPools, InterpretationChoices, StudySelection, _RunPlaces):
+    """Settings of `echoprime run`: manifest, encode and interpret in one."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class ManifestSettings:
+    """Settings of `echoprime manifest`."""
+
+    archive: str
+    """Folder or s3:// prefix with the archive's DICOM, MP4 and AVI files."""
+
+    manifest: str
+    """Parquet file to write."""
+
+    study_from: str = "folder"
+    """folder: a study is a folder. dicom: StudyInstanceUID. Or a CSV with columns path, study_id."""

@@ -1,0 +1,133 @@
+"""What lies in an output: studies and videos by outcome, the last runs, what another run would do."""
+
+from __future__ import annotations
+
+import sys
+from collections import Counter
+from collections.abc import Iterator
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.csv
+from rich.console import Console
+from rich.table import Table
+
+from echoprime.errors import ArchiveError
+from echoprime.storage import Location
+from echoprime.tables import RunRecord, StudyTable, list_runs, newest_rows
+from pipelines.compact import output_tables
+from pipelines.exit_codes import DONE
+from pipelines.interpret import not_interpreted
+from pipelines.summary import outcome_table
+
+RUNS_SHOWN = 5
+
+
+def show_status(output: str) -> int:
+    """Print the state of an output.
+
+    Raises
+    ------
+    TableError
+        There is no table.
+    """
+    place = Location.parse(output)
+    console = Console(highlight=False)
+    tables = output_tables(place)
+    if "encodings" in tables:
+        _show_encodings(console, StudyTable.existing(tables["encodings"]))
+    for name, table in tables.items():
+        if name != "encodings":
+            studies = StudyTable.existing(table).newest(["study_id"]).num_rows
+            console.print(f"{name}: {studies:,} studies")
+    runs = list_runs(place)
+    _show_runs(console, runs)
+    if "encodings" in tables:
+        _show_left_to_do(console, tables, runs)
+    return DONE
+
+
+def show_failures(output: str, *, csv: bool) -> int:
+    """Print every video that was not encoded, from the newest row of its study.
+
+    Raises
+    ------
+    TableError
+        There is no encodings table.
+    """
+    table = StudyTable.existing(Location.parse(output) / "encodings")
+    columns = ["study_id", "path", "outcome", "reason", "message"]
+    rows = pa.Table.from_pylist(
+        [
+            {name: video[name] for name in columns}
+            for video in videos_of(table)
+            if video["outcome"] != "encoded"
+        ],
+        pa.schema([(name, pa.string()) for name in columns]),
+    ).sort_by([("study_id", "ascending"), ("path", "ascending")])
+    if csv:
+        pyarrow.csv.write_csv(rows, sys.stdout.buffer)
+        return DONE
+    console = Console(highlight=False)
+    if not rows.num_rows:
+        console.print("every video was encoded")
+        return DONE
+    shown = Table(*columns, box=None, pad_edge=False)
+    for row in rows.to_pylist():
+        shown.add_row(*(row[name] for name in columns))
+    console.print(shown)
+    return DONE
+
+
+def videos_of(table: StudyTable) -> Iterator[dict[str, Any]]:
+    """Every video of the newest rows of an encodings table, with its study_id and study_key."""
+    for batch in table.newest_batches(["study_id", "study_key", "videos"]):
+        for study in batch.to_pylist():
+            for video in study["videos"]:
+                yield {"study_id": study["study_id"], "study_key": study["study_key"], **video}
+
+
+def _show_encodings(console: Console, table: StudyTable) -> None:
+    studies = table.newest(["status"])
+    complete = pc.sum(pc.equal(studies["status"], "complete")).as_py() or 0
+    console.print(
+        f"encodings: {studies.num_rows:,} studies, {studies.num_rows - complete:,} of them incomplete"
+    )
+    outcomes = Counter((video["outcome"], video["reason"]) for video in videos_of(table))
+    console.print(outcome_table(outcomes))
+
+
+def _show_runs(console: Console, runs: list[RunRecord]) -> None:
+    shown = Table(
+        "run", "job", "started", "exit", box=None, pad_edge=False, title="last runs", title_justify="left"
+    )
+    shown.add_column("studies", justify="right")
+    for run in runs[-RUNS_SHOWN:]:
+        code = "running, or killed" if run.exit_code is None else str(run.exit_code)
+        shown.add_row(run.run_id, run.command, run.started_at[:19], code, str(run.counts.get("studies", "")))
+    console.print(shown)
+
+
+def _show_left_to_do(console: Console, tables: dict[str, Location], runs: list[RunRecord]) -> None:
+    """Compare the last encode run's manifest with the tables, as another run would."""
+    newest = newest_rows(StudyTable.existing(tables["encodings"]).keys())
+    complete = newest.filter(pc.equal(newest["status"], "complete"))
+    encode_runs = [run for run in runs if run.command == "encode"]
+    if encode_runs:
+        left = _left_to_encode(str(encode_runs[-1].settings["manifest"]), complete["study_key"])
+        console.print(f"another encode: {left}")
+    for name, place in tables.items():
+        if name != "encodings":
+            count = len(not_interpreted(complete, StudyTable.existing(place)))
+            console.print(f"another interpret --name {name.partition('/')[2]}: {count:,} studies")
+
+
+def _left_to_encode(manifest: str, done: pa.ChunkedArray) -> str:
+    from echoprime.archive import open_manifest, plan_studies
+
+    try:
+        left = sum(1 for _ in plan_studies(open_manifest(Location.parse(manifest)), done=done))
+    except ArchiveError as error:
+        return f"unknown ({error})"
+    return f"{left:,} studies of the last run's manifest"

@@ -1,0 +1,65 @@
+"""What a person reads after a job: videos by outcome and reason, seconds by stage, where the tables are."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from rich.console import Console
+from rich.table import Table
+
+from echoprime.storage import Location
+from pipelines.results import JobResult
+
+
+def show_encoding(result: JobResult, output: str) -> None:
+    """Summary of an encode job."""
+    console = Console(highlight=False)
+    where = Location.parse(output) / "encodings"
+    if result.nothing_to_do:
+        console.print(f"encode: nothing to do, all {result.studies:,} studies are in {where}")
+        return
+    console.print(f"\n[bold]Encoded[/bold] {result.studies:,} studies (run {result.run_id})")
+    console.print(outcome_table(result.outcomes))
+    console.print(seconds_table(result.seconds))
+    if result.clips_per_second is not None:
+        console.print(f"{result.clips_per_second:,.2f} clips a second, from the first row to the last")
+    if result.incomplete:
+        console.print(
+            f"{result.incomplete:,} studies are incomplete: run the same command again to take them up"
+        )
+    console.print(f"table: {where}")
+
+
+def show_interpretation(result: JobResult, output: str, name: str) -> None:
+    """Summary of an interpret job."""
+    console = Console(highlight=False)
+    where = Location.parse(output) / "interpretations" / name
+    if result.nothing_to_do:
+        console.print(f"interpret: nothing to do, all {result.studies:,} studies are in {where}")
+        return
+    console.print(f"\n[bold]Interpreted[/bold] {result.studies:,} studies (run {result.run_id})")
+    console.print(seconds_table(result.seconds))
+    if result.incomplete:
+        console.print(
+            f"{result.incomplete:,} incomplete studies were left out; --include-incomplete takes them"
+        )
+    console.print(f"table: {where}")
+
+
+def outcome_table(outcomes: Mapping[tuple[str, str], int]) -> Table:
+    """Videos by outcome and reason, with their total."""
+    table = Table("outcome", "reason", box=None, pad_edge=False)
+    table.add_column("videos", justify="right")
+    for (outcome, reason), videos in sorted(outcomes.items()):
+        table.add_row(outcome, reason, f"{videos:,}")
+    table.add_row("all", "", f"{sum(outcomes.values()):,}", style="bold")
+    return table
+
+
+def seconds_table(seconds: Mapping[str, float]) -> Table:
+    """Seconds by stage, summed over its actors."""
+    table = Table("stage", box=None, pad_edge=False)
+    table.add_column("seconds", justify="right")
+    for stage, spent in seconds.items():
+        table.add_row(stage, f"{spent:,.1f}")
+    return table

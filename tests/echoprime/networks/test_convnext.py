@@ -1,0 +1,66 @@
+from __future__ import annotations
+
+import pytest
+import torch
+from torch import nn
+from torchvision.models.convnext import CNBlock
+
+from echoprime.networks import seeded_state, state_sha256
+from echoprime.networks.architectures import VIEW_CLASSIFIERS
+from echoprime.networks.convnext import Block, FrameClassifier
+from echoprime.networks.weights import build_network
+
+
+def with_audible_blocks(state):
+    """The seeded layer scales of 1e-6 would hide any mistake in a block."""
+    draw = torch.Generator().manual_seed(5)
+    return {
+        key: 0.1 + 0.4 * torch.rand(tensor.shape, generator=draw) if key.endswith("layer_scale") else tensor
+        for key, tensor in state.items()
+    }
+
+
+@pytest.fixture(
+    scope="module", params=["convnext_two_blocks", pytest.param("convnext_base", marks=pytest.mark.slow)]
+)
+def state(request):
+    return request.param, with_audible_blocks(seeded_state(request.param, 1))
+
+
+def built(state):
+    architecture, weights = state
+    return build_network(VIEW_CLASSIFIERS[architecture], 11, weights)
+
+
+@pytest.fixture(scope="module")
+def frames():
+    return torch.randn(2, 224, 224, 3, generator=torch.Generator().manual_seed(6)).permute(0, 3, 1, 2)
+
+
+@pytest.mark.parametrize("packed", [None, False], ids=["packed", "plain"])
+@torch.inference_mode()
+def test_layer_by_layer_and_whole(state, frames, packed):
+    module, ours = built(state), FrameClassifier(built(state), packed=packed)
+    expected = frames
+    theirs = [
+        layer
+        for stage in module.features
+        for layer in (stage if isinstance(stage[0], CNBlock) else nn.Sequential(stage))
+    ]
+    assert sum(isinstance(layer, Block) for layer in ours.layers) >= 2
+    for number, (their, our) in enumerate(zip(theirs, ours.layers, strict=True)):
+        came_in = expected.contiguous(memory_format=torch.channels_last)
+        before = came_in.clone()
+        expected, found = their(expected), our(came_in)
+        assert float((found - expected).abs().max() / expected.abs().max()) < 1e-5, f"layer {number}"
+        assert torch.equal(came_in, before), f"layer {number} changed its input"
+        assert found.is_contiguous(memory_format=torch.channels_last), f"layer {number}"
+    logits = ours(frames)
+    assert float((logits - module(frames)).abs().max()) < 1e-5
+    assert torch.equal(ours(frames), logits)
+
+
+def test_the_given_weights_stay_as_they_are(state):
+    before = state_sha256(state[1])
+    FrameClassifier(built(state))
+    assert state_sha256(state[1]) == before

@@ -1,0 +1,87 @@
+from __future__ import annotations
+
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+from safetensors.torch import save_file
+
+from echoprime.errors import BundleError
+from echoprime.networks import VideoEncoder, load_encoder
+
+
+def test_embeddings_are_float32_rows(encoder, clips):
+    frames, used = clips
+    embeddings = encoder.embed(frames, used)
+    assert (embeddings.shape, embeddings.dtype) == ((5, 512), np.float32)
+    assert len(np.unique(embeddings, axis=0)) == 5
+
+
+def test_no_clips_give_no_rows(encoder, clips):
+    assert encoder.embed(clips[0][:0], []).shape == (0, 512)
+
+
+def test_on_cores_the_same_bytes_whatever_the_batch(encoder, clips):
+    frames, used = clips
+    together = encoder.embed(frames, used)
+    backwards = encoder.embed(frames[::-1], used[::-1])[::-1]
+    alone = np.concatenate([encoder.embed(frames[i : i + 1], used[i : i + 1]) for i in range(5)])
+    assert together.tobytes() == alone.tobytes() == np.ascontiguousarray(backwards).tobytes()
+
+
+def test_micro_batches_of_one_shape_with_the_last_one_padded(encoder_state, encoder, clips):
+    frames, used = clips
+    batched = VideoEncoder("mvit_two_blocks", encoder_state, micro_batch=2)
+    shapes = set()
+    inner = batched._embed
+    batched._embed = lambda frames, used: shapes.add(tuple(frames.shape)) or inner(frames, used)
+    np.testing.assert_allclose(batched.embed(frames, used), encoder.embed(frames, used), rtol=0, atol=1e-5)
+    assert shapes == {(2, 16, 224, 224, 3)}
+
+
+def test_frames_past_used_do_not_count(encoder, clips):
+    frames = clips[0][:1].copy()
+    before = encoder.embed(frames, [9])
+    frames[:, 9:] = 200
+    assert np.array_equal(encoder.embed(frames, [9]), before)
+    assert not np.array_equal(encoder.embed(frames, [10]), before)
+
+
+def test_read_only_arrays_are_taken(encoder, clips):
+    frames = clips[0][:1].copy()
+    before = encoder.embed(frames, [16])
+    frames.flags.writeable = False
+    assert np.array_equal(encoder.embed(frames, np.array([16], np.int32)), before)
+
+
+@pytest.mark.parametrize(
+    ("shape", "dtype", "used", "message"),
+    [
+        ((1, 16, 224, 224, 3), np.float32, [16], "not float32"),
+        ((1, 3, 16, 224, 224), np.uint8, [16], r"\(1, 3, 16, 224, 224\)"),
+        ((1, 16, 224, 224, 3), np.uint8, [16, 16], "each of 1 clips"),
+        ((1, 16, 224, 224, 3), np.uint8, [0], "0 to 0"),
+        ((1, 16, 224, 224, 3), np.uint8, [17], "17 to 17"),
+    ],
+)
+def test_other_arrays_are_refused(encoder, shape, dtype, used, message):
+    with pytest.raises(ValueError, match=message):
+        encoder.embed(np.zeros(shape, dtype), used)
+
+
+def test_a_file_and_a_state_dict_are_the_same(encoder, encoder_state, clips, tmp_path):
+    save_file(encoder_state, tmp_path / "encoder.safetensors")
+    bundle = SimpleNamespace(
+        name="tiny",
+        encoder=SimpleNamespace(architecture="mvit_two_blocks", file="encoder.safetensors"),
+        file=lambda name: tmp_path / name,
+    )
+    frames, used = clips
+    assert np.array_equal(
+        load_encoder(bundle).embed(frames[:1], used[:1]), encoder.embed(frames[:1], used[:1])
+    )
+
+
+def test_a_bundle_without_weights_says_so():
+    with pytest.raises(BundleError, match=r"'notes' has no encoder weights.*import a release that has them"):
+        load_encoder(SimpleNamespace(name="notes", encoder=None))

@@ -1,0 +1,166 @@
+"""The sector mask, and what counts as lit."""
+
+import cv2
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from echoprime.errors import Reason, SkippedVideo
+from echoprime.reading.clip import SIDE, crop_box, used_frames
+from echoprime.reading.colour import Rgb, Table, YCbCr
+from echoprime.reading.loop import Frame, Loop
+from echoprime.reading.sector import sector_mask
+
+PLAIN = np.repeat(np.arange(256, dtype=np.uint8)[:, None], 3, axis=1)
+
+
+def grey_of(ycbcr):
+    return cv2.cvtColor(cv2.cvtColor(ycbcr, cv2.COLOR_YUV2RGB), cv2.COLOR_RGB2GRAY)
+
+
+def plain_clip(ycbcr):
+    """The published steps written down one after the other for a whole loop of Y-Cb-Cr, its defects mended."""
+    greys = np.stack([grey_of(frame) for frame in ycbcr])
+    lit = (greys > 0).any(axis=0).astype(np.uint8)
+    for _ in range(10):
+        lit = cv2.erode(lit, np.ones((3, 3), np.uint8))
+    changed = (greys[0] != greys[-1]).astype(np.uint8)
+    changed[:20, :20] = 0
+    mask = lit & changed
+    for _ in range(10):
+        mask = cv2.dilate(mask, np.ones((3, 3), np.uint8))
+    cv2.floodFill(mask, None, (0, 0), 100)
+    mask = np.where(mask == 100, 0, 255).astype(np.uint8)
+    for contour in cv2.findContours(mask.copy(), cv2.RETR_TREE, cv2.CHAIN_APPROX_SIMPLE)[0]:
+        cv2.drawContours(mask, [cv2.convexHull(contour)], 0, 255, 3)
+    cv2.floodFill(mask, None, (0, 0), 100)
+    mask = mask != 100
+    if not mask.any():
+        return None
+    clip = np.zeros((16, SIDE, SIDE, 3), np.uint8)
+    for out, index in zip(clip, used_frames(len(ycbcr)), strict=False):
+        bgr = cv2.cvtColor(ycbcr[index], cv2.COLOR_YUV2BGR) * mask[..., None].astype(np.uint8)
+        out[:] = cv2.resize(bgr[crop_box(*mask.shape)], (SIDE, SIDE), interpolation=cv2.INTER_CUBIC)
+    return clip
+
+
+@settings(max_examples=25, deadline=None)
+@given(st.integers(0, 10**6), st.integers(2, 36), st.integers(30, 90), st.integers(30, 90))
+def test_streamed_loop_equals_the_plain_steps(make, seed, count, rows, columns):
+    """Dim frames, where lit hangs on chroma, with parts that are lit late."""
+    random = np.random.default_rng(seed)
+    frames = np.zeros((count, rows, columns, 3), np.uint8)
+    frames[..., 1:] = random.integers(126, 132, (count, rows, columns, 2))
+    y, x = random.integers(0, rows // 2), random.integers(0, columns // 2)
+    frames[random.integers(0, count) :, y : y + rows // 2, x : x + columns // 2, 0] = random.integers(1, 255)
+    frames[-1, y + 4 : y + rows // 2] //= 2
+    expected = plain_clip(frames)
+    try:
+        clip = make.clip(frames, YCbCr())
+    except SkippedVideo as skipped:
+        assert skipped.reason is Reason.STATIC
+        assert expected is None
+    else:
+        assert np.array_equal(clip.frames, expected)
+
+
+def lit_of(frames, colour):
+    """What a loop hands to the mask as lit."""
+    seen = []
+
+    def mask(lit, first, last):
+        seen.append(lit.copy())
+        return np.full(lit.shape, 255, np.uint8)
+
+    loop = Loop(mask)
+    for index, frame in enumerate(frames):
+        loop.add(Frame(frame, colour, last=index == len(frames) - 1))
+    loop.clip()
+    return seen[0] > 0
+
+
+def test_a_pixel_lit_in_exactly_255_frames_is_lit(make):
+    """Counted in uint8 it would wrap to 0, and this loop would have no sector at all."""
+    frames = np.zeros((256, 64, 64), np.uint8)
+    frames[1:, 16:48, 16:48] = 90
+    frames[-1, 16:48, 16:48] = 120
+    clip = make.clip(frames, Table(PLAIN))
+    assert clip.frames[5, 112, 112].tolist() == [90, 90, 90]
+
+
+def test_red_of_one_frame_and_blue_of_another_do_not_add_up_to_light():
+    """(0, 127, 129) is R-G-B (1, 0, 0), (0, 129, 127) is (0, 0, 2): both grey 0, their maxima grey 1."""
+    frames = np.empty((6, 40, 40, 3), np.uint8)
+    frames[::2], frames[1::2] = (0, 127, 129), (0, 129, 127)
+    maxima = np.maximum(*(cv2.cvtColor(frame, cv2.COLOR_YUV2BGR) for frame in frames[:2]))
+    assert (cv2.cvtColor(maxima, cv2.COLOR_BGR2GRAY) > 0).all()  # the trap
+    assert not lit_of(frames, YCbCr()).any()
+
+
+def test_colour_without_luma_is_lit():
+    frames = np.zeros((3, 30, 30, 3), np.uint8)
+    frames[..., 1:] = 128
+    frames[1, 10:20, 10:20] = (0, 128, 160)
+    assert lit_of(frames, YCbCr())[10:20, 10:20].all()
+    assert not lit_of(frames, YCbCr())[:10].any()
+
+
+def test_ten_colours_are_dark():
+    """All with luma 0: the table of ALGORITHM's grey, by trying every chroma."""
+    y, blue, red = np.meshgrid([0, 1], np.arange(256), np.arange(256), indexing="ij")
+    every = np.stack([y, blue, red], axis=-1).astype(np.uint8)
+    dark = {
+        tuple(every[level][pixel].tolist())
+        for level in (0, 1)
+        for pixel in zip(*np.nonzero(YCbCr().lit(every[level]) == 0), strict=True)
+    }
+    pairs = [(126, 129), (127, 128), (127, 129), (128, 128), (128, 129)]
+    pairs += [(129, 127), (129, 128), (130, 126), (130, 127), (130, 128)]
+    assert dark == {(0, *pair) for pair in pairs}
+
+
+def test_luma_tells_light_of_rgb():
+    """The shortcut of `Rgb.lit` against its definition, wherever luma is small."""
+    red, green, blue = np.meshgrid(np.arange(8), np.arange(8), np.arange(40), indexing="ij")
+    every = np.stack([red, green, blue], axis=-1).astype(np.uint8).reshape(8, -1, 3)
+    grey = cv2.cvtColor(Rgb().bgr(every), cv2.COLOR_BGR2GRAY)
+    assert np.array_equal(Rgb().lit(every) > 0, grey > 0)
+
+
+def test_thin_overlays_and_text_are_masked_and_the_moving_sector_stays(make):
+    frames = make.grey_loop(count=6)
+    last = frames[-1].copy()
+    frames[:, 90, :] = 255  # a trace one pixel thick, and it moves
+    last[91, :] = 255
+    mask = sector_mask(frames.max(axis=0), frames[0], last)
+    assert mask[50, 64] == 255
+    assert mask[92, 3] == 0
+
+
+def test_changes_in_the_corner_do_not_count():
+    lit = np.full((60, 60), 50, np.uint8)
+    last = lit.copy()
+    last[:20, :20] = 70
+    assert not sector_mask(lit, lit, last).any()
+    last[30, 30] = 70
+    assert sector_mask(lit, lit, last).any()
+
+
+def test_a_loop_in_which_nothing_moves_is_skipped(make):
+    frames = np.repeat(make.grey_loop(count=1), 5, axis=0)
+    with pytest.raises(SkippedVideo) as skipped:
+        make.clip(frames, Table(PLAIN))
+    assert skipped.value.reason is Reason.STATIC
+
+
+def test_frames_go_on_unmasked_when_masking_raises(make):
+    def raising(lit, first, last):
+        return cv2.erode(lit[:0], None)
+
+    loop, colour = Loop(raising), Rgb()
+    for index, frame in enumerate(make.loop(count=4)):
+        loop.add(Frame(frame, colour, last=index == 3))
+    text = slice(14, 37), slice(8, 30)
+    assert loop.clip().frames[0][text].max() > 100
+    assert make.clip(make.loop(count=4)).frames[0][text].max() == 0

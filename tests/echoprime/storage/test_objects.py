@@ -1,0 +1,121 @@
+"""Reading whole objects: exactly what was listed, or a reason."""
+
+from __future__ import annotations
+
+import os
+import socket
+import threading
+from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+
+import pytest
+
+from echoprime.archive import Listing
+from echoprime.errors import ReadError, Reason
+from echoprime.storage import Location, objects, read_object
+
+
+@pytest.fixture(autouse=True)
+def _no_waiting(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(objects.read_object.retry, "sleep", lambda _: None)
+
+
+def reason_of(root: Location, path: str, size: int, token: str) -> Reason:
+    with pytest.raises(ReadError) as caught:
+        read_object(root, path, size=size, token=token)
+    assert path not in str(caught.value)
+    return caught.value.reason
+
+
+def test_only_what_was_listed_is_read(place: Location) -> None:
+    data = os.urandom(300_000)
+    (place / "s/a b.dcm").write_bytes(data)
+    (entry,) = Listing(place)
+    assert read_object(place, entry.path, size=entry.size, token=entry.token) == data
+    assert read_object(place, entry.path, size=entry.size, token="") == data
+    assert reason_of(place, entry.path, entry.size + 1, entry.token) is Reason.CHANGED
+    assert reason_of(place, entry.path, entry.size, "other") is Reason.CHANGED
+    assert reason_of(place, "s/none.dcm", 1, "") is Reason.MISSING
+    assert reason_of(place, "s/a b.dcm/below", 1, "") is Reason.MISSING
+    (place / "s/a b.dcm").write_bytes(data[::-1])
+    assert reason_of(place, entry.path, entry.size, entry.token) is Reason.CHANGED
+
+
+def test_an_empty_object_is_read(place: Location) -> None:
+    (place / "empty.dcm").write_bytes(b"")
+    (entry,) = Listing(place)
+    assert read_object(place, entry.path, size=0, token=entry.token) == b""
+
+
+def test_a_folder_in_place_of_a_file_is_a_read_error(tmp_path: Path) -> None:
+    (tmp_path / "a").mkdir()
+    assert reason_of(Location.parse(tmp_path), "a", 1, "") is Reason.READ_ERROR
+
+
+class _Store(BaseHTTPRequestHandler):
+    """An S3 object of 10 bytes, behind a store that misbehaves as `server.faults` says."""
+
+    def do_GET(self) -> None:
+        fault = self.server.faults.pop(0) if self.server.faults else None
+        self.server.asked += 1
+        if fault == "slow":
+            body = b"<Error><Code>SlowDown</Code><Message>Please reduce your request rate.</Message></Error>"
+            self.send_response(503)
+        elif fault == "denied":
+            body = b"<Error><Code>AccessDenied</Code><Message>no</Message></Error>"
+            self.send_response(403)
+        else:
+            body = b"0123456789"
+            self.send_response(200)
+            self.send_header("ETag", '"e"')
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        if fault == "cut":
+            self.wfile.write(body[:4])
+            self.wfile.flush()
+            self.connection.shutdown(socket.SHUT_RDWR)
+            self.close_connection = True
+        else:
+            self.wfile.write(body)
+
+    def log_message(self, *args: object) -> None:
+        pass
+
+
+@pytest.fixture
+def store(monkeypatch: pytest.MonkeyPatch) -> Iterator[ThreadingHTTPServer]:
+    server = ThreadingHTTPServer(("127.0.0.1", 0), _Store)
+    server.faults, server.asked = [], 0
+    thread = threading.Thread(target=server.serve_forever, daemon=True)
+    thread.start()
+    monkeypatch.setenv("AWS_ENDPOINT_URL", f"http://127.0.0.1:{server.server_port}")
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "x")
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "x")
+    yield server
+    server.shutdown()
+    server.server_close()
+    thread.join()
+
+
+def test_truncated_bodies_are_read_again(store: ThreadingHTTPServer) -> None:
+    store.faults = ["cut", "cut"]
+    assert read_object(Location.parse("s3://bucket"), "a", size=10, token="e") == b"0123456789"
+    assert store.asked == 3
+
+
+def test_a_body_that_stays_short_is_a_short_read(store: ThreadingHTTPServer) -> None:
+    store.faults = ["cut"] * 100
+    assert reason_of(Location.parse("s3://bucket"), "a", 10, "e") is Reason.SHORT_READ
+    assert store.asked == objects.ATTEMPTS
+
+
+def test_access_denied_is_a_read_error(store: ThreadingHTTPServer) -> None:
+    store.faults = ["denied"] * 100
+    assert reason_of(Location.parse("s3://bucket"), "a", 10, "e") is Reason.READ_ERROR
+
+
+@pytest.mark.slow
+def test_a_store_that_keeps_throttling(store: ThreadingHTTPServer) -> None:
+    store.faults = ["slow"] * 1000
+    assert reason_of(Location.parse("s3://bucket"), "a", 10, "e") is Reason.THROTTLED

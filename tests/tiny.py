@@ -1,0 +1,117 @@
+"""A bundle with networks of two blocks, and an archive of small moving loops: the jobs' real parts, in seconds."""
+
+from __future__ import annotations
+
+import csv
+import json
+from pathlib import Path
+
+import numpy as np
+from safetensors.torch import save_file
+
+from echoprime.bundle import Bundle, Lexicon, Phenotype, SectionWeights, write_bundle
+from echoprime.demonstration.dicom import loop_to_dicom
+from echoprime.networks import VideoEncoder, ViewClassifier, record_selfcheck, seeded_state
+from echoprime.reading import PREPROCESSING, read_clip
+from echoprime.retrieval import write_candidates
+
+ASSETS = Path(__file__).parents[1] / "assets"
+ENCODER, CLASSIFIER = "mvit_two_blocks", "convnext_two_blocks"
+NOTICE = "untrained: for tests"
+CANDIDATES = 120
+REPEATED = 30
+"""Candidates 0 to 29 stand twice, so that scores tie exactly."""
+
+
+def phenotypes() -> tuple[Phenotype, ...]:
+    """The 21, with the published thresholds."""
+    with (ASSETS / "thresholds.csv").open() as file:
+        thresholds = {row["feature"]: float(row["threshold"]) for row in csv.DictReader(file)}
+    with (ASSETS / "phenotypes.csv").open() as file:
+        return tuple(
+            Phenotype(**row, threshold=thresholds.get(row["name"])) for row in csv.DictReader(file)
+        )
+
+
+def write_tiny_bundle(directory: Path, *, seed: int = 0, weights: bool = True) -> Bundle:
+    """120 candidates with random labels and reports; seeded, untrained networks of two blocks."""
+    lexicon = Lexicon.from_phrases(json.loads((ASSETS / "demonstration" / "lexicon.json").read_text()))
+    encoder, classifier = seeded_state(ENCODER, seed), seeded_state(CLASSIFIER, seed + 1)
+
+    def files(folder: Path) -> int:
+        if weights:
+            save_file(encoder, folder / "encoder.safetensors")
+            save_file(classifier, folder / "view_classifier.safetensors")
+            clip = read_clip(small_loop(99))
+            recorded = record_selfcheck(
+                VideoEncoder(ENCODER, encoder), ViewClassifier(CLASSIFIER, classifier), clip
+            )
+            (folder / "selfcheck.npz").write_bytes(recorded)
+        return _write_candidates(folder / "candidates", lexicon)
+
+    return write_bundle(
+        directory,
+        name="tiny",
+        trained=False,
+        notice=NOTICE,
+        embedding_space=f"tiny-{seed}",
+        sections=SectionWeights.from_csv((ASSETS / "section_weights.csv").read_bytes()),
+        phenotypes=phenotypes(),
+        lexicons=[lexicon],
+        label_sources={},
+        preprocessing=PREPROCESSING,
+        files=files,
+        encoder=ENCODER if weights else None,
+        view_classifier=CLASSIFIER if weights else None,
+    )
+
+
+def _write_candidates(directory: Path, lexicon: Lexicon) -> int:
+    rng = np.random.default_rng(7)
+    embeddings = rng.standard_normal((CANDIDATES, 512)).astype(np.float32)
+    embeddings[CANDIDATES - REPEATED :] = embeddings[:REPEATED]
+    embeddings /= np.linalg.norm(embeddings, axis=1, keepdims=True)
+    labels = rng.integers(0, 2, (CANDIDATES, len(phenotypes()))).astype(np.float64)
+    labels[rng.random(labels.shape) < 0.2] = np.nan
+    reports = [
+        [
+            (section, int(rng.integers(len(phrases))), round(float(rng.uniform(20, 70)), 1))
+            for section, phrases in enumerate(lexicon.phrases)
+            if rng.random() < 0.7
+        ]
+        for _ in range(CANDIDATES)
+    ]
+    return write_candidates(
+        directory,
+        embeddings=embeddings,
+        studies=[f"candidate-{row}" for row in range(CANDIDATES)],
+        labels=labels,
+        reports=reports,
+        label_names=[each.name for each in phenotypes()],
+        embedding_space="tiny-0",
+        shard_files=2,
+    )
+
+
+def small_loop(seed: int, frames: int = 6) -> bytes:
+    """A DICOM loop of a bright square that moves in a noisy sector, 96 x 128."""
+    rng = np.random.default_rng(seed)
+    loop = np.zeros((frames, 96, 128, 3), np.uint8)
+    loop[:, 26:86, 24:104] = rng.integers(20, 120, (60, 80, 1))
+    for number in range(frames):
+        top, left = 30 + 2 * number, 30 + int(rng.integers(0, 40))
+        loop[number, top : top + 30, left : left + 30] = 120 + rng.integers(0, 100)
+    return loop_to_dicom(loop, study=f"tiny-{seed}")
+
+
+def write_tiny_archive(directory: Path, studies: int = 6) -> Path:
+    """Studies of 1 to 4 loops in folders; in the first a still, in the second a damaged file."""
+    for study in range(studies):
+        folder = directory / f"study-{study}"
+        folder.mkdir(parents=True)
+        for number in range(1 + study % 4):
+            (folder / f"{number}.dcm").write_bytes(small_loop(10 * study + number))
+    (directory / "study-0" / "still.dcm").write_bytes(small_loop(5, frames=1))
+    good = small_loop(6)
+    (directory / "study-1" / "damaged.dcm").write_bytes(good[: len(good) // 2])
+    return directory
