@@ -29,7 +29,6 @@ from numpy.typing import NDArray
 from echoprime.bundle import Bundle
 from echoprime.interpretation import Interpreter, decode_report
 from echoprime.release import import_release, load_pickle
-from echoprime.release.unpickler import load_pickle as read_plain
 from echoprime.retrieval import CandidateSet, merge
 from echoprime.retrieval.writing import value_text
 
@@ -59,8 +58,8 @@ class PlainLoop:
         self.labels = load_pickle(data / "candidate_labels.pkl")
         lexicon = bundle.lexicon()
         self.reports = [
-            decode_report(lexicon, [(section, phrase, value_text(value)) for section, phrase, value in report])
-            for report in read_plain(data / "candidate_reports.pkl")
+            decode_report(lexicon, [(*phrase[:2], value_text(phrase[2])) for phrase in report])
+            for report in load_pickle(data / "candidate_reports.pkl")
         ]
         self.weights = torch.from_numpy(bundle.sections.weights.copy())
         self.sections = bundle.sections.names

@@ -26,14 +26,10 @@ class CandidateShard:
         The bundle; from a bucket its candidates are copied once to each node.
     first, last
         Range of rows, the last one excluded.
-    threads
-        Cores that one search may use.
     """
 
-    def __init__(self, bundle: Bundle, first: int, last: int, threads: int) -> None:
-        import torch
-
-        torch.set_num_threads(threads)
+    def __init__(self, bundle: Bundle, first: int, last: int) -> None:
+        # Ray gives an actor of less than a core one thread (OMP_NUM_THREADS): as many shards as cores use them all.
         self._shard = CandidateSet.open(bundle).shard(first, last)
 
     def search(self, arguments: Mapping[str, Any]) -> ShardHits:
@@ -54,7 +50,7 @@ class ShardActors:
     handles: tuple[Any, ...]
 
     @classmethod
-    def start(cls, bundle: Bundle, *, shards: int, threads: int, run_id: str) -> ShardActors:
+    def start(cls, bundle: Bundle, *, shards: int, run_id: str) -> ShardActors:
         """Start the actors, spread over the nodes, and wait until each has its rows.
 
         Parameters
@@ -62,9 +58,7 @@ class ShardActors:
         bundle
             Whose candidates.
         shards
-            How many; more than there are rows are not started.
-        threads
-            Cores that one search may use.
+            How many.
         run_id
             Part of the actors' names.
         """
@@ -81,7 +75,7 @@ class ShardActors:
                     max_restarts=RESTARTS,
                     max_task_retries=-1,
                     scheduling_strategy="SPREAD",
-                ).remote(bundle, first, last, threads)
+                ).remote(bundle, first, last)
             )
         ray.get([handle.__ray_ready__.remote() for handle in handles])
         return cls(tuple(handles))

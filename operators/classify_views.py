@@ -21,7 +21,7 @@ FRAME = (224, 224, 3)
 
 
 class ClassifyViews:
-    """Loads the view classifier, checks it against the bundle's sample clip, classifies rows.
+    """Loads the view classifier, checks it against the bundle's sample clip before the first rows, classifies.
 
     Parameters
     ----------
@@ -29,21 +29,27 @@ class ClassifyViews:
         A bundle with weights.
     device
         "cuda" or "cpu".
-
-    Raises
-    ------
-    BundleError
-        This device does not reproduce the bundle's sample logits.
     """
 
     def __init__(self, bundle: Bundle, device: str) -> None:
         torch.set_num_threads(1)
         keep_freed_memory()
         self._classifier = load_view_classifier(bundle, device)
-        selfcheck.check(bundle, classifier=self._classifier)
+        self._bundle = bundle
+        self._checked = False
 
     def __call__(self, batch: pa.Table) -> pa.Table:
-        """Rows of `EMBEDDED` -> rows of `CLASSIFIED`."""
+        """Rows of `EMBEDDED` -> rows of `CLASSIFIED`.
+
+        Raises
+        ------
+        BundleError
+            At the first call: this device does not reproduce the bundle's sample logits.
+        """
+        if not self._checked:
+            # Not in the constructor, whose error Ray hands on as text: this one ends the job in one line.
+            selfcheck.check(self._bundle, classifier=self._classifier)
+            self._checked = True
         started = time.perf_counter()
         frames = arrays_of(batch["first_frames"], "uint8", FRAME)
         counts = [len(part) for part in frames]

@@ -20,7 +20,7 @@ FRAMES = (16, 224, 224, 3)
 
 
 class EncodeVideos:
-    """Loads the video encoder, checks it against the bundle's sample clip, encodes rows.
+    """Loads the video encoder, checks it against the bundle's sample clip before the first rows, encodes.
 
     Parameters
     ----------
@@ -28,21 +28,27 @@ class EncodeVideos:
         A bundle with weights.
     device
         "cuda" or "cpu".
-
-    Raises
-    ------
-    BundleError
-        This device does not reproduce the bundle's sample embedding.
     """
 
     def __init__(self, bundle: Bundle, device: str) -> None:
         torch.set_num_threads(1)  # one thread an actor: two one-thread actors beat one of two threads
         keep_freed_memory()
         self._encoder = load_encoder(bundle, device)
-        selfcheck.check(bundle, encoder=self._encoder)
+        self._bundle = bundle
+        self._checked = False
 
     def __call__(self, batch: pa.Table) -> pa.Table:
-        """Rows of `CLIPS` -> rows of `EMBEDDED`."""
+        """Rows of `CLIPS` -> rows of `EMBEDDED`.
+
+        Raises
+        ------
+        BundleError
+            At the first call: this device does not reproduce the bundle's sample embedding.
+        """
+        if not self._checked:
+            # Not in the constructor, whose error Ray hands on as text: this one ends the job in one line.
+            selfcheck.check(self._bundle, encoder=self._encoder)
+            self._checked = True
         started = time.perf_counter()
         clips = arrays_of(batch["clips"], "uint8", FRAMES)
         counts = [len(part) for part in clips]

@@ -19,7 +19,7 @@ def import_bundle(release: str, bundle: str, embedding_space: str | None) -> int
     from echoprime.release import import_release
 
     made = import_release(release, bundle, embedding_space=embedding_space)
-    console = Console(highlight=False)
+    console = Console(highlight=False, soft_wrap=True)
     console.print(
         f"bundle {made.name!r}: {made.candidates_rows:,} candidates, languages {', '.join(made.languages)}"
     )
@@ -36,7 +36,7 @@ def check_bundle(bundle: str, device: str) -> int:
         A file differs from its SHA-256, or a network from its recorded sample.
     """
     opened = open_bundle(bundle)
-    console = Console(highlight=False)
+    console = Console(highlight=False, soft_wrap=True)
     console.print(f"{opened.check_files()} files have the SHA-256 that bundle.json names")
     if not opened.encodes:
         console.print("no weights: interprets only, nothing to compute")

@@ -34,7 +34,7 @@ def output_tables(output: Location) -> dict[str, Location]:
 
 def compact_tables(output: str) -> int:
     """Compact, then vacuum, every table of an output."""
-    console = Console(highlight=False)
+    console = Console(highlight=False, soft_wrap=True)
     for name, place in output_tables(Location.parse(output)).items():
         table = StudyTable.existing(place)
         before = table.file_count

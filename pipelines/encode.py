@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Iterator
-from dataclasses import asdict
 from typing import Any
 
 import pyarrow as pa
@@ -22,7 +21,7 @@ from pipelines.pools import EncodePools, encode_pools
 from pipelines.progress import JobProgress
 from pipelines.ray_session import ray_session
 from pipelines.results import JobResult, recorded
-from pipelines.settings import EncodeSettings
+from pipelines.settings import EncodeSettings, recorded_settings
 
 BYTES_PER_VIDEO = 8_192
 """Room that one video's row takes at most, its embedding and two copies during a compaction included."""
@@ -73,7 +72,7 @@ def encode(settings: EncodeSettings) -> JobResult:
     if first is None:
         return JobResult(job="encode", nothing_to_do=True, studies=planning.counts.done)
     with WriterLock(output, "encodings", run_id, settings.force):
-        run = RunRecord.start(output, "encode", asdict(settings), run_id=run_id)
+        run = RunRecord.start(output, "encode", recorded_settings(settings), run_id=run_id)
         plan = write_plan(itertools.chain([first], planning), run.directory, root=manifest.root)
         # 3. Ray streams the plan's chunks through the three pools; the driver commits what comes out.
         return _run(settings, bundle, table, plan, run, identity["encoding_id"])

@@ -33,7 +33,7 @@ def export_tables(output: str, directory: str) -> int:
         There is no table.
     """
     target = Location.parse(directory)
-    console = Console(highlight=False)
+    console = Console(highlight=False, soft_wrap=True)
     for name, place in output_tables(Location.parse(output)).items():
         table = StudyTable.existing(place)
         if name == "encodings":

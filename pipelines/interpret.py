@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import asdict
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -29,13 +28,13 @@ from pipelines.committing import Committer
 from pipelines.progress import JobProgress
 from pipelines.ray_session import ClusterSize, ray_session
 from pipelines.results import JobResult, recorded
-from pipelines.settings import InterpretSettings
+from pipelines.settings import InterpretSettings, recorded_settings
 
 STUDIES_PER_CHUNK = 256
 """Studies that are searched together: 3,840 queries, enough for the product to run at the cores' speed."""
 
-LEAST_SHARDS = 2
-"""One shard would hide a wrong merge."""
+LEAST_SHARDS, MOST_SHARDS = 2, 64
+"""One a core between these: one shard would hide a wrong merge, more answers cost more to merge than they save."""
 
 BYTES_PER_STUDY = 65_536
 """Room that one study's row takes at most, a copy during compaction included."""
@@ -74,7 +73,7 @@ def interpret(settings: InterpretSettings) -> JobResult:
     require_room(output, len(left) * BYTES_PER_STUDY)
     run_id = new_run_id()
     with WriterLock(output, f"interpretations-{settings.name}", run_id, settings.force):
-        run = RunRecord.start(output, "interpret", asdict(settings), run_id=run_id)
+        run = RunRecord.start(output, "interpret", recorded_settings(settings), run_id=run_id)
         # 3. Ray streams chunks of studies past the candidates' shards; the driver commits what comes out.
         result = JobResult(job="interpret", run_id=run_id, studies=len(left), incomplete=incomplete)
         with recorded(run, result), ray_session(settings.ray_address) as cluster:
@@ -159,10 +158,8 @@ def _interpret(
 ) -> None:
     from operators.candidate_shard import ShardActors
 
-    count = settings.shards or max(LEAST_SHARDS, cluster.nodes)
-    shards = ShardActors.start(
-        bundle, shards=count, threads=max(1, cluster.cores // count), run_id=result.run_id
-    )
+    count = settings.shards or min(max(LEAST_SHARDS, cluster.cores), MOST_SHARDS)
+    shards = ShardActors.start(bundle, shards=count, run_id=result.run_id)
     committer = Committer(table, studies=COMMIT_STUDIES, seconds=COMMIT_SECONDS)
     chunks = -(-result.studies // STUDIES_PER_CHUNK)
     with JobProgress("interpret", result.studies, show=settings.progress) as progress:

@@ -20,7 +20,7 @@ def list_archive(settings: ManifestSettings) -> ManifestSummary:
     summary = write_manifest(
         Location.parse(settings.archive), Location.parse(settings.manifest), study_from=settings.study_from
     )
-    console = Console(highlight=False)
+    console = Console(highlight=False, soft_wrap=True)
     console.print(
         f"{summary.studies:,} studies, {summary.videos:,} videos, {summary.bytes / 1e9:,.2f} GB listed"
     )

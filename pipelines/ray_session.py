@@ -100,13 +100,15 @@ def _without_stderr() -> Iterator[None]:
 
 
 def _quieten() -> None:
-    """Ray Data's own bars and INFO lines would drown the job's progress."""
+    """Ray Data's own bars and lines would drown the job's progress, and its wrapping a stage's own error."""
     import ray
 
     context = ray.data.DataContext.get_current()
     context.enable_progress_bars = False
     context.print_on_execution_start = False
-    logging.getLogger("ray.data").setLevel(logging.ERROR)
+    context.raise_original_map_exception = True
+    # Its errors come as exceptions too, and those say what to do.
+    logging.getLogger("ray.data").setLevel(logging.CRITICAL)
 
 
 def user_error_behind(error: BaseException) -> EchoPrimeError | None:

@@ -5,8 +5,10 @@ The sentence under a field is what `--help` shows. Field names are flag names an
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Literal
+
+from echoprime.storage import JSON, Location
 
 Device = Literal["auto", "cpu", "cuda"]
 Pairing = Literal["section", "position"]
@@ -80,7 +82,7 @@ class InterpretationChoices:
     """Language of the report; the bundle must have a lexicon for it."""
 
     shards: int | None = None
-    """Actors that the candidates are spread over. Default: one a node, at least two. Results stay the same."""
+    """Actors that the candidates are spread over. Default: one a core, from 2 to 64. Results stay the same."""
 
     include_incomplete: bool = False
     """Interpret studies too of which a video could not be read for a passing reason."""
@@ -152,3 +154,21 @@ class ManifestSettings:
 
     study_from: str = "folder"
     """folder: a study is a folder. dicom: StudyInstanceUID. Or a CSV with columns path, study_id."""
+
+
+_PLACES = ("archive", "manifest", "bundle", "output", "studies")
+
+
+def recorded_settings(settings: RunSettings) -> dict[str, JSON]:
+    """Settings as a run's record keeps them: places in full, so that they mean the same from everywhere.
+
+    Examples
+    --------
+    >>> recorded_settings(InterpretSettings(bundle="s3://models/b/", output="/data/out"))["bundle"]
+    's3://models/b'
+    """
+    values: dict[str, JSON] = asdict(settings)
+    return {
+        name: str(Location.parse(value)) if name in _PLACES and isinstance(value, str) else value
+        for name, value in values.items()
+    }

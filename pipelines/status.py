@@ -33,7 +33,7 @@ def show_status(output: str) -> int:
         There is no table.
     """
     place = Location.parse(output)
-    console = Console(highlight=False)
+    console = Console(highlight=False, soft_wrap=True)
     tables = output_tables(place)
     if "encodings" in tables:
         _show_encodings(console, StudyTable.existing(tables["encodings"]))
@@ -69,7 +69,7 @@ def show_failures(output: str, *, csv: bool) -> int:
     if csv:
         pyarrow.csv.write_csv(rows, sys.stdout.buffer)
         return DONE
-    console = Console(highlight=False)
+    console = Console(highlight=False, soft_wrap=True)
     if not rows.num_rows:
         console.print("every video was encoded")
         return DONE

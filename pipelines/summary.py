@@ -13,7 +13,7 @@ from pipelines.results import JobResult
 
 def show_encoding(result: JobResult, output: str) -> None:
     """Summary of an encode job."""
-    console = Console(highlight=False)
+    console = Console(highlight=False, soft_wrap=True)
     where = Location.parse(output) / "encodings"
     if result.nothing_to_do:
         console.print(f"encode: nothing to do, all {result.studies:,} studies are in {where}")
@@ -32,7 +32,7 @@ def show_encoding(result: JobResult, output: str) -> None:
 
 def show_interpretation(result: JobResult, output: str, name: str) -> None:
     """Summary of an interpret job."""
-    console = Console(highlight=False)
+    console = Console(highlight=False, soft_wrap=True)
     where = Location.parse(output) / "interpretations" / name
     if result.nothing_to_do:
         console.print(f"interpret: nothing to do, all {result.studies:,} studies are in {where}")

@@ -6,9 +6,14 @@ import os
 from collections.abc import Iterator
 
 import pytest
+from hypothesis import settings
 
 from echoprime.storage import Location
 from tests.s3_server import S3Server, running
+
+# a loaded machine is no failure
+settings.register_profile("echoprime", deadline=None)
+settings.load_profile("echoprime")
 
 
 @pytest.fixture(scope="session")

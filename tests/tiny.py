@@ -28,9 +28,7 @@ def phenotypes() -> tuple[Phenotype, ...]:
     with (ASSETS / "thresholds.csv").open() as file:
         thresholds = {row["feature"]: float(row["threshold"]) for row in csv.DictReader(file)}
     with (ASSETS / "phenotypes.csv").open() as file:
-        return tuple(
-            Phenotype(**row, threshold=thresholds.get(row["name"])) for row in csv.DictReader(file)
-        )
+        return tuple(Phenotype(**row, threshold=thresholds.get(row["name"])) for row in csv.DictReader(file))
 
 
 def write_tiny_bundle(directory: Path, *, seed: int = 0, weights: bool = True) -> Bundle:

@@ -1,4 +1,4 @@
-"""Every object of an archive as a stream, in one order; never a list in memory."""
+"""Every object of an archive as a stream; never a list in memory."""
 
 from __future__ import annotations
 
@@ -34,7 +34,9 @@ class Entry:
 
 
 class Listing:
-    """Objects of a folder or prefix that may be videos, in the order of their paths' bytes.
+    """Objects of a folder or prefix that may be videos.
+
+    A folder's come in the order of their paths' bytes, a bucket's as its store lists them (most do the same).
 
     Parameters
     ----------
@@ -120,7 +122,7 @@ def _children(folder: str, prefix: str, left_out: Counter[str]) -> Iterator[tupl
 
 
 def _bucket(root: Location) -> Iterator[Entry]:
-    """Page by page of 1,000; S3 lists in the order of the keys' bytes."""
+    """Page by page of 1,000, as the store orders them."""
     prefix = f"{root.key}/" if root.key else ""
     more: dict[str, Any] = {}
     while True:

@@ -83,7 +83,9 @@ def four_chamber(scene: Scene, axis: Axis, now: Moment) -> None:
     right = _beside(axis, -3.45 - 0.75 * size, 1.5, -13.0)
     across = 1.55 * now.heart.right_atrium
     length = 6.6 * now.right_shortening
-    chambers.atrium(scene, right, across=0.35, base=length, back=6.6 + 3.7 * now.heart.right_atrium, width=across)
+    chambers.atrium(
+        scene, right, across=0.35, base=length, back=6.6 + 3.7 * now.heart.right_atrium, width=across
+    )
     chambers.right_ventricle(scene, right, now)
     ring = 1.7 * size * BASE_WIDTH
     _left_side(scene, axis, now, leaflet=1.0)
@@ -172,7 +174,12 @@ def subcostal(scene: Scene, axis: Axis, now: Moment) -> None:
     right = _beside(axis, -3.3 - 0.6 * size, 1.6, -9.0)
     length = 6.0 * now.right_shortening
     chambers.atrium(
-        scene, right, across=0.2, base=length, back=6.0 + 3.6 * now.heart.right_atrium, width=1.5 * now.heart.right_atrium
+        scene,
+        right,
+        across=0.2,
+        base=length,
+        back=6.0 + 3.6 * now.heart.right_atrium,
+        width=1.5 * now.heart.right_atrium,
     )
     chambers.right_ventricle(scene, right, now, radius=1.35, length=6.0)
     _left_side(scene, axis, now, leaflet=1.0)
@@ -214,8 +221,12 @@ VIEWS: dict[str, View] = {
         paint=three_chamber,
         colour=ColourBox(near=6.5, far=14.5, left=-20, right=14),
     ),
-    "A4C": View(ventricle=APICAL, paint=four_chamber, colour=ColourBox(near=6.0, far=14.5, left=-2, right=30)),
-    "A5C": View(ventricle=APICAL, paint=five_chamber, colour=ColourBox(near=6.0, far=14.5, left=-10, right=22)),
+    "A4C": View(
+        ventricle=APICAL, paint=four_chamber, colour=ColourBox(near=6.0, far=14.5, left=-2, right=30)
+    ),
+    "A5C": View(
+        ventricle=APICAL, paint=five_chamber, colour=ColourBox(near=6.0, far=14.5, left=-10, right=22)
+    ),
     "Parasternal_Long": View(
         ventricle=LYING, paint=parasternal_long, colour=ColourBox(near=4.0, far=11.5, left=-12, right=38)
     ),

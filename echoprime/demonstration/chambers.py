@@ -72,7 +72,9 @@ def cavity_distance(scene: Scene, axis: Axis, now: Moment) -> Field:
     return bullet(u, v, now.radius, now.length)
 
 
-def right_ventricle(scene: Scene, axis: Axis, now: Moment, *, radius: float = 1.7, length: float = 6.6) -> float:
+def right_ventricle(
+    scene: Scene, axis: Axis, now: Moment, *, radius: float = 1.7, length: float = 6.6
+) -> float:
     """The thin-walled ventricle with its long axis in the plane; returns its length now."""
     u, v = axis.local(scene.x, scene.y)
     short = now.right_shortening
@@ -91,7 +93,7 @@ def right_ventricle(scene: Scene, axis: Axis, now: Moment, *, radius: float = 1.
 def atrium(
     scene: Scene, axis: Axis, *, across: float, base: float, back: float, width: float, wall: float = 0.22
 ) -> None:
-    """A thin-walled atrium between the valve's plane (v = base) and its back wall, both in cm along the axis."""
+    """A thin-walled atrium between the valve's plane (v = base) and its back wall, in cm along the axis."""
     u, v = axis.local(scene.x, scene.y)
     middle, half = (base + back) / 2, (back - base) / 2 + 0.12
     scene.paint(ellipse(u, v, (across, middle), (width + wall, half + wall)), THIN_WALL, edge=0.2)
@@ -102,7 +104,7 @@ def atrium(
 def inflow_valve(
     scene: Scene, axis: Axis, opening: float, *, base: float, left: float, right: float, leaflet: float = 0.0
 ) -> None:
-    """Two leaflets hinged on the ring at (left, base) and (right, base): shut they meet, open they point in."""
+    """Two leaflets hinged on the ring, at (left, base) and (right, base): shut they meet, open they part."""
     u, v = axis.local(scene.x, scene.y)
     width = right - left
     long_left, long_right = (0.62, 0.46) if leaflet >= 0 else (0.46, 0.62)
@@ -127,7 +129,13 @@ def mitral_valve(scene: Scene, axis: Axis, now: Moment, *, leaflet: float = 0.0)
 
 
 def aortic_root(
-    scene: Scene, axis: Axis, now: Moment, *, start: tuple[float, float], stop: tuple[float, float], half: float
+    scene: Scene,
+    axis: Axis,
+    now: Moment,
+    *,
+    start: tuple[float, float],
+    stop: tuple[float, float],
+    half: float,
 ) -> None:
     """A vessel with bright parallel walls leaving the ventricle, its valve near the start."""
     u, v = axis.local(scene.x, scene.y)

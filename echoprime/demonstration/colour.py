@@ -1,4 +1,4 @@
-"""Colour Doppler over a grey loop: a box, and in it the blood that comes to the probe (red) or goes (blue)."""
+"""Colour Doppler over a grey loop: a box, and in it blood that comes to the probe (red) or goes (blue)."""
 
 from __future__ import annotations
 
@@ -64,7 +64,9 @@ def tint(grey: Field, speed: Field) -> NDArray[np.uint8]:
 def outline(box: ColourBox, screen: Screen) -> list[tuple[int, int]]:
     """The box's border as points (column, row) on the screen."""
     across = [box.left + (box.right - box.left) * step / 24 for step in range(25)]
-    points = [(box.far, degrees) for degrees in across] + [(box.near, degrees) for degrees in reversed(across)]
+    points = [(box.far, degrees) for degrees in across] + [
+        (box.near, degrees) for degrees in reversed(across)
+    ]
     return [
         screen.pixel(depth * math.sin(math.radians(degrees)), depth * math.cos(math.radians(degrees)))
         for depth, degrees in points

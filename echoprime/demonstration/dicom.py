@@ -13,13 +13,13 @@ import numpy as np
 from numpy.typing import NDArray
 from pydicom.dataset import Dataset, FileDataset, FileMetaDataset
 from pydicom.encaps import encapsulate
-from pydicom.uid import JPEGBaseline8Bit, UltrasoundImageStorage, UltrasoundMultiFrameImageStorage
+from pydicom.uid import UID, JPEGBaseline8Bit, UltrasoundImageStorage, UltrasoundMultiFrameImageStorage
 
 from echoprime.demonstration.phantom import FRAME_TIME
 from echoprime.demonstration.speckle import DEPTH, screen
 
 PATIENT = "DRAWN-0001"
-IMPLEMENTATION = "2.25.145871364187652043187621"
+IMPLEMENTATION = UID("2.25.145871364187652043187621")
 """Class UID of this writer, under the root for UUIDs."""
 QUALITY = 88
 
@@ -95,19 +95,19 @@ def loop_to_dicom(
 
 def _jpeg(frame: NDArray[np.uint8]) -> bytes:
     """One frame, colours at half width as scanners store them."""
-    stream: bytes = imagecodecs.jpeg8_encode(
+    stream = imagecodecs.jpeg8_encode(
         np.ascontiguousarray(frame), level=QUALITY, colorspace="RGB", outcolorspace="YCBCR", subsampling="422"
     )
-    return stream
+    return bytes(stream)
 
 
-def _uid(*parts: str) -> str:
+def _uid(*parts: str) -> UID:
     """A UID under 2.25 (UUIDs as numbers) out of a hash."""
     digest = hashlib.blake2b("/".join(parts).encode(), digest_size=16).digest()
-    return f"2.25.{int.from_bytes(digest, 'big')}"
+    return UID(f"2.25.{int.from_bytes(digest, 'big')}")
 
 
-def _file_meta(storage: str, instance: str) -> FileMetaDataset:
+def _file_meta(storage: UID, instance: UID) -> FileMetaDataset:
     meta = FileMetaDataset()
     meta.MediaStorageSOPClassUID, meta.MediaStorageSOPInstanceUID = storage, instance
     meta.TransferSyntaxUID = JPEGBaseline8Bit

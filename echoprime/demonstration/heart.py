@@ -12,7 +12,7 @@ RADIAL_SHARE = 0.35
 LONG_SHARE = 0.30
 END_SYSTOLE = 0.38
 """Part of the beat after which the ventricle is smallest."""
-FOUND = 0.08
+FOUND = 0.06
 """How often each finding (a dilated chamber, fluid, a leak) is drawn."""
 
 
@@ -161,7 +161,13 @@ def aortic_opening(phase: float) -> float:
 
 def electrocardiogram(phase: float) -> float:
     """Lead II of a quiet sinus rhythm: P, QRS, T; 1 is the top of R, at phase 0."""
-    waves = ((-0.14, 0.025, 0.14), (-0.022, 0.008, -0.12), (0.0, 0.010, 1.0), (0.024, 0.009, -0.25), (0.27, 0.04, 0.24))
+    waves = (
+        (-0.14, 0.025, 0.14),
+        (-0.022, 0.008, -0.12),
+        (0.0, 0.010, 1.0),
+        (0.024, 0.009, -0.25),
+        (0.27, 0.04, 0.24),
+    )
     total = 0.0
     for centre, width, height in waves:
         away = (phase - centre + 0.5) % 1.0 - 0.5

@@ -28,7 +28,7 @@ def draw_words(frame: Frame) -> None:
 
 
 def trace(screen: Screen, beat: int, frames: int) -> NDArray[np.int32]:
-    """The ECG of a whole loop as points (column, row): one way across the screen, R at every `beat` frames."""
+    """The ECG of a whole loop as points (column, row): once across the screen, R at every `beat` frames."""
     columns = np.arange(8, screen.columns - 20)
     bottom = screen.rows - 9
     height = screen.rows * 0.06

@@ -14,13 +14,12 @@ from echoprime.demonstration import colour, overlay
 from echoprime.demonstration.anatomy import VIEWS, View
 from echoprime.demonstration.chambers import Moment
 from echoprime.demonstration.heart import LONG_SHARE, RADIAL_SHARE, Heart, draw_heart
-from echoprime.demonstration.shapes import BASE_WIDTH, BULLET_MIDDLE, Axis, Scene, bullet
+from echoprime.demonstration.shapes import Axis, Scene, bullet
 from echoprime.demonstration.speckle import (
     BEAMS,
-    SAMPLES,
     NEAR,
+    SAMPLES,
     SHIFTS,
-    Fan,
     Field,
     draw_clouds,
     draw_speckle,

@@ -49,7 +49,8 @@ def draw_speckle(rng: np.random.Generator) -> Field:
     shape = (SAMPLES + 2 * SHIFTS, BEAMS + 2 * SHIFTS)
     real, imaginary = (_smooth(_smooth(rng.standard_normal(shape), 0, 0.9), 1, 1.5) for _ in range(2))
     power = real * real + imaginary * imaginary
-    return np.clip(10 * np.log10(power / power.mean() + 1e-6), -18.0, 7.0)
+    decibels: Field = np.clip(10 * np.log10(power / power.mean() + 1e-6), -18.0, 7.0)
+    return decibels
 
 
 def draw_clouds(rng: np.random.Generator) -> Field:
@@ -148,4 +149,5 @@ def _between(texture: Field, rows: Field, columns: Field) -> Field:
     first = low * width + left
     upper = flat[first] * (1 - b) + flat[first + 1] * b
     lower = flat[first + width] * (1 - b) + flat[first + width + 1] * b
-    return upper * (1 - a) + lower * a
+    found: Field = upper * (1 - a) + lower * a
+    return found

@@ -53,7 +53,9 @@ def draw_montage(
         When the three differ in length, or are empty.
     """
     if not clips or not len(clips) == len(views) == len(probabilities):
-        raise ValueError(f"{len(clips)} clips, {len(views)} views, {len(probabilities)} probabilities: must be as many")
+        raise ValueError(
+            f"{len(clips)} clips, {len(views)} views, {len(probabilities)} probabilities: must be as many"
+        )
     columns, rows = grid(len(clips))
     width = 2 * MARGIN + columns * TILE + (columns - 1) * GAP
     height = HEAD + rows * (TILE + CAPTION) + (rows - 1) * GAP + (FOOT if notice else MARGIN // 2)

@@ -14,9 +14,8 @@ import signal
 import sys
 from typing import BinaryIO
 
-import cv2
-
 from echoprime.errors import VideoError
+from echoprime.reading.library_state import reading_state
 from echoprime.reading.limits import Limits
 from echoprime.reading.reader import read_clip
 from echoprime.reading.wire import LENGTH_BYTES, READY, length_of, reply_with_clip, reply_with_error
@@ -36,7 +35,6 @@ def main(arguments: list[str]) -> None:
     _die_with_parent()
     seconds, memory, max_bytes = float(arguments[0]), int(arguments[1]), int(arguments[2])
     resource.setrlimit(resource.RLIMIT_AS, (memory, memory))
-    cv2.setNumThreads(1)
     # Libraries may print, also what they find in a header: keep it out of the replies and of the logs.
     replies = os.fdopen(os.dup(sys.stdout.fileno()), "wb")
     _send(replies, READY)
@@ -45,13 +43,14 @@ def main(arguments: list[str]) -> None:
     os.dup2(silence, sys.stderr.fileno())
     requests = sys.stdin.buffer
     limits = Limits(bytes=max_bytes)
-    while length := requests.read(LENGTH_BYTES):
-        data = requests.read(int.from_bytes(length, "little"))
-        # An orphan that hangs in a codec cannot see that its input has ended; the kernel's alarm ends it.
-        signal.alarm(math.ceil(seconds) + _GRACE)
-        reply = _reply(data, limits)
-        signal.alarm(0)
-        _send(replies, reply)
+    with reading_state():
+        while length := requests.read(LENGTH_BYTES):
+            data = requests.read(int.from_bytes(length, "little"))
+            # An orphan that hangs in a codec cannot see that its input has ended; the kernel's alarm ends it.
+            signal.alarm(math.ceil(seconds) + _GRACE)
+            reply = _reply(data, limits)
+            signal.alarm(0)
+            _send(replies, reply)
 
 
 def _reply(data: bytes, limits: Limits) -> bytes:

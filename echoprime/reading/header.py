@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import io
 import struct
-import warnings
 import zlib
 from dataclasses import dataclass
 
@@ -129,9 +128,7 @@ def read_header(data: bytes, limits: Limits) -> Header:
     stream.seek(position)
     implicit, little = _encoding(transfer_syntax, data[position : position + 6])
     try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # pydicom's warnings quote values
-            elements = read_dataset(stream, implicit, little, stop_when=_at_pixels, specific_tags=WANTED)
+        elements = read_dataset(stream, implicit, little, stop_when=_at_pixels, specific_tags=WANTED)
     except RecursionError as error:
         raise UnreadableVideo(Reason.NOT_DECODABLE, "the header's sequences are nested too deeply") from error
     if stream.tell() > len(data):

@@ -9,8 +9,8 @@ from echoprime.errors import Reason, UnreadableVideo, VideoError
 from echoprime.reading.clip import Clip
 from echoprime.reading.dicom import read_dicom
 from echoprime.reading.formats import Format, tell_format
+from echoprime.reading.library_state import reading_state
 from echoprime.reading.limits import Limits
-from echoprime.reading.threads import one_thread
 from echoprime.reading.video import read_video
 
 
@@ -18,7 +18,7 @@ def read_clip(data: bytes, *, name: str = "", limits: Limits | None = None) -> C
     """Turn a DICOM object or a video file into what the networks see of it.
 
     Decoding runs in this process: a file that crashes a codec takes the process with it. `ClipReader` does
-    the same in a child process. Meanwhile OpenCV has one thread, see `one_thread`.
+    the same in a child process. Meanwhile OpenCV has one thread and pydicom is silent, see `reading_state`.
 
     Parameters
     ----------
@@ -40,7 +40,7 @@ def read_clip(data: bytes, *, name: str = "", limits: Limits | None = None) -> C
     """
     limits = limits or Limits()
     try:
-        with one_thread():
+        with reading_state():
             kind = tell_format(data)
             limits.check_bytes(len(data))
             return read_dicom(data, limits) if kind is Format.DICOM else read_video(data, kind, limits)

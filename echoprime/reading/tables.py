@@ -6,7 +6,6 @@ high bits are set.
 
 from __future__ import annotations
 
-import warnings
 from dataclasses import dataclass
 from typing import Any
 
@@ -81,11 +80,9 @@ def grey_table(header: Header, bits: Bits, *, inverted: bool) -> Picture:
     uint8 (256 or 65536, 3), three equal columns.
     """
     elements = _with_bits(header, bits)
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        modality = apply_modality_lut(bits.values, elements)
-        shown = np.asarray(apply_voi_lut(modality, elements), np.float64)
-        low, high = _shown_range(elements, bits)
+    modality = apply_modality_lut(bits.values, elements)
+    shown = np.asarray(apply_voi_lut(modality, elements), np.float64)
+    low, high = _shown_range(elements, bits)
     greys = np.clip(np.rint((shown - low) * (255 / max(high - low, 1e-9))), 0, 255).astype(np.uint8)
     return np.repeat((255 - greys if inverted else greys)[:, None], 3, axis=1)
 

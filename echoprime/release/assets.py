@@ -69,6 +69,9 @@ def read_thresholds(assets: Path) -> dict[str, float]:
     rows = list(csv.DictReader(io.StringIO(read_file(assets / file).decode("utf-8-sig"))))
     if rows and not {"feature", "threshold"} <= set(rows[0]):
         raise BundleError(f"{file}: has no columns feature and threshold; copy it from the release again")
+    short = next((row["feature"] for row in rows if row["threshold"] is None), None)
+    if short is not None:
+        raise BundleError(f"{file}: {short!r} has no threshold cell; copy it from the release again")
     found = {row["feature"]: threshold_from_text(row["threshold"], row["feature"], file) for row in rows}
     return {name: value for name, value in found.items() if value is not None}
 

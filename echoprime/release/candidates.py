@@ -62,33 +62,24 @@ def write_release_candidates(
         Naming the first file that is missing, damaged, or does not fit the others.
     """
     studies = read_studies(source)
-    parts = read_embeddings(source, len(studies))
-    labels = read_labels(source, studies, [each.name for each in phenotypes])
-    reports = load_pickle(source / "candidate_reports.pkl")
-    if not isinstance(reports, list) or len(reports) != len(studies):
-        count = f"{len(reports):,} reports" if isinstance(reports, list) else "no list of reports"
-        raise BundleError(
-            f"candidate_reports.pkl: {count}, candidate_studies.csv has {len(studies):,} rows; "
-            "use the files of one release"
-        )
+    names = [each.name for each in phenotypes]
     writer = CandidateWriter(
         directory,
         rows=len(studies),
-        labels=[each.name for each in phenotypes],
+        labels=names,
         embedding_space=embedding_space,
         files=shard_files or -(-len(studies) // ROWS_PER_FILE),
         dimension=DIMENSION,
     )
+    blocks = _blocks(read_embeddings(source, len(studies)))
+    labels = read_labels(source, studies, names)
     row = 0
-    for part in parts:
-        for first in range(0, len(part), ROWS_AT_ONCE):
-            block = part[first : first + ROWS_AT_ONCE].numpy()
-            here = slice(row, row + len(block))
-            check_reports(reports[here], row, lexicon)
-            writer.append(block, [str(each) for each in studies[here].tolist()], labels[here], reports[here])
-            # A written report is let go: the next blocks find its memory free.
-            reports[here] = [None] * len(block)
-            row += len(block)
+    for reports in read_reports(source, len(studies), [len(block) for block in blocks]):
+        block = next(blocks)
+        here = slice(row, row + len(block))
+        check_reports(reports, row, lexicon)
+        writer.append(block, [str(each) for each in studies[here].tolist()], labels[here], reports)
+        row += len(block)
     return writer.close()
 
 

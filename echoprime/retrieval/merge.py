@@ -82,7 +82,8 @@ def _lines(labels: NDArray[np.float64], order: NDArray[np.int64]) -> NDArray[np.
     """Each query's labels in a new order: float64 (queries, k, n)."""
     count, width, slots = labels.shape
     flat = order + np.arange(count)[:, None] * width
-    return labels.reshape(count * width, slots).take(flat, axis=0)
+    chosen: NDArray[np.float64] = labels.reshape(count * width, slots).take(flat, axis=0)
+    return chosen
 
 
 def _distinct(rows: NDArray[np.int64]) -> NDArray[np.int64]:

@@ -31,7 +31,7 @@ BLOCK_QUERIES = 512
 RESCORED_AT_ONCE = 128
 """Rows of one query scored at once: their 768 KB of buffers stay in a core's second-level cache."""
 
-LEAST = np.finfo(np.float32).min
+LEAST = np.float32(np.finfo(np.float32).min)
 """The lowest threshold: lets every row pass but those left out, whose score is set to -inf."""
 
 
@@ -197,8 +197,8 @@ def _lower_bound(scores: NDArray[np.float32], k: int) -> NDArray[np.float64]:
 
 def _round_down(values: NDArray[np.float64]) -> NDArray[np.float32]:
     """The next float32 below, so that comparing in float32 keeps no less."""
-    lower: NDArray[np.float32] = np.nextafter(values.astype(np.float32), np.float32(-np.inf))
-    return np.maximum(lower, LEAST)
+    lower: NDArray[np.float32] = np.nextafter(values.astype(np.float32), LEAST)
+    return lower
 
 
 def _prune(

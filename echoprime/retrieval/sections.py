@@ -130,7 +130,7 @@ def study_queries(
     Examples
     --------
     >>> many = study_queries([np.ones((3, 512), np.float32)], [np.array([0, 1, 2])], np.ones((15, 11)))
-    >>> many.vectors.shape, many.shares[0, 0]
+    >>> many.vectors.shape, float(many.shares[0, 0])
     ((15, 512), 0.3333333333333333)
     """
     videos = np.array([len(each) for each in views], np.int64)

@@ -12,10 +12,15 @@ from echoprime.errors import ReadError, Reason
 from echoprime.storage.location import Location
 
 ATTEMPTS = 6
-"""Tries a read, beside the file system's own: a truncated body escapes those 1 time in 20."""
+"""Tries a read, each with botocore's own five: a truncated body escapes those 1 time in 20."""
 
 _WORTH_A_RETRY = frozenset({Reason.SHORT_READ, Reason.THROTTLED, Reason.READ_ERROR})
-_THROTTLES = ("SlowDown", "Throttling", "RequestLimitExceeded", "reduce your request rate", "TooManyRequests")
+_THROTTLES = frozenset(
+    {"SlowDown", "503", "429", "ServiceUnavailable", "RequestLimitExceeded", "Throttling", "TooManyRequests"}
+)
+_CUT_OFF = frozenset(
+    {"ClientPayloadError", "ContentLengthError", "IncompleteReadError", "ResponseStreamingError"}
+)
 
 
 def _retryable(error: BaseException) -> bool:
@@ -26,7 +31,7 @@ def _retryable(error: BaseException) -> bool:
     retry=tenacity.retry_if_exception(_retryable),
     # full jitter: hundreds of readers that were slowed down together must not come back together
     wait=tenacity.wait_random_exponential(multiplier=0.2, max=20),
-    stop=tenacity.stop_after_attempt(ATTEMPTS) | tenacity.stop_after_delay(180),
+    stop=tenacity.stop_after_attempt(ATTEMPTS) | tenacity.stop_after_delay(120),
     reraise=True,
 )
 def read_object(root: Location, path: str, *, size: int, token: str) -> bytes:
@@ -81,16 +86,17 @@ def _read_s3(root: Location, path: str, size: int, token: str) -> bytes:
         data: bytes = fsspec.asyn.sync(filesystem.loop, _fetch, filesystem, root.bucket, key, size, token)
     except ReadError:
         raise
-    except FileNotFoundError:
-        raise _missing() from None
-    except Exception as error:  # botocore, aiohttp and s3fs have dozens of types for this
+    except Exception as error:  # botocore and aiohttp have dozens of types for this
         raise _store_error(error) from None
     _require_whole(data, size)
     return data
 
 
 async def _fetch(filesystem: Any, bucket: str, key: str, size: int, token: str) -> bytes:  # noqa: ANN401  # s3fs has no types
-    response = await filesystem._call_s3("get_object", Bucket=bucket, Key=key)
+    await filesystem.set_session()
+    # the client itself: s3fs would repeat botocore's five tries five times, and then we ours
+    client = await filesystem.get_s3(bucket)
+    response = await client.get_object(Bucket=bucket, Key=key)
     body = response["Body"]
     try:
         _require_same(int(response["ContentLength"]), str(response["ETag"]).strip('"'), size, token)
@@ -118,12 +124,14 @@ def _missing() -> ReadError:
 
 
 def _store_error(error: Exception) -> ReadError:
-    """Type only: messages of the store name keys, which may hold a patient's identifiers."""
-    cause = error.__cause__
-    said = f"{error} {cause or ''}"
-    if any(word in said for word in _THROTTLES):
+    """Codes and types only: the store's messages name keys, which may hold a patient's identifiers."""
+    response = getattr(error, "response", None)
+    code = str(response.get("Error", {}).get("Code", "")) if isinstance(response, dict) else ""
+    if code in {"NoSuchKey", "404"}:
+        return _missing()
+    if code in _THROTTLES:
         return ReadError(Reason.THROTTLED, "the store kept asking to slow down; use fewer readers")
-    kind = type(cause).__name__ if cause is not None else type(error).__name__
-    if any(word in kind for word in ("Payload", "IncompleteRead", "ResponseStreaming")):
+    kind = code or type(error).__name__
+    if kind in _CUT_OFF:
         return ReadError(Reason.SHORT_READ, f"the body ended early ({kind})")
     return ReadError(Reason.READ_ERROR, f"the store refused, reset or timed out ({kind})")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from itertools import islice
@@ -77,12 +78,19 @@ def read_rows(location: Location, chosen: pa.Table, columns: Sequence[str]) -> I
     if chosen.num_rows == 0:
         return
     filesystem = location.arrow_filesystem
+
+    @functools.lru_cache(2 * READERS)
+    def footer(path: str) -> pq.FileMetaData:
+        return pq.read_metadata(path, filesystem=filesystem)
+
+    def read(path: str, group: int, inside: pa.Array) -> pa.Table:
+        with pq.ParquetFile(path, filesystem=filesystem, metadata=footer(path), pre_buffer=True) as file:
+            rows = file.read_row_group(group, columns=list(columns), use_threads=False)
+        return rows if len(inside) == rows.num_rows else rows.take(inside)
+
     with ThreadPoolExecutor(READERS) as pool:
         # a window of row groups in flight, so that memory does not grow with the table
-        tasks = (
-            pool.submit(_group_rows, filesystem, path, group, inside, columns)
-            for path, group, inside in _by_group(chosen)
-        )
+        tasks = (pool.submit(read, *group) for group in _by_group(chosen))
         window = list(islice(tasks, READERS))
         while window:
             yield window.pop(0).result()
@@ -100,15 +108,3 @@ def _by_group(chosen: pa.Table) -> Iterator[tuple[str, int, pa.Array]]:
     starts = np.flatnonzero(np.r_[True, (np.diff(files) != 0) | (np.diff(groups) != 0)])
     for begin, end in zip(starts, np.r_[starts[1:], len(files)], strict=True):
         yield file.dictionary[int(files[begin])].as_py(), int(groups[begin]), pa.array(inside[begin:end])
-
-
-def _group_rows(
-    filesystem: Any,  # noqa: ANN401  # pyarrow has no types
-    path: str,
-    group: int,
-    inside: pa.Array,
-    columns: Sequence[str],
-) -> pa.Table:
-    with pq.ParquetFile(path, filesystem=filesystem, pre_buffer=True) as file:
-        rows = file.read_row_group(group, columns=list(columns), use_threads=False)
-    return rows if len(inside) == rows.num_rows else rows.take(inside)

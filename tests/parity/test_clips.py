@@ -1,6 +1,6 @@
 """Clips are those of the published system: at most one level apart, in at most one value of ten thousand.
 
-ECHOPRIME_GOLDEN names a folder of golden data (with `videos/` in it); without it, the choice in `tests/data/videos`.
+ECHOPRIME_GOLDEN names a folder of golden data, with `videos/` in it; else the choice in `tests/data/videos`.
 """
 
 import hashlib

@@ -11,20 +11,27 @@ from echoprime.networks.convnext import Block, FrameClassifier
 from echoprime.networks.weights import build_network
 
 
-def with_audible_blocks(state):
-    """The seeded layer scales of 1e-6 would hide any mistake in a block."""
+def with_nothing_silent(state):
+    """As seeded, layer scales are 1e-6, biases 0 and norms 1: mistakes in a block would not show."""
     draw = torch.Generator().manual_seed(5)
-    return {
-        key: 0.1 + 0.4 * torch.rand(tensor.shape, generator=draw) if key.endswith("layer_scale") else tensor
+    scales = {
+        key: 0.1 + 0.4 * torch.rand(tensor.shape, generator=draw)
         for key, tensor in state.items()
+        if key.endswith("layer_scale")
     }
+    changed = {
+        key: tensor + 0.2 * torch.randn(tensor.shape, generator=draw)
+        for key, tensor in state.items()
+        if tensor.ndim == 1
+    }
+    return state | scales | changed
 
 
 @pytest.fixture(
     scope="module", params=["convnext_two_blocks", pytest.param("convnext_base", marks=pytest.mark.slow)]
 )
 def state(request):
-    return request.param, with_audible_blocks(seeded_state(request.param, 1))
+    return request.param, with_nothing_silent(seeded_state(request.param, 1))
 
 
 def built(state):

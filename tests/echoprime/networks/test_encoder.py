@@ -17,6 +17,13 @@ def test_embeddings_are_float32_rows(encoder, clips):
     assert len(np.unique(embeddings, axis=0)) == 5
 
 
+def test_on_cores_clips_are_computed_alone_unless_asked_otherwise(encoder_state, encoder):
+    assert encoder.micro_batch == 1
+    assert VideoEncoder("mvit_two_blocks", encoder_state, micro_batch=4).micro_batch == 4
+    with pytest.raises(ValueError, match="micro_batch is 0"):
+        VideoEncoder("mvit_two_blocks", encoder_state, micro_batch=0)
+
+
 def test_no_clips_give_no_rows(encoder, clips):
     assert encoder.embed(clips[0][:0], []).shape == (0, 512)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 import torch
 
-from echoprime.networks import seeded_state
+from echoprime.networks import mvit, seeded_state
 from echoprime.networks.architectures import ENCODERS
 from echoprime.networks.mvit import ClipEncoder
 from echoprime.networks.positions import RelativePositions
@@ -14,18 +14,21 @@ from echoprime.networks.weights import build_network
 RELATIVE = 1e-5
 
 
-def with_strong_positions(state):
-    """Seeded tables of positions hardly count; trained ones do, so a mistake in them has to show."""
+def with_nothing_silent(state):
+    """As seeded, biases are 0, norms are 1 and positions hardly count: mistakes in them would not show."""
     draw = torch.Generator().manual_seed(5)
-    return {
-        key: torch.randn(tensor.shape, generator=draw) * 0.5 if ".rel_pos_" in key else tensor
-        for key, tensor in state.items()
-    }
+
+    def noise(tensor):
+        return torch.randn(tensor.shape, generator=draw)
+
+    changed = {key: tensor + 0.2 * noise(tensor) for key, tensor in state.items() if tensor.ndim == 1}
+    positions = {key: 0.5 * noise(tensor) for key, tensor in state.items() if ".rel_pos_" in key}
+    return state | changed | positions
 
 
 @pytest.fixture(scope="module", params=["mvit_two_blocks", pytest.param("mvit_v2_s", marks=pytest.mark.slow)])
 def module(request):
-    state = with_strong_positions(seeded_state(request.param, 0))
+    state = with_nothing_silent(seeded_state(request.param, 0))
     return build_network(ENCODERS[request.param], 512, state)
 
 
@@ -66,6 +69,14 @@ def test_the_whole_and_the_same_bytes_again(module, encoder, clip):
     embedding = encoder(clip)
     assert float((embedding - module(clip)).abs().max()) < 1e-5
     assert torch.equal(encoder(torch.cat([clip.flip(3), clip]))[1:], embedding)
+
+
+@torch.inference_mode()
+def test_perceptrons_in_portions(monkeypatch, module, encoder, clip):
+    tokens = encoder.tokens(clip)
+    expected = encoder.blocks[0](tokens)
+    monkeypatch.setattr(mvit, "ROWS_AT_ONCE", len(tokens) // 3 + 1)
+    assert relative_difference(encoder.blocks[0](tokens), expected) < RELATIVE
 
 
 def test_grids_that_do_not_fit_are_refused(module):

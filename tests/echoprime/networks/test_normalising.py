@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from echoprime.networks import normalise_clips, normalise_frames
@@ -36,6 +36,7 @@ def test_every_level_of_every_channel_is_numpys_to_the_bit():
     assert np.array_equal(tensor.permute(0, 2, 3, 1).numpy(), by_numpy(levels))
 
 
+@settings(deadline=None)
 @given(st.lists(st.integers(1, 5), min_size=1, max_size=4))
 def test_frames_past_used_are_zero_after_normalisation(used):
     frames = np.random.default_rng(0).integers(0, 256, (len(used), 5, 2, 3, 3), dtype=np.uint8)

@@ -23,7 +23,7 @@ PATIENT = "HEARTLEY^JANE"
 
 
 def make_loop(count=8, rows=96, columns=128):
-    """R-G-B uint8 (count, rows, columns, 3): a speckled sector that changes, a coloured box, a line of text."""
+    """R-G-B uint8 (count, rows, columns, 3): a speckled sector that changes, a coloured box, a text."""
     speckle = np.random.default_rng(5).integers(20, 200, (rows, columns))
     y, x = np.mgrid[0:rows, 0:columns]
     sector = (np.hypot(x - columns / 2, y) < rows * 0.9) & (abs(x - columns / 2) < y * 0.8 + 4)

@@ -14,7 +14,7 @@ sizes = st.integers(2, 3000)
 @given(sizes, sizes)
 def test_crop_is_what_slicing_twice_leaves(rows, columns):
     """The published steps one after the other, on indices, with the empty slice of p = 0 mended."""
-    surplus = int(round((max(rows, columns) - min(rows, columns)) / 2))
+    surplus = round((max(rows, columns) - min(rows, columns)) / 2)
     y, x = np.arange(rows), np.arange(columns)
     if rows > columns and surplus:
         y = y[surplus:-surplus]

@@ -27,7 +27,12 @@ def test_relative_paths_become_absolute(monkeypatch: pytest.MonkeyPatch, tmp_pat
 
 def test_bucket_parts() -> None:
     location = Location.parse("s3://bucket/a/b//")
-    assert (location.bucket, location.key, location.name, location.path) == ("bucket", "a/b", "b", "bucket/a/b")
+    assert (location.bucket, location.key, location.name, location.path) == (
+        "bucket",
+        "a/b",
+        "b",
+        "bucket/a/b",
+    )
     assert (location / "c/d").uri == "s3://bucket/a/b/c/d"
     assert not location.is_local
     assert Location.parse("s3://bucket").key == ""
@@ -107,7 +112,9 @@ def test_missing_folder_in_one_line(tmp_path: Path) -> None:
 
 
 @pytest.mark.s3
-def test_missing_bucket_and_wrong_keys_in_one_line(s3_location: Location, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_missing_bucket_and_wrong_keys_in_one_line(
+    s3_location: Location, monkeypatch: pytest.MonkeyPatch
+) -> None:
     s3_location.require_reachable("archive")
     with pytest.raises(ArchiveError, match="has no bucket 'no-such-bucket-here'"):
         Location.parse("s3://no-such-bucket-here/x").require_reachable("archive", ArchiveError)
@@ -135,7 +142,9 @@ def test_a_profile_of_the_users_is_used(
 ) -> None:
     """Keys, endpoint and region from ~/.aws alone, for s3fs and for deltalake."""
     (s3_location / "a").write_bytes(b"a")
-    server = {name: os.environ[name] for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_ENDPOINT_URL")}
+    server = {
+        name: os.environ[name] for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_ENDPOINT_URL")
+    }
     for name in [*server, "AWS_REGION", "AWS_DEFAULT_REGION"]:
         monkeypatch.delenv(name)
     (tmp_path / "config").write_text(
@@ -154,6 +163,20 @@ def test_a_profile_of_the_users_is_used(
     assert options["AWS_ACCESS_KEY_ID"] == server["AWS_ACCESS_KEY_ID"]
     assert options["AWS_ALLOW_HTTP"] == "true"
     assert options["AWS_REGION"] == "eu-central-1"
+
+
+def test_public_buckets_are_asked_without_a_signature(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "x")
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "y")
+    location = Location.parse("s3://bucket/x")
+    assert "AWS_SKIP_SIGNATURE" not in location.delta_options
+    signed = location.filesystem
+    assert location.filesystem is signed
+    monkeypatch.setenv("ECHOPRIME_S3_ANONYMOUS", "1")
+    assert location.delta_options["AWS_SKIP_SIGNATURE"] == "true"
+    assert location.filesystem is not signed
+    assert location.filesystem.anon
+    assert Location.parse("/x").delta_options == {}
 
 
 def _read(location: Location) -> bytes:

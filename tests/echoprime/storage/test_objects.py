@@ -49,8 +49,8 @@ def test_an_empty_object_is_read(place: Location) -> None:
 
 
 def test_a_folder_in_place_of_a_file_is_a_read_error(tmp_path: Path) -> None:
-    (tmp_path / "a").mkdir()
-    assert reason_of(Location.parse(tmp_path), "a", 1, "") is Reason.READ_ERROR
+    (tmp_path / "loop-7").mkdir()
+    assert reason_of(Location.parse(tmp_path), "loop-7", 1, "") is Reason.READ_ERROR
 
 
 class _Store(BaseHTTPRequestHandler):
@@ -100,22 +100,22 @@ def store(monkeypatch: pytest.MonkeyPatch) -> Iterator[ThreadingHTTPServer]:
 
 def test_truncated_bodies_are_read_again(store: ThreadingHTTPServer) -> None:
     store.faults = ["cut", "cut"]
-    assert read_object(Location.parse("s3://bucket"), "a", size=10, token="e") == b"0123456789"
+    assert read_object(Location.parse("s3://bucket"), "loop-7", size=10, token="e") == b"0123456789"
     assert store.asked == 3
 
 
 def test_a_body_that_stays_short_is_a_short_read(store: ThreadingHTTPServer) -> None:
     store.faults = ["cut"] * 100
-    assert reason_of(Location.parse("s3://bucket"), "a", 10, "e") is Reason.SHORT_READ
+    assert reason_of(Location.parse("s3://bucket"), "loop-7", 10, "e") is Reason.SHORT_READ
     assert store.asked == objects.ATTEMPTS
 
 
 def test_access_denied_is_a_read_error(store: ThreadingHTTPServer) -> None:
     store.faults = ["denied"] * 100
-    assert reason_of(Location.parse("s3://bucket"), "a", 10, "e") is Reason.READ_ERROR
+    assert reason_of(Location.parse("s3://bucket"), "loop-7", 10, "e") is Reason.READ_ERROR
 
 
 @pytest.mark.slow
 def test_a_store_that_keeps_throttling(store: ThreadingHTTPServer) -> None:
     store.faults = ["slow"] * 1000
-    assert reason_of(Location.parse("s3://bucket"), "a", 10, "e") is Reason.THROTTLED
+    assert reason_of(Location.parse("s3://bucket"), "loop-7", 10, "e") is Reason.THROTTLED

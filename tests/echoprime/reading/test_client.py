@@ -1,0 +1,212 @@
+"""The child process: what it reads, how it dies, and that the next read works."""
+
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+from pathlib import Path
+
+import imagecodecs
+import numpy as np
+import pytest
+from pydicom.uid import JPEG2000Lossless
+
+from echoprime.errors import Reason, SkippedVideo, UnreadableVideo
+from echoprime.reading import ClipReader, read_clip
+from echoprime.reading.wire import length_of
+
+
+@pytest.fixture(scope="module")
+def reader():
+    with ClipReader() as reader:
+        yield reader
+
+
+@pytest.fixture(scope="module")
+def slow(make):
+    """A sound object that takes many seconds: one JPEG 2000 frame after the other."""
+    frames = np.random.default_rng(0).integers(0, 256, (2, 500, 500), np.uint8)
+    streams = [imagecodecs.jpeg2k_encode(frame, codecformat="J2K", reversible=True) for frame in frames]
+    return make.dicom(
+        frames, "MONOCHROME2", syntax=JPEG2000Lossless, pixels=streams * 200, NumberOfFrames=400
+    )
+
+
+def alive(pid):
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
+    except FileNotFoundError:
+        return False
+
+
+def wait_for_end(pid, seconds=10):
+    end = time.monotonic() + seconds
+    while alive(pid) and time.monotonic() < end:
+        time.sleep(0.02)
+    return not alive(pid)
+
+
+def test_clip_is_that_of_this_process(make, reader):
+    data = make.jpeg_dicom()
+    clip, own = reader.read(data), read_clip(data)
+    assert np.array_equal(clip.frames, own.frames)
+    assert (clip.used, clip.frames_in_file, clip.format) == (own.used, own.frames_in_file, own.format)
+    clip.frames[0] = 0  # it is the caller's
+
+
+def test_reasons_come_through_and_the_child_stays(make, reader):
+    with pytest.raises(SkippedVideo) as skipped:
+        reader.read(make.dicom(make.loop(count=1), "RGB"))
+    assert (skipped.value.reason, skipped.value.message) == (Reason.STILL, "one frame")
+    pid = reader.pid
+    with pytest.raises(UnreadableVideo) as unreadable:
+        reader.read(b"no video")
+    assert unreadable.value.reason is Reason.UNKNOWN_FORMAT
+    assert reader.pid == pid
+
+
+def test_files_larger_than_a_pipe(make, reader):
+    frames = make.loop(count=40, rows=300, columns=400)
+    assert reader.read(make.dicom(frames, "RGB")).frames_in_file == 40
+
+
+def test_no_child_before_the_first_read_and_none_after_close(make):
+    with ClipReader() as reader:
+        assert reader.pid is None
+        reader.read(make.jpeg_dicom())
+        pid = reader.pid
+        assert alive(pid)
+    assert reader.pid is None
+    assert not alive(pid)
+
+
+def test_child_that_is_killed_while_it_decodes(make, reader, slow):
+    reader.read(make.jpeg_dicom())
+    pid = reader.pid
+    killer = threading.Timer(0.3, os.kill, (pid, signal.SIGKILL))
+    killer.start()
+    with pytest.raises(UnreadableVideo) as died:
+        reader.read(slow)
+    killer.join()
+    assert (died.value.reason, died.value.outcome) == (Reason.DECODER_DIED, "failed")
+    assert died.value.message == "the decoding process ended by SIGKILL"
+    assert reader.read(make.jpeg_dicom()).used == 4
+    assert reader.pid != pid
+
+
+def test_child_that_dies_while_idle_is_replaced(make, reader):
+    reader.read(make.jpeg_dicom())
+    os.kill(reader.pid, signal.SIGSEGV)
+    assert wait_for_end(reader.pid)
+    assert reader.read(make.jpeg_dicom()).used == 4
+
+
+def test_time_limit(make, slow):
+    with ClipReader(seconds=1.0) as reader:
+        reader.read(make.jpeg_dicom())
+        pid, start = reader.pid, time.monotonic()
+        with pytest.raises(UnreadableVideo) as late:
+            reader.read(slow)
+        assert late.value.reason is Reason.DECODER_TIMEOUT
+        assert late.value.message == "decoding took longer than 1 seconds"
+        assert time.monotonic() - start < 3
+        assert not alive(pid)
+        assert reader.read(make.jpeg_dicom()).used == 4
+
+
+def test_alarm_ends_a_child_whose_parent_does_not(slow):
+    """The kernel's alarm stands behind the parent's limit: an orphan cannot see that its input has ended."""
+    child = subprocess.Popen(
+        [
+            sys.executable,
+            "-m",
+            "echoprime.reading.child",
+            "-4",
+            str(4 << 30),
+            str(1 << 30),
+        ],  # -4 + 5 of grace
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+    )
+    child.stdin.write(length_of(slow) + slow)
+    child.stdin.flush()
+    assert child.wait(timeout=20) == -signal.SIGALRM
+    child.stdin.close()
+    child.stdout.close()
+
+
+def test_memory_limit(make):
+    frames = np.zeros((2, 4000, 4000), np.uint8)
+    frames[1, 1000:3000, 1000:3000] = 9
+    data = make.dicom(frames, "MONOCHROME2")
+    with ClipReader(memory_bytes=500 << 20) as reader:
+        with pytest.raises(UnreadableVideo) as large:
+            reader.read(data)
+        assert large.value.reason in (Reason.TOO_LARGE, Reason.NOT_DECODABLE, Reason.DECODER_DIED)
+        assert reader.read(make.jpeg_dicom()).used == 4
+
+
+def test_file_over_the_limit_is_not_sent(make):
+    reader = ClipReader(max_bytes=1000)
+    with pytest.raises(UnreadableVideo) as large:
+        reader.read(make.jpeg_dicom())
+    assert large.value.reason is Reason.TOO_LARGE
+    assert reader.pid is None
+
+
+def test_interrupt_leaves_no_half_message(make, reader, slow):
+    reader.read(make.jpeg_dicom())
+    here = threading.main_thread().ident
+    interrupt = threading.Timer(0.3, signal.pthread_kill, (here, signal.SIGINT))
+    interrupt.start()
+    with pytest.raises(KeyboardInterrupt):
+        reader.read(slow)
+    assert reader.read(make.jpeg_dicom()).used == 4
+
+
+@pytest.mark.parametrize("end", [signal.SIGTERM, signal.SIGKILL])
+def test_child_ends_with_its_parent(end):
+    program = (
+        "import time\n"
+        "from echoprime.reading import ClipReader\n"
+        "from echoprime.errors import VideoError\n"
+        "reader = ClipReader()\n"
+        "try:\n    reader.read(b'')\n"
+        "except VideoError:\n    print(reader.pid, flush=True)\n"
+        "time.sleep(60)\n"
+    )
+    parent = subprocess.Popen([sys.executable, "-c", program], stdout=subprocess.PIPE, cwd=Path.cwd())
+    child = int(parent.stdout.readline())
+    assert alive(child)
+    parent.send_signal(end)
+    parent.wait()
+    parent.stdout.close()
+    assert wait_for_end(child)
+
+
+def test_child_imports_neither_torch_nor_ray():
+    program = "import sys, echoprime.reading.child; print([n for n in ('torch', 'ray') if n in sys.modules])"
+    found = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    assert found.stdout.strip() == "[]"
+
+
+def test_memory_does_not_grow_with_the_number_of_frames(make):
+    """200 frames take what 10 do, within what the file itself grows."""
+    random = np.random.default_rng(0)
+    pictures = np.zeros((2, 400, 500, 3), np.uint8)
+    pictures[:, 100:300, 100:400] = random.integers(0, 60, (2, 200, 300, 3))
+
+    def peak(count):
+        streams = [
+            imagecodecs.jpeg8_encode(picture, colorspace="RGB", outcolorspace="YCBCR") for picture in pictures
+        ]
+        pixels = [streams[index % 2] for index in range(count)]
+        data = make.jpeg_dicom(pictures, pixels=pixels, NumberOfFrames=count)
+        with ClipReader() as reader:
+            reader.read(data)
+            status = Path(f"/proc/{reader.pid}/status").read_text()
+        return int(status.partition("VmHWM:")[2].split()[0]) - len(data) // 1024
+
+    assert peak(200) - peak(40) < 200 * 600 * 3  # in KiB: less than a tenth of what 160 frames would take

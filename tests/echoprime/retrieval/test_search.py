@@ -1,0 +1,183 @@
+"""Search equals brute force in float64, whatever the batch, the shards and their order; ties included."""
+
+import tempfile
+from itertools import pairwise
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from echoprime.errors import EchoPrimeError
+from echoprime.retrieval import merge, scan
+from tests.echoprime.retrieval.drawn import LABELS, Drawn
+
+
+def ask(drawn, shards, queries, bits, k, **more):
+    return merge([drawn.set.shard(lo, hi).search(queries, bits, k, **more) for lo, hi in shards])
+
+
+def check_against_brute_force(drawn, hits, queries, bits, k, studies=None, patients=None):
+    for line, (query, bit) in enumerate(zip(queries, bits, strict=True)):
+        left_out = (studies[line] if studies else "", patients[line] if patients else "")
+        expected = drawn.brute(query, k, *left_out)
+        n = len(expected)
+        assert hits.rows[line, :n].tolist() == [row for _, row in expected]
+        assert hits.scores[line, :n].tolist() == [score for score, _ in expected]
+        assert (hits.rows[line, n:] == -1).all()
+        assert (hits.scores[line, n:] == -np.inf).all()
+        np.testing.assert_array_equal(hits.labels[line, :n], drawn.labels[hits.rows[line, :n]])
+        assert np.isnan(hits.labels[line, n:]).all()
+        names = hits.names.take(pa.array(hits.name_places(hits.rows[line, :n]))).to_pylist()
+        assert names == [drawn.studies[row] for _, row in expected]
+        best = drawn.brute(query, 1, *left_out, section=int(bit))
+        assert [hits.report_scores[line], hits.report_rows[line]] == ([*best[0]] if best else [-np.inf, -1])
+
+
+@settings(max_examples=40, deadline=None)
+@given(
+    rows=st.integers(1, 90),
+    files=st.integers(1, 4),
+    cuts=st.lists(st.integers(0, 90), max_size=3),
+    k=st.integers(1, 12),
+    distinct=st.one_of(st.none(), st.integers(1, 6)),
+    count=st.integers(0, 9),
+    seed=st.integers(0, 10_000),
+    data=st.data(),
+)
+def test_equals_brute_force(rows, files, cuts, k, distinct, count, seed, data):
+    with tempfile.TemporaryDirectory() as folder:
+        drawn = Drawn(Path(folder), rows, files, seed, distinct)
+        rng = np.random.default_rng(seed + 1)
+        queries = rng.standard_normal((count, 32)).astype(np.float32)
+        queries[::3] = drawn.embeddings[: len(queries[::3])][:1]  # exact hits
+        bits = rng.integers(0, 4, count)
+        studies = [["", "shared", "s1-1"][number % 3] for number in range(count)]
+        patients = [["", "p1", "p2"][number % 3] for number in range(count)]
+        edges = sorted({0, rows, *(min(cut, rows) for cut in cuts)})
+        shards = data.draw(st.permutations(list(pairwise(edges))))
+        more = {"exclude_study": studies, "exclude_patient": patients}
+        hits = ask(drawn, shards, queries, bits, k, **more)
+        check_against_brute_force(drawn, hits, queries, bits, k, studies, patients)
+        whole = ask(drawn, [(0, rows)], queries, bits, k, **more)
+        assert hits.equals(whole)
+        for line in range(count):  # alone, not in a batch
+            here = slice(line, line + 1)
+            alone = ask(
+                drawn,
+                shards,
+                queries[here],
+                bits[here],
+                k,
+                exclude_study=studies[here],
+                exclude_patient=patients[here],
+            )
+            np.testing.assert_array_equal(alone.rows, hits.rows[here])
+            np.testing.assert_array_equal(alone.scores, hits.scores[here])
+            np.testing.assert_array_equal(alone.report_rows, hits.report_rows[here])
+
+
+def test_many_blocks_raise_the_threshold(tmp_path, monkeypatch):
+    """Blocks of 16 rows and 8 queries: many thresholds, prunings and blocks of queries."""
+    monkeypatch.setattr(scan, "BLOCK_ROWS", 16)
+    monkeypatch.setattr(scan, "BLOCK_QUERIES", 8)
+    drawn = Drawn(tmp_path, 700, 3, seed=3, distinct=150)
+    queries = np.random.default_rng(4).standard_normal((30, 32)).astype(np.float32)
+    bits = np.arange(30) % 4
+    check_against_brute_force(drawn, ask(drawn, [(0, 700)], queries, bits, 5), queries, bits, 5)
+
+
+def test_long_runs_of_ties_are_ranked_by_row(tmp_path):
+    drawn = Drawn(tmp_path, 400, 1, seed=5, distinct=1)
+    query = drawn.embeddings[:1]
+    hits = ask(drawn, [(0, 150), (150, 400)], query, np.array([0]), 7)
+    assert hits.rows.tolist() == [list(range(7))]
+    assert len(set(hits.scores[0].tolist())) == 1
+
+
+def test_row_that_float32_would_lose_is_found(tmp_path):
+    """Two rows whose float32 scores are equal or swapped, and whose float64 scores are not."""
+    drawn = Drawn(tmp_path / "a", 300, 1, seed=6)
+    rng = np.random.default_rng(7)
+    base = rng.standard_normal(32).astype(np.float32)
+    drawn.embeddings[:] = base + rng.standard_normal((300, 32)).astype(np.float32) * np.float32(1e-7)
+    from echoprime.retrieval import CandidateSet, write_candidates
+
+    write_candidates(
+        tmp_path / "b",
+        embeddings=drawn.embeddings,
+        studies=drawn.studies,
+        labels=drawn.labels,
+        reports=drawn.reports,
+        label_names=LABELS,
+        embedding_space="drawn",
+    )
+    drawn.set = CandidateSet.open(tmp_path / "b")
+    queries = rng.standard_normal((20, 32)).astype(np.float32)
+    narrow = np.argsort(-(queries @ drawn.embeddings.T), axis=1, kind="stable")[:, :10]
+    hits = ask(drawn, [(0, 300)], queries, np.zeros(20, int), 10)
+    check_against_brute_force(drawn, hits, queries, np.zeros(20, int), 10)
+    assert (narrow != hits.rows).any()  # the float32 order would have been wrong
+
+
+def test_margin_is_kept_by_the_worst_rows_seen():
+    rng = np.random.default_rng(8)
+    for scale in (1e-6, 1.0, 1e6):
+        rows = (rng.standard_normal((500, 512)) * scale).astype(np.float32)
+        queries = rng.standard_normal((50, 512)).astype(np.float32)
+        largest = np.sqrt(np.square(rows, dtype=np.float64).sum(axis=1)).max()
+        exact = np.stack([(rows.astype(np.float64) * query).sum(axis=1) for query in queries])
+        error = np.abs((queries @ rows.T).astype(np.float64) - exact).max(axis=1)
+        assert (2 * error <= scan.margins(queries, largest)).all()
+
+
+def test_section_that_no_candidate_has_ends_the_search(tmp_path):
+    """Published: it looks for ever."""
+    drawn = Drawn(tmp_path, 40, 2, seed=9)
+    queries = np.random.default_rng(0).standard_normal((2, 32)).astype(np.float32)
+    hits = ask(drawn, drawn.set.ranges(2), queries, np.array([2, 0]), 5)
+    assert hits.report_rows[0] == -1
+    assert hits.report_rows[1] >= 0
+    assert hits.text_keys.tolist() == [int(hits.report_rows[1]) * 32]
+
+
+def test_text_of_a_section_is_its_first_run_of_phrases(tmp_path):
+    drawn = Drawn(tmp_path, 40, 3, seed=10)
+    queries = np.random.default_rng(1).standard_normal((3, 32)).astype(np.float32)
+    hits = ask(drawn, drawn.set.ranges(3), queries, np.array([0, 1, 3]), 5)
+    texts = dict(zip(hits.text_keys.tolist(), hits.texts.to_pylist(), strict=True))
+    rows = hits.report_rows.tolist()
+    assert texts[rows[0] * 32] == [{"phrase": 1, "value": "0.5"}]
+    assert texts[rows[1] * 32 + 1] == [{"phrase": rows[1] % 9, "value": str(rows[1])}]
+    assert texts[rows[2] * 32 + 3] == [{"phrase": 0, "value": "text"}]
+
+
+def test_only_the_labels_asked_for(tmp_path):
+    drawn = Drawn(tmp_path, 40, 1, seed=11)
+    queries = np.random.default_rng(1).standard_normal((2, 32)).astype(np.float32)
+    columns = np.array([[2, 0], [1, -1]])
+    hits = ask(drawn, [(0, 40)], queries, np.array([0, 0]), 4, columns=columns)
+    np.testing.assert_array_equal(hits.labels[0], drawn.labels[hits.rows[0]][:, [2, 0]])
+    np.testing.assert_array_equal(hits.labels[1, :, 0], drawn.labels[hits.rows[1]][:, 1])
+    assert np.isnan(hits.labels[1, :, 1]).all()
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"queries": np.zeros((1, 32), np.float32)}, "zero or not finite"),
+        ({"queries": np.full((1, 32), np.nan, np.float32)}, "zero or not finite"),
+        ({"queries": np.ones((1, 31), np.float32)}, r"must be \(queries, 32\)"),
+        ({"k": 0}, "k is 0"),
+        ({"section_bits": np.array([32])}, "section numbers"),
+        ({"columns": np.array([[3]])}, "label columns"),
+        ({"exclude_study": ["a", "b"]}, "2 values to leave out for 1 queries"),
+    ],
+)
+def test_wrong_questions_are_refused(tmp_path, change, message):
+    drawn = Drawn(tmp_path, 10, 1, seed=12)
+    question = {"queries": np.ones((1, 32), np.float32), "section_bits": np.array([0]), "k": 3}
+    with pytest.raises(EchoPrimeError, match=message):
+        drawn.set.shard().search(**{**question, **change})

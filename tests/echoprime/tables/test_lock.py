@@ -1,0 +1,107 @@
+"""One writer a table: an alive one is respected, a dead one is not waited for."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import time
+
+import pytest
+
+from echoprime.errors import TableError
+from echoprime.storage import Location
+from echoprime.tables import WriterLock, lock
+
+
+def heartbeat(out: Location) -> Location:
+    return out / "runs/writing-encodings.json"
+
+
+def write(out: Location, **changes: object) -> None:
+    fields = {
+        "run_id": "first",
+        "host": lock._host(),
+        "pid": os.getpid(),
+        "started": lock._process_start(os.getpid()),
+        "token": "t",
+        "beat": time.time(),
+    }
+    heartbeat(out).write_bytes(json.dumps({**fields, **changes}).encode())
+
+
+def test_an_alive_writer_is_respected_even_with_force(place: Location) -> None:
+    with WriterLock(place, "encodings", "first", force=False):
+        for force in (False, True):
+            with pytest.raises(TableError, match=r"run first .* is writing encodings"):
+                WriterLock(place, "encodings", "second", force=force).__enter__()
+        with WriterLock(place, "interpretations-default", "third", force=False):
+            pass
+    assert not heartbeat(place).exists()
+    with WriterLock(place, "encodings", "second", force=False):
+        assert json.loads(heartbeat(place).read_bytes())["run_id"] == "second"
+
+
+def test_a_killed_writer_is_taken_over_at_once(tmp_path) -> None:
+    out = Location.parse(tmp_path)
+    code = (
+        "import sys, time; from echoprime.storage import Location; from echoprime.tables import WriterLock\n"
+        "with WriterLock(Location.parse(sys.argv[1]), 'encodings', 'first', False):\n"
+        "    print('in', flush=True); time.sleep(60)"
+    )
+    process = subprocess.Popen([sys.executable, "-c", code, str(out)], stdout=subprocess.PIPE)
+    assert process.stdout is not None
+    assert process.stdout.readline() == b"in\n"
+    with pytest.raises(TableError, match="run first"):
+        WriterLock(out, "encodings", "second", force=False).__enter__()
+    process.kill()
+    process.wait()
+    process.stdout.close()
+    with WriterLock(out, "encodings", "second", force=False):
+        pass
+
+
+def test_a_reused_pid_is_another_process(tmp_path) -> None:
+    out = Location.parse(tmp_path)
+    write(out, started="1")
+    with WriterLock(out, "encodings", "second", force=False):
+        pass
+
+
+@pytest.mark.parametrize("here", [True, False])
+def test_a_silent_writer_needs_force(tmp_path, here: bool) -> None:
+    out = Location.parse(tmp_path)
+    write(out, beat=time.time() - 61, **({} if here else {"host": "elsewhere"}))
+    with pytest.raises(TableError, match="if it is dead, run again with --force"):
+        WriterLock(out, "encodings", "second", force=False).__enter__()
+    with WriterLock(out, "encodings", "second", force=True):
+        assert json.loads(heartbeat(out).read_bytes())["run_id"] == "second"
+
+
+def test_a_writer_on_another_host_is_alive_by_its_beat(tmp_path) -> None:
+    write(Location.parse(tmp_path), host="elsewhere", beat=time.time() - 30)
+    with pytest.raises(TableError, match="on elsewhere"):
+        WriterLock(Location.parse(tmp_path), "encodings", "second", force=True).__enter__()
+
+
+def test_the_heart_beats_and_leaves_a_new_owner_alone(tmp_path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(lock, "BEAT_SECONDS", 0.02)
+    out = Location.parse(tmp_path)
+    with WriterLock(out, "encodings", "first", force=False):
+        first = json.loads(heartbeat(out).read_bytes())["beat"]
+        deadline = time.monotonic() + 10
+        while json.loads(heartbeat(out).read_bytes())["beat"] == first:
+            assert time.monotonic() < deadline
+            time.sleep(0.01)
+        write(out, run_id="second", token="other")
+        time.sleep(0.2)
+        assert json.loads(heartbeat(out).read_bytes())["run_id"] == "second"
+    assert json.loads(heartbeat(out).read_bytes())["run_id"] == "second"
+
+
+def test_a_file_that_is_no_heartbeat_stops_nobody(tmp_path) -> None:
+    out = Location.parse(tmp_path)
+    heartbeat(out).write_bytes(b"{")
+    with WriterLock(out, "encodings", "second", force=False):
+        pass

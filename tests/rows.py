@@ -1,0 +1,19 @@
+"""Tables compared row for row."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from echoprime.storage import Location
+from echoprime.tables import StudyTable
+
+PER_RUN = frozenset({"run_id", "written_at", "encoded_at"})
+"""What tells one run from another, and nothing of a study."""
+
+
+def rows(table: Path | Location, *, leave_out: frozenset[str] = PER_RUN) -> list[dict[str, Any]]:
+    """The newest row of every study, sorted, without what differs from run to run."""
+    found = StudyTable.existing(Location.parse(table))
+    names = [name for name in found.schema.names if name not in leave_out]
+    return found.newest(names).to_pylist()
