@@ -29,7 +29,7 @@ class CandidateShard:
     """
 
     def __init__(self, bundle: Bundle, first: int, last: int) -> None:
-        # Ray gives an actor of less than a core one thread (OMP_NUM_THREADS): as many shards as cores use them all.
+        # Ray gives an actor of less than a core one thread (OMP_NUM_THREADS): a shard a core uses them all.
         self._shard = CandidateSet.open(bundle).shard(first, last)
 
     def search(self, arguments: Mapping[str, Any]) -> ShardHits:

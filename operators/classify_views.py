@@ -21,7 +21,7 @@ FRAME = (224, 224, 3)
 
 
 class ClassifyViews:
-    """Loads the view classifier, checks it against the bundle's sample clip before the first rows, classifies.
+    """Loads the view classifier, checks it against the bundle's sample before the first rows, classifies.
 
     Parameters
     ----------

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import os
 from collections.abc import Iterator
 from typing import Any
 
@@ -73,7 +74,12 @@ def encode(settings: EncodeSettings) -> JobResult:
         return JobResult(job="encode", nothing_to_do=True, studies=planning.counts.done)
     with WriterLock(output, "encodings", run_id, settings.force):
         run = RunRecord.start(output, "encode", recorded_settings(settings), run_id=run_id)
-        plan = write_plan(itertools.chain([first], planning), run.directory, root=manifest.root)
+        plan = write_plan(
+            itertools.chain([first], planning),
+            run.directory,
+            root=manifest.root,
+            workers=settings.readers or os.cpu_count() or 1,
+        )
         # 3. Ray streams the plan's chunks through the three pools; the driver commits what comes out.
         return _run(settings, bundle, table, plan, run, identity["encoding_id"])
 

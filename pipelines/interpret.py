@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -13,7 +14,7 @@ import pyarrow.parquet as pq
 
 from echoprime.archive import read_studies
 from echoprime.bundle import Bundle, open_bundle
-from echoprime.errors import BundleError
+from echoprime.errors import BundleError, SettingError
 from echoprime.storage import Location, canonical_hash
 from echoprime.tables import (
     RunRecord,
@@ -28,13 +29,13 @@ from pipelines.committing import Committer
 from pipelines.progress import JobProgress
 from pipelines.ray_session import ClusterSize, ray_session
 from pipelines.results import JobResult, recorded
-from pipelines.settings import InterpretSettings, recorded_settings
+from pipelines.settings import InterpretationChoices, InterpretSettings, recorded_settings
 
 STUDIES_PER_CHUNK = 256
 """Studies that are searched together: 3,840 queries, enough for the product to run at the cores' speed."""
 
 LEAST_SHARDS, MOST_SHARDS = 2, 64
-"""One a core between these: one shard would hide a wrong merge, more answers cost more to merge than they save."""
+"""One a core between these: one would hide a wrong merge, many answers cost more to merge than they save."""
 
 BYTES_PER_STUDY = 65_536
 """Room that one study's row takes at most, a copy during compaction included."""
@@ -52,9 +53,9 @@ def interpret(settings: InterpretSettings) -> JobResult:
         Bundle, output or a setting is wrong; found before Ray starts.
     """
     # 1. Everything that can be wrong, before any process is started.
-    require_positive(k=settings.k, limit=settings.limit, shards=settings.shards)
     bundle = open_bundle(settings.bundle)
-    bundle.lexicon(settings.language)
+    check_choices(settings, bundle)
+    require_positive(limit=settings.limit)
     output = Location.parse(settings.output)
     encodings = StudyTable.existing(output / "encodings")
     _require_same_space(bundle, encodings)
@@ -81,6 +82,24 @@ def interpret(settings: InterpretSettings) -> JobResult:
             _write_plan(left, plan)
             _interpret(settings, bundle, encodings, table, plan, result, cluster, identity)
     return result
+
+
+def check_choices(settings: InterpretationChoices, bundle: Bundle) -> None:
+    """Refuse choices that cannot work with this bundle; `echoprime run` asks before it encodes.
+
+    Raises
+    ------
+    SettingError
+        A number is not above 0, or the name cannot be a folder's.
+    BundleError
+        The bundle has no lexicon of the language.
+    """
+    require_positive(k=settings.k, shards=settings.shards)
+    if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]*", settings.name):
+        raise SettingError(
+            f"--name {settings.name!r}: letters, digits, '.', '_' and '-' only; it names a folder"
+        )
+    bundle.lexicon(settings.language)
 
 
 def interpretation_identity(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import os
 import sys
+import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -87,7 +88,7 @@ def _start(address: str | None) -> None:
 
 @contextmanager
 def _without_stderr() -> Iterator[None]:
-    """Ray's core announces its log level there when it starts, below Python: exceptions still tell of errors."""
+    """Ray's core announces its log level there when it starts, below Python; errors come as exceptions."""
     sys.stderr.flush()
     kept = os.dup(2)
     try:
@@ -109,6 +110,8 @@ def _quieten() -> None:
     context.raise_original_map_exception = True
     # Its errors come as exceptions too, and those say what to do.
     logging.getLogger("ray.data").setLevel(logging.CRITICAL)
+    # Small jobs have fewer blocks than actors; its own deprecated fields when it copies its context.
+    warnings.filterwarnings("ignore", module=r"ray\.data")
 
 
 def user_error_behind(error: BaseException) -> EchoPrimeError | None:

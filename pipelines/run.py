@@ -5,10 +5,11 @@ from __future__ import annotations
 from dataclasses import fields
 from typing import TypeVar
 
+from echoprime.bundle import open_bundle
 from echoprime.storage import Location
 from pipelines.encode import encode
 from pipelines.exit_codes import DONE, INCOMPLETE
-from pipelines.interpret import interpret
+from pipelines.interpret import check_choices, interpret
 from pipelines.manifest import list_archive
 from pipelines.settings import EncodeSettings, InterpretSettings, ManifestSettings, RunAllSettings
 from pipelines.summary import show_encoding, show_interpretation
@@ -24,6 +25,9 @@ def run(settings: RunAllSettings) -> int:
     UserError
         Something that was asked for is wrong; found before Ray starts.
     """
+    # 0. What is asked of the last step is checked before the first.
+    check_choices(settings, open_bundle(settings.bundle))
+
     # 1. What lies in the archive now; new, changed and replaced files are found by this.
     manifest = str(Location.parse(settings.output) / "manifest.parquet")
     list_archive(

@@ -82,7 +82,7 @@ class InterpretationChoices:
     """Language of the report; the bundle must have a lexicon for it."""
 
     shards: int | None = None
-    """Actors that the candidates are spread over. Default: one a core, from 2 to 64. Results stay the same."""
+    """Actors that hold the candidates. Default: one a core, from 2 to 64. Results stay the same."""
 
     include_incomplete: bool = False
     """Interpret studies too of which a video could not be read for a passing reason."""

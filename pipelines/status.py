@@ -111,23 +111,29 @@ def _show_runs(console: Console, runs: list[RunRecord]) -> None:
 
 def _show_left_to_do(console: Console, tables: dict[str, Location], runs: list[RunRecord]) -> None:
     """Compare the last encode run's manifest with the tables, as another run would."""
-    newest = newest_rows(StudyTable.existing(tables["encodings"]).keys())
+    keys = StudyTable.existing(tables["encodings"]).keys()
+    newest = newest_rows(keys)
     complete = newest.filter(pc.equal(newest["status"], "complete"))
     encode_runs = [run for run in runs if run.command == "encode"]
     if encode_runs:
-        left = _left_to_encode(str(encode_runs[-1].settings["manifest"]), complete["study_key"])
-        console.print(f"another encode: {left}")
+        console.print(f"another encode: {_left_to_encode(str(encode_runs[-1].settings['manifest']), keys)}")
     for name, place in tables.items():
         if name != "encodings":
             count = len(not_interpreted(complete, StudyTable.existing(place)))
             console.print(f"another interpret --name {name.partition('/')[2]}: {count:,} studies")
 
 
-def _left_to_encode(manifest: str, done: pa.ChunkedArray) -> str:
-    from echoprime.archive import open_manifest, plan_studies
+def _left_to_encode(manifest: str, keys: pa.Table) -> str:
+    from echoprime.archive import KnownStudies, open_manifest, plan_studies
 
     try:
-        left = sum(1 for _ in plan_studies(open_manifest(Location.parse(manifest)), done=done))
+        planning = plan_studies(open_manifest(Location.parse(manifest)), done=KnownStudies(keys))
+        for _ in planning:
+            pass
     except ArchiveError as error:
         return f"unknown ({error})"
-    return f"{left:,} studies of the last run's manifest"
+    counts = planning.counts
+    return (
+        f"{counts.new + counts.changed + counts.again:,} studies of the last run's manifest "
+        f"({counts.new:,} new, {counts.changed:,} changed, {counts.again:,} incomplete; {counts.done:,} done)"
+    )

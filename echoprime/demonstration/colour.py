@@ -33,7 +33,7 @@ def velocity(fan: Fan, blood: Field, axis: Axis, now: Moment, plane: View, textu
     inflow = np.exp(-((stroke(u, v, start, stop, 0.0) / 1.1) ** 2))
     speed = 0.95 * now.mitral * inflow
     outflow = np.exp(-((stroke(u, v, (-0.6, base - 2.5), (-1.1, base + 1.0), 0.0) / 0.9) ** 2))
-    speed = speed - 0.75 * now.aortic * outflow
+    speed = speed - 0.75 * now.aortic * outflow * (v < base)
     if now.heart.mitral_leak and not plane.short_axis:
         wide = 0.35 + 0.1 * np.maximum(v - base, 0.0)
         jet = np.exp(-((stroke(u, v, (0.1, base), (0.5, base + 3.4), 0.0) / wide) ** 2))

@@ -42,13 +42,10 @@ def write_report(row: Mapping[str, str], lexicon: Lexicon) -> list[Phrase]:
     )
     written.append(("Resting Segmental Wall Motion Analysis", moving, NOTHING))
     written += _right_ventricle(row, order)
-    for section, label in (
-        ("Left Atrium", "left_atrium_dilation"),
-        ("Right Atrium", "right_atrium_dilation"),
-    ):
-        if row[label] == "1":
+    for turn, section in ((1, "Left Atrium"), (2, "Right Atrium")):
+        if row[f"{section.lower().replace(' ', '_')}_dilation"] == "1":
             written.append((section, "It is drawn large.", NOTHING))
-        elif order % 3 == 1:
+        elif order % 3 == turn:
             written.append((section, "It is of the usual size.", NOTHING))
     if order % 4 == 2:
         valve = "Two thin leaflets open in diastole and meet in systole."

@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +17,7 @@ from torch import Tensor
 from echoprime.bundle import Lexicon, Phenotype
 from echoprime.errors import BundleError
 from echoprime.release.assets import read_file
+from echoprime.release.streaming import NotPlain, stream_pickle
 from echoprime.release.unpickler import load_pickle
 from echoprime.release.weights import load_tensors
 from echoprime.retrieval import CandidateWriter
@@ -71,16 +72,33 @@ def write_release_candidates(
         files=shard_files or -(-len(studies) // ROWS_PER_FILE),
         dimension=DIMENSION,
     )
-    blocks = _blocks(read_embeddings(source, len(studies)))
+    embeddings = read_embeddings(source, len(studies))
     labels = read_labels(source, studies, names)
-    row = 0
-    for reports in read_reports(source, len(studies), [len(block) for block in blocks]):
-        block = next(blocks)
-        here = slice(row, row + len(block))
-        check_reports(reports, row, lexicon)
+
+    def write(reports: list[Any]) -> None:
+        here = slice(writer.written, writer.written + len(reports))
+        check_reports(reports, here.start, lexicon)
+        block = rows_of(embeddings, here.start, here.stop)
         writer.append(block, [str(each) for each in studies[here].tolist()], labels[here], reports)
-        row += len(block)
+
+    read_reports(source, len(studies), write)
     return writer.close()
+
+
+def rows_of(parts: Sequence[Tensor], first: int, last: int) -> NDArray[np.float32]:
+    """Rows `first` to `last` of the parts, one after the other: float32 (last - first, 512), a copy.
+
+    Examples
+    --------
+    >>> rows_of([torch.zeros(2, 3), torch.ones(2, 3)], 1, 3).tolist()
+    [[0.0, 0.0, 0.0], [1.0, 1.0, 1.0]]
+    """
+    pieces, start = [], 0
+    for part in parts:
+        pieces.append(part[max(0, first - start) : max(0, last - start)])
+        start += len(part)
+    found: NDArray[np.float32] = torch.cat(pieces).numpy()
+    return found
 
 
 def read_studies(source: Path) -> NDArray[np.int64]:
@@ -131,39 +149,119 @@ def read_embeddings(source: Path, rows: int) -> list[Tensor]:
     return parts
 
 
+class _Labels:
+    """One phenotype's studies and values, as arrays."""
+
+    def __init__(self) -> None:
+        self.keys = [np.zeros(0, np.int64)]
+        self.values = [np.zeros(0, np.float64)]
+
+    def extend(self, items: list[Any]) -> None:
+        """Studies and values in turn."""
+        if not all(type(key) is int for key in items[::2]):
+            raise NotPlain
+        try:
+            self.values.append(np.array(items[1::2], np.float64))
+        except (TypeError, ValueError):
+            raise NotPlain from None
+        self.keys.append(np.array(items[::2], np.int64))
+
+    @classmethod
+    def of(cls, known: dict[Any, Any], where: str) -> _Labels:
+        """From a dict that was read in one piece."""
+        labels = cls()
+        try:
+            labels.keys.append(np.array([int(key) for key in known], np.int64))
+            labels.values.append(np.array(list(known.values()), np.float64))
+        except (TypeError, ValueError) as error:
+            raise BundleError(
+                f"{where} has a study or value that is no number; copy it from the release again"
+            ) from error
+        return labels
+
+    def at(self, studies: NDArray[np.int64]) -> NDArray[np.float64]:
+        """float64 (studies,): NaN where there is no value."""
+        keys, values = np.concatenate(self.keys), np.concatenate(self.values)
+        if not len(keys):
+            return np.full(len(studies), np.nan)
+        order = np.argsort(keys)
+        place = np.minimum(np.searchsorted(keys[order], studies), len(keys) - 1)
+        return np.where(keys[order][place] == studies, values[order][place], np.nan)
+
+
 def read_labels(source: Path, studies: NDArray[np.int64], names: Sequence[str]) -> NDArray[np.float64]:
     """`candidate_labels.pkl`: float64 (rows, names), NaN = unknown.
 
     The pickle maps each phenotype to {study: value}; a study that is not in it is unknown.
     """
     file = "candidate_labels.pkl"
-    content = load_pickle(source / file)
+    try:
+        content = stream_pickle(source / file, {(1, dict): lambda _: _Labels()})
+    except NotPlain:
+        content = load_pickle(source / file)
     if not isinstance(content, dict):
         raise BundleError(f"{file}: must map phenotypes to labels; copy it from the release again")
     labels = np.full((len(studies), len(names)), np.nan)
     for column, name in enumerate(names):
         known = content.pop(name, None)
-        if not isinstance(known, dict):
+        if isinstance(known, dict):
+            known = _Labels.of(known, f"{file}: {name!r}")
+        if not isinstance(known, _Labels):
             raise BundleError(f"{file}: no labels for {name!r}; use the files of one release")
-        labels[:, column] = _looked_up(known, studies, f"{file}: {name!r}")
+        labels[:, column] = known.at(studies)
     return labels
 
 
-def _looked_up(known: dict[Any, Any], studies: NDArray[np.int64], where: str) -> NDArray[np.float64]:
+class _Reports:
+    """Hands reports on, `ROWS_AT_ONCE` at a time."""
+
+    def __init__(self, take: Callable[[list[Any]], None]) -> None:
+        self.take = take
+        self.taken = 0
+        self.waiting: list[Any] = []
+
+    def extend(self, items: list[Any]) -> None:
+        """The next reports."""
+        self.waiting += items
+        while len(self.waiting) >= ROWS_AT_ONCE:
+            self.hand_on(ROWS_AT_ONCE)
+
+    def hand_on(self, count: int) -> None:
+        """The first `count` of those that wait."""
+        block = self.waiting[:count]
+        del self.waiting[:count]
+        if block:
+            self.take(block)
+        self.taken += len(block)
+
+
+def read_reports(source: Path, rows: int, take: Callable[[list[Any]], None]) -> None:
+    """`candidate_reports.pkl`: hand its coded reports to `take`, some thousands at a time, in order.
+
+    Raises
+    ------
+    BundleError
+        When there are not `rows` of them. Those before may have been handed on.
+    """
+    file = "candidate_reports.pkl"
+    reports = _Reports(take)
     try:
-        keys = np.fromiter((int(key) for key in known), np.int64, len(known))
-        values = np.fromiter(
-            (np.nan if value is None else float(value) for value in known.values()), np.float64, len(known)
-        )
-    except (TypeError, ValueError) as error:
+        content = stream_pickle(source / file, {(0, list): lambda _: reports})
+    except NotPlain:
+        content = load_pickle(source / file)
+        if isinstance(content, list):
+            # Some may have been streamed before the pickle turned out to need all of itself.
+            reports.waiting = content[reports.taken :]
+            content = reports
+            reports.extend([])
+    if content is not reports:
+        raise BundleError(f"{file}: no list of reports; copy it from the release again")
+    if reports.taken + len(reports.waiting) != rows:
         raise BundleError(
-            f"{where} has a study or value that is no number; copy it from the release again"
-        ) from error
-    if not len(keys):
-        return np.full(len(studies), np.nan)
-    order = np.argsort(keys)
-    place = np.minimum(np.searchsorted(keys[order], studies), len(keys) - 1)
-    return np.where(keys[order][place] == studies, values[order][place], np.nan)
+            f"{file}: {reports.taken + len(reports.waiting):,} reports, candidate_studies.csv has "
+            f"{rows:,} rows; use the files of one release"
+        )
+    reports.hand_on(len(reports.waiting))
 
 
 def check_reports(reports: Sequence[Any], first: int, lexicon: Lexicon) -> None:

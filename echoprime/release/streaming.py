@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import mmap
 import struct
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -29,23 +29,31 @@ class Collector(Protocol):
         ...
 
 
-_BEGIN = object()
-"""A mark on the stack."""
+Makers = Mapping[tuple[int, type], Callable[[Any], Collector]]
+"""(depth, list or dict) -> what makes its collector, called with the key that it will stand under."""
+
+
+_ABSENT = object()
 
 _FLOAT, _INT4 = struct.Struct(">d").unpack_from, struct.Struct("<i").unpack_from
 _SIZE4, _SIZE8 = struct.Struct("<I").unpack_from, struct.Struct("<Q").unpack_from
 
 
-def stream_pickle(path: Path, collectors: Sequence[Callable[[Any], Collector] | None]) -> None:
+def stream_pickle(path: Path, makers: Makers) -> Any:  # noqa: ANN401  # what the file holds
     """Run a pickle, with collectors in the place of its outer containers.
 
     Parameters
     ----------
     path
         A pickle of protocol 2 or later.
-    collectors
-        For each depth (0 = the outermost container) what makes the collector of a container there: called
-        with what stands before it on the stack (the key, for a dict's value). None = collect as usual.
+    makers
+        Collectors of the outermost container (depth 0) and of those right in it (depth 1). What has none
+        is collected as usual.
+
+    Returns
+    -------
+    Any
+        What the pickle holds: a collector, where its outermost container has one.
 
     Raises
     ------
@@ -56,7 +64,7 @@ def stream_pickle(path: Path, collectors: Sequence[Callable[[Any], Collector] | 
     """
     try:
         with path.open("rb") as stream, mmap.mmap(stream.fileno(), 0, access=mmap.ACCESS_READ) as data:
-            _Machine(data, collectors).run()
+            return _Machine(data, makers).run()
     except FileNotFoundError as error:
         raise BundleError(
             f"{path.name}: missing from the release; copy it there from the official one"
@@ -68,21 +76,22 @@ def stream_pickle(path: Path, collectors: Sequence[Callable[[Any], Collector] | 
 
 
 class _Machine:
-    def __init__(self, data: Any, collectors: Sequence[Callable[[Any], Collector] | None]) -> None:  # noqa: ANN401
+    def __init__(self, data: Any, makers: Makers) -> None:  # noqa: ANN401  # mmap has no index types
         self.data = data
-        self.collectors = collectors
+        self.makers = makers
 
-    def _container(self, stack: list[Any], marks: int, plain: Any) -> Any:  # noqa: ANN401
-        """What a new container is: a collector at the outer depths, else a plain one."""
-        if marks < len(self.collectors) and self.collectors[marks] is not None:
-            make = self.collectors[marks]
-            assert make is not None
-            return make(stack[-1] if stack else None)
-        return plain
+    def _container(self, kind: type, stack: list[Any], marks: list[int]) -> Any:  # noqa: ANN401
+        """A new container: a collector at the outer depths, else a plain one."""
+        # Items stand above the last mark, or above the outermost container where it gets one item alone.
+        depth = 0 if not stack else 1 if not marks or marks == [1] else 2
+        make = self.makers.get((depth, kind))
+        return make(stack[-1] if stack else None) if make else kind()
 
-    def run(self) -> None:
+    def run(self) -> Any:  # noqa: ANN401  # one branch an instruction
         """One pass over the file; instructions by how often they come."""
-        data, stack, marks = self.data, [], []
+        data = self.data
+        stack: list[Any] = []
+        marks: list[int] = []
         memo: dict[int, Any] = {}
         recent: dict[int, Any] = {}
         count = pos = 0
@@ -112,9 +121,9 @@ class _Machine:
             elif code == 0x28:  # MARK
                 marks.append(len(stack))
             elif code == 0x5D:  # EMPTY_LIST
-                push(self._container(stack, len(marks), []))
+                push(self._container(list, stack, marks))
             elif code == 0x7D:  # EMPTY_DICT
-                push(self._container(stack, len(marks), {}))
+                push(self._container(dict, stack, marks))
             elif code in (0x65, 0x75):  # APPENDS, SETITEMS
                 start = marks.pop()
                 items = stack[start:]
@@ -136,8 +145,8 @@ class _Machine:
             elif code in (0x68, 0x6A):  # BINGET, LONG_BINGET
                 key = data[pos] if code == 0x68 else _SIZE4(data, pos)[0]
                 pos += 1 if code == 0x68 else 4
-                found = memo.get(key, recent.get(key, _BEGIN))
-                if found is _BEGIN:
+                found = memo.get(key, recent.get(key, _ABSENT))
+                if found is _ABSENT:
                     raise NotPlain
                 push(found)
             elif code in (0x71, 0x72):  # BINPUT, LONG_BINPUT
@@ -165,7 +174,7 @@ class _Machine:
             elif code == 0x80:  # PROTO
                 pos += 1
             elif code == 0x2E:  # STOP
-                return
+                return stack.pop()
             else:
                 raise NotPlain
 

@@ -66,7 +66,7 @@ def read_rows(location: Location, chosen: pa.Table, columns: Sequence[str]) -> I
     location
         The table.
     chosen
-        Rows of `read_keys`.
+        Rows of `read_keys`; `file` may be plain strings too.
     columns
         What is read of them.
 
@@ -100,6 +100,8 @@ def read_rows(location: Location, chosen: pa.Table, columns: Sequence[str]) -> I
 def _by_group(chosen: pa.Table) -> Iterator[tuple[str, int, pa.Array]]:
     """(file, row group, rows inside it) of every group that has a chosen row."""
     file = chosen["file"].combine_chunks()
+    if not pa.types.is_dictionary(file.type):
+        file = file.dictionary_encode()
     files = np.asarray(file.indices)
     groups = np.asarray(chosen["row_group"])
     inside = np.asarray(chosen["row_in_group"])

@@ -44,7 +44,7 @@ def manifest(archive: Path) -> Path:
 
 @pytest.fixture(scope="session")
 def encoded(cluster: ClusterSize, bundle: Bundle, manifest: Path) -> Path:
-    """An output with the archive's encodings. Not to be changed but by interpretations under their own name."""
+    """An output with the archive's encodings; a test may add interpretations under names of its own."""
     output = manifest.parent / "out"
     encode(EncodeSettings(manifest=str(manifest), bundle=str(bundle.location), output=str(output)))
     return output

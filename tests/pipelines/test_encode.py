@@ -163,7 +163,7 @@ def test_a_decode_that_takes_too_long_is_one_failed_video(
 def test_networks_that_do_not_reproduce_the_sample_end_the_job(
     cluster: ClusterSize, bundle: Bundle, manifest: Path, tmp_path: Path
 ) -> None:
-    """Other weights under the same self-check: refused by the actors, with both numbers, and nothing is written."""
+    """Other weights under the same self-check: refused with both numbers, and nothing is written."""
     other = write_tiny_bundle(tmp_path / "other", seed=5)
     wrong = tmp_path / "wrong"
     shutil.copytree(bundle.location.local_path, wrong)
@@ -178,7 +178,7 @@ def test_networks_that_do_not_reproduce_the_sample_end_the_job(
 
 def test_a_table_of_other_weights_is_refused(encoded: Path, manifest: Path, tmp_path: Path) -> None:
     other = write_tiny_bundle(tmp_path / "other", seed=5)
-    with pytest.raises(TableError, match="written with other settings.*encoder.*another --output"):
+    with pytest.raises(TableError, match=r"written with other settings.*encoder.*another --output"):
         encode(settings(manifest, other, encoded))
 
 

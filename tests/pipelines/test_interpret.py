@@ -93,7 +93,7 @@ def test_other_choices_go_into_another_table(
 
 def test_candidates_of_another_space_are_refused(encoded: Path, tmp_path: Path) -> None:
     other = write_tiny_bundle(tmp_path / "other", seed=3)
-    with pytest.raises(BundleError, match="embedding space 'tiny-0'.*'tiny-3'"):
+    with pytest.raises(BundleError, match=r"embedding space 'tiny-0'.*'tiny-3'"):
         interpret(settings(other, encoded, name="other"))
     assert "other" not in (Location.parse(encoded) / "interpretations").names()
 

@@ -1,0 +1,148 @@
+"""The command line as a person meets it: in a process of its own."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from echoprime.bundle import Bundle
+from tests.tiny import small_loop, write_tiny_bundle
+
+COMMAND = [str(Path(sys.executable).parent / "echoprime")]
+
+
+def run(*words: object, cwd: Path | None = None) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [*COMMAND, *map(str, words)], cwd=cwd, capture_output=True, text=True, timeout=300, check=False
+    )
+
+
+def refused(*words: object) -> str:
+    """The one line that a mistake is answered with."""
+    answer = run(*words)
+    assert answer.returncode == 2, answer.stderr
+    assert "Traceback" not in answer.stderr
+    assert answer.stderr.count("\n") == 1, answer.stderr
+    return answer.stderr
+
+
+@pytest.fixture(scope="module")
+def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A bundle, an archive of one study, an empty folder and a folder of other things."""
+    folder = tmp_path_factory.mktemp("cli")
+    write_tiny_bundle(folder / "bundle")
+    write_tiny_bundle(folder / "light", weights=False)
+    (folder / "archive" / "s").mkdir(parents=True)
+    (folder / "archive" / "s" / "1.dcm").write_bytes(small_loop(1))
+    (folder / "empty").mkdir()
+    (folder / "notes").mkdir()
+    (folder / "notes" / "readme.txt").write_text("no loops here")
+    assert run("manifest", folder / "archive", folder / "m.parquet").returncode == 0
+    return folder
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        ("run --archive {}/gone --bundle {}/bundle --output {}/o", "archive"),
+        ("run --archive {}/empty --bundle {}/bundle --output {}/o", "empty"),
+        ("run --archive {}/notes --bundle {}/bundle --output {}/o", "notes"),
+        ("run --archive {}/archive --bundle {}/gone --output {}/o", "echoprime bundle import"),
+        ("run --archive {}/archive --bundle {}/light --output {}/o", "no weights"),
+        ("run --archive {}/archive --bundle {}/bundle", "--output"),
+        ("run --archive {}/archive --bundle {}/bundle --output {}/o --limit 0", "--limit 0"),
+        ("run --archive {}/archive --bundle {}/bundle --output {}/o --limit many", "--limit"),
+        ("run --archive {}/archive --bundle {}/bundle --output {}/o --language xx", "language 'xx'"),
+        ("run --archive {}/archive --bundle {}/bundle --output {}/o --k 0", "--k 0"),
+        ("run --archive {}/archive --bundle {}/bundle --output {}/o --pairing both", "--pairing"),
+        ("run --archive {}/archive --bundle {}/bundle --output {}/o --studies {}/gone.csv", "gone.csv"),
+        ("run --archive {}/archive --bundle {}/bundle --output {}/o --study-from {}/gone.csv", "gone.csv"),
+        ("run --archive {}/archive --bundle {}/bundle --output {}/o --device tpu", "--device"),
+        ("run --archive {}/archive --bundle {}/bundle --output ftp://x/y", "ftp://"),
+        ("run --archive {}/archive --bundel {}/bundle --output {}/o", "--bundel"),
+        ("encode --manifest {}/gone --bundle {}/bundle --output {}/o", "manifest"),
+        ("encode --manifest {}/notes/readme.txt --bundle {}/bundle --output {}/o", "manifest"),
+        ("interpret --bundle {}/bundle --output {}/o2", "there is no table"),
+        ("interpret --bundle {}/bundle --output {}/o2 --name a/b", "--name"),
+        ("status {}/o3", "no table"),
+        ("failures {}/o3", "no table"),
+        ("export {}/o3 {}/plain", "no table"),
+        ("compact {}/o3", "no table"),
+        ("bundle check {}/gone", "echoprime bundle import"),
+        ("bundle import {}/empty {}/b2", "assets"),
+        ("statsu {}/o", "statsu"),
+        ("encode --config {}/gone.toml", "gone.toml"),
+    ],
+)
+def test_a_mistake_is_one_line(place: Path, words: str, said: str) -> None:
+    line = refused(*words.replace("{}", str(place)).split())
+    assert said in line
+
+
+def test_a_disk_without_room_is_refused(place: Path, tmp_path: Path) -> None:
+    """Nine petabytes of rows fit nowhere: a manifest of as many videos, drawn sparse."""
+    from echoprime.errors import SettingError
+    from echoprime.storage import Location
+    from pipelines.checks import require_room
+
+    with pytest.raises(SettingError, match=r"GB free and this job may need .* GB; make room"):
+        require_room(Location.parse(tmp_path), 1 << 53)
+
+
+@pytest.mark.parametrize(
+    "command",
+    ["", "bundle", "bundle import", "bundle check", "manifest", "encode", "interpret", "run", "status",
+     "failures", "export", "compact", "demo"],
+)  # fmt: skip
+def test_help(command: str) -> None:
+    answer = run(*command.split(), "--help")
+    assert answer.returncode == 0
+    assert "Usage: echoprime" in answer.stdout
+    if command not in ("", "bundle"):
+        assert f"echoprime {command}" in answer.stdout.split("Examples:")[1]
+
+
+def test_version() -> None:
+    assert run("--version").stdout.startswith("echoprime 0.")
+
+
+def test_settings_from_a_file_and_flags_over_them(place: Path, tmp_path: Path) -> None:
+    settings = tmp_path / "echoprime.toml"
+    settings.write_text(
+        f'bundle = "{place}/gone"\noutput = "{place}/o"\nmanifest = "{place}/m.parquet"\nk = 7\n'
+    )
+    assert f"{place}/gone" in refused("encode", "--config", settings)
+    assert "no weights" in refused("encode", "--config", settings, "--bundle", place / "light")
+    settings.write_text("bundel = 1\n")
+    assert "no setting 'bundel'" in refused("encode", "--config", settings)
+    settings.write_text("bundle = \n")
+    assert "not TOML" in refused("encode", "--config", settings)
+
+
+@pytest.mark.ray
+def test_a_second_run_finds_nothing_to_do_in_five_seconds(place: Path, bundle: Bundle) -> None:
+    words = ["run", "--archive", place / "archive", "--bundle", place / "bundle", "--output", place / "out"]
+    first = run(*words)
+    assert first.returncode == 0, first.stderr
+    assert "table:" in first.stdout
+    started = time.monotonic()
+    second = run(*words)
+    assert time.monotonic() - started < 5
+    assert second.returncode == 0
+    assert "encode: nothing to do" in second.stdout
+    assert "interpret: nothing to do" in second.stdout
+
+    shown = run("status", place / "out").stdout
+    assert "encodings: 1 studies" in shown
+    assert "another encode: 0 studies" in shown
+    assert "every video was encoded" in run("failures", place / "out").stdout
+    assert run("export", place / "out", place / "plain").returncode == 0
+    (report,) = (place / "plain" / "default-reports").iterdir()
+    assert report.read_text().startswith("untrained: for tests\n\nLeft Ventricle: ")
+    assert run("compact", place / "out").returncode == 0
+    # No path, and no name of a study's folder, in what a run says.
+    assert "1.dcm" not in first.stdout + first.stderr
