@@ -3,8 +3,8 @@
     .venv/bin/python benchmarks/encode_job.py [STUDIES] [ROUNDS]
 
 Both read the same drawn loops with `ClipReader`, encode with `VideoEncoder` and classify with
-`ViewClassifier`: seeded, untrained, full size. Timed in turn in one run. What is counted is clips a second from
-the first result to the last, so that starting processes and loading weights is left out on both sides.
+`ViewClassifier`: seeded, untrained, full size. Timed in turn in one run. What is counted is clips a second
+from the first result to the last, so that starting processes and loading weights is left out on both sides.
 """
 
 from __future__ import annotations

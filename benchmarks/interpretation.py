@@ -12,8 +12,6 @@ from __future__ import annotations
 
 import argparse
 import math
-import os
-import platform
 import statistics
 import tempfile
 import time
@@ -24,6 +22,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import torch
+from machine import heading
 from numpy.typing import NDArray
 
 from echoprime.bundle import Bundle
@@ -152,10 +151,10 @@ def main() -> None:
                 seconds[name].append(time.perf_counter() - start)
         agree(found["plain"], found["library"])
     median = {name: statistics.median(times) for name, times in seconds.items()}
+    print(heading(__doc__, ["numpy", "torch", "pyarrow"]))
     print(
         f"{asked.studies:,} studies of 5 to 40 videos, {bundle.candidates_rows:,} candidates, median of "
-        f"{asked.rounds}; {os.cpu_count()} cores, Python {platform.python_version()}, "
-        f"numpy {np.__version__}, torch {torch.__version__}\n"
+        f"{asked.rounds} interleaved.\n"
     )
     print("| | seconds | studies a second | times the plain loop |\n|---|---:|---:|---:|")
     for name, label in (("plain", "plain loop, study by study"), ("library", "library, 2 shards, no Ray")):

@@ -34,15 +34,15 @@ Network = Callable[[Tensor], Tensor]
 def least_seconds(networks: list[Network], given: Tensor) -> list[tuple[float, float]]:
     """Time networks in turn, after one round that does not count: wall clock and processor time of each."""
     wall: list[list[float]] = [[] for _ in networks]
-    processor: list[list[float]] = [[] for _ in networks]
+    busy: list[list[float]] = [[] for _ in networks]
     for round_number in range(ROUNDS + 1):
         for number, network in enumerate(networks):
-            start, start_processor = time.perf_counter(), time.process_time()
+            start, start_busy = time.perf_counter(), time.process_time()
             network(given)
             if round_number:
                 wall[number].append(time.perf_counter() - start)
-                processor[number].append(time.process_time() - start_processor)
-    return [(min(walls), min(processors)) for walls, processors in zip(wall, processor, strict=True)]
+                busy[number].append(time.process_time() - start_busy)
+    return [(min(walls), min(busies)) for walls, busies in zip(wall, busy, strict=True)]
 
 
 def encoder() -> tuple[nn.Module, Network, Tensor]:
@@ -78,8 +78,10 @@ def main() -> None:
     print(f"Python {platform.python_version()}, torch {torch.__version__}, ", end="")
     print(f"torchvision {torchvision.__version__}; packed linear layers: {packing_works()}; ", end="")
     print(f"weights seeded, untrained; least of {ROUNDS} rounds; {time.strftime('%Y-%m-%d')}\n")
-    columns = ("network", "threads", "allocator", "torchvision, s", "ours, s", "ratio")
-    columns += ("ratio of processor time", "largest difference")
+    columns = (
+        *("network", "threads", "allocator", "torchvision, s", "ours, s", "ratio"),
+        *("ratio of processor time", "largest difference"),
+    )
     print(f"| {' | '.join(columns)} |")
     print("|---" * len(columns) + "|")
     for allocator in ("as it is", "keeps freed memory"):

@@ -92,11 +92,11 @@ class VideoError(EchoPrimeError):
         return self.reason in TRANSIENT
 
 
-class SkippedVideo(VideoError):
+class SkippedVideo(VideoError):  # noqa: N818  # not an error of anyone's
     """A sound video that is not meant for the networks: a still, a static loop."""
 
 
-class UnreadableVideo(VideoError):
+class UnreadableVideo(VideoError):  # noqa: N818  # named for the video, as its sibling
     """A video that cannot be decoded, now or later."""
 
 

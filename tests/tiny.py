@@ -1,4 +1,4 @@
-"""A bundle with networks of two blocks, and an archive of small moving loops: the jobs' real parts, in seconds."""
+"""A bundle with networks of two blocks, and an archive of small moving loops: the real parts, in seconds."""
 
 from __future__ import annotations
 

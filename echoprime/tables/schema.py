@@ -120,7 +120,7 @@ def interpretations(phenotypes: list[str], called: list[str]) -> pa.Schema:
             pa.field("study_key", pa.string(), nullable=False),
             pa.field("patient_id", pa.string()),
             pa.field("acquired_at", TIMESTAMP),
-            pa.field("encoded_at", TIMESTAMP, nullable=False),  # `written_at` of the encodings row that it is of
+            pa.field("encoded_at", TIMESTAMP, nullable=False),  # `written_at` of the encodings row
             pa.field("videos", pa.int32(), nullable=False),  # in the manifest
             pa.field("videos_encoded", pa.int32(), nullable=False),
             *[pa.field(name, pa.float64()) for name in phenotypes],
