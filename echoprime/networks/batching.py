@@ -1,6 +1,7 @@
 """In which portions arrays go through a network.
 
-On cores everything is computed alone, so that a result cannot depend on what it was batched with. On a GPU,
+On cores everything is computed alone and by one thread, so that a result depends neither on what it was
+batched with nor on how many cores there are. On a GPU,
 where one clip would leave most of it idle, portions have one fixed shape and the last is padded: the same
 kernels run for every portion, so here too a result does not depend on how many came with it.
 """
@@ -8,6 +9,7 @@ kernels run for every portion, so here too a result does not depend on how many 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 
 import numpy as np
@@ -66,11 +68,27 @@ def in_portions(
     """
     rows = len(arrays[0])
     result = np.empty((rows, outputs), np.float32)
-    with torch.inference_mode(), _exact_float32(device):
-        for start in range(0, rows, size):
-            stop = min(start + size, rows)
+
+    def fill(start: int) -> None:
+        stop = min(start + size, rows)
+        with torch.inference_mode():  # a thread's own, so not around the pool
             portion = [_padded(array[start:stop], size).to(device) for array in arrays]
             result[start:stop] = compute(*portion)[: stop - start].cpu().numpy()
+
+    starts = range(0, rows, size)
+    threads = torch.get_num_threads()
+    if device.type != "cpu" or threads == 1:
+        with _exact_float32(device):
+            for start in starts:
+                fill(start)
+        return result
+    # One thread a portion and as many portions at once as torch may use threads: two threads on one portion
+    # sum in another order and give other last bits, and are slower than one on each of two.
+    try:
+        with ThreadPoolExecutor(threads, initializer=torch.set_num_threads, initargs=(1,)) as pool:
+            list(pool.map(fill, starts))
+    finally:
+        torch.set_num_threads(threads)  # what threads started later begin with
     return result
 
 

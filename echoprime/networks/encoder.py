@@ -26,8 +26,8 @@ CLIP_SHAPE = (16, 224, 224, 3)
 class VideoEncoder:
     """Turns clips into embeddings.
 
-    On cores each clip is computed alone, so that the same bytes come out whatever it is sent with, for a
-    given CPU, library version and number of threads; torchvision's arithmetic is reordered for speed (see
+    On cores each clip is computed alone and by one thread, so that the same bytes come out whatever it is
+    sent with and however many threads torch may use, for a given CPU and library version; torchvision's arithmetic is reordered for speed (see
     `mvit`), which moves an embedding by 1e-5 at most. On a GPU clips go through torchvision's module in
     micro-batches of one fixed shape.
 
@@ -82,6 +82,29 @@ class VideoEncoder:
         _check_clips(frames, used)
         return in_portions(
             self._embed, (frames, used), size=self.micro_batch, device=self.device, outputs=EMBEDDING
+        )
+
+    def embed_normalised(self, clips: Tensor) -> np.ndarray:
+        """The same for clips that are normalised already.
+
+        Parameters
+        ----------
+        clips
+            float32 (N, 3, 16, 224, 224), as `echoprime.reading.normalise` gives them.
+
+        Returns
+        -------
+        np.ndarray
+            float32 (N, 512): the bytes of `embed` where the clips are its own.
+        """
+        # channels innermost in memory, as `normalise_clips` lays them: the layout decides the kernels
+        laid = np.ascontiguousarray(clips.detach().cpu().permute(0, 2, 3, 4, 1).numpy())
+        return in_portions(
+            lambda values: self._network(values.permute(0, 4, 1, 2, 3)),
+            (laid,),
+            size=self.micro_batch,
+            device=self.device,
+            outputs=EMBEDDING,
         )
 
     def _embed(self, frames: Tensor, used: Tensor) -> Tensor:

@@ -81,6 +81,17 @@ class ViewClassifier:
             self._logits, (first_frames,), size=self.micro_batch, device=self.device, outputs=VIEWS
         )
 
+    def logits_normalised(self, first_frames: Tensor) -> np.ndarray:
+        """The same for frames that are normalised already: float32 (N, 3, 224, 224)."""
+        laid = np.ascontiguousarray(first_frames.detach().cpu().permute(0, 2, 3, 1).numpy())
+        return in_portions(
+            lambda values: self._network(values.permute(0, 3, 1, 2)),
+            (laid,),
+            size=self.micro_batch,
+            device=self.device,
+            outputs=VIEWS,
+        )
+
     def _logits(self, frames: Tensor) -> Tensor:
         logits: Tensor = self._network(normalise_frames(frames))
         return logits

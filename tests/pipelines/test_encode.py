@@ -8,7 +8,6 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-import torch
 
 from echoprime.bundle import Bundle
 from echoprime.errors import BundleError, TableError, VideoError
@@ -51,7 +50,6 @@ def test_every_video_has_one_outcome(encoded: Path, archive: Path) -> None:
 
 def test_rows_hold_what_the_library_computes(encoded: Path, archive: Path, bundle: Bundle) -> None:
     """One implementation: the same bits in the job and in a notebook."""
-    torch.set_num_threads(1)
     encoder, classifier = load_encoder(bundle), load_view_classifier(bundle)
     for study in rows(encoded / "encodings"):
         for video in study["videos"]:

@@ -4,10 +4,11 @@ from types import SimpleNamespace
 
 import numpy as np
 import pytest
+import torch
 from safetensors.torch import save_file
 
 from echoprime.errors import BundleError
-from echoprime.networks import VideoEncoder, load_encoder
+from echoprime.networks import VideoEncoder, load_encoder, normalise_clips
 
 
 def test_embeddings_are_float32_rows(encoder, clips):
@@ -92,3 +93,21 @@ def test_a_file_and_a_state_dict_are_the_same(encoder, encoder_state, clips, tmp
 def test_a_bundle_without_weights_says_so():
     with pytest.raises(BundleError, match=r"'notes' has no encoder weights.*import a release that has them"):
         load_encoder(SimpleNamespace(name="notes", encoder=None))
+
+
+def test_on_cores_the_same_bytes_however_many_threads(encoder, clips):
+    threads = torch.get_num_threads()
+    try:
+        torch.set_num_threads(1)
+        one = encoder.embed(*clips)
+        torch.set_num_threads(3)
+        assert encoder.embed(*clips).tobytes() == one.tobytes()
+        assert torch.get_num_threads() == 3
+    finally:
+        torch.set_num_threads(threads)
+
+
+def test_normalised_clips_give_the_same_bytes(encoder, clips):
+    frames, used = clips
+    normalised = normalise_clips(torch.from_numpy(frames), torch.as_tensor(used)).contiguous()
+    assert encoder.embed_normalised(normalised).tobytes() == encoder.embed(frames, used).tobytes()
