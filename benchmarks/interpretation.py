@@ -1,17 +1,19 @@
-"""Studies interpreted a second: a plain study-by-study loop against the library's two shards.
+"""Studies interpreted a second: a plain study-by-study loop, the library's two shards, the job on a local Ray.
 
     python benchmarks/interpretation.py RELEASE [--studies 5000] [--rounds 3]
 
 RELEASE is a folder in the official release's layout; without one the miniature in tests/data is used. The
 embeddings are drawn: what is interpreted has no meaning, only its amount. The baseline computes values and
-reports, as the published system does; the library adds the neighbours that each number rests on. Both are
-checked to agree. Prints a Markdown table.
+reports, as the published system does; library and job add the neighbours that each number rests on, and the
+job reads and writes tables too. All are checked to agree. Ray is started before; the job's own actors are part of its
+time. Prints a Markdown table.
 """
 
 from __future__ import annotations
 
 import argparse
 import math
+import shutil
 import statistics
 import tempfile
 import time
@@ -21,6 +23,7 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+import pyarrow as pa
 import torch
 from machine import heading
 from numpy.typing import NDArray
@@ -30,6 +33,11 @@ from echoprime.interpretation import Interpreter, decode_report
 from echoprime.release import import_release, load_pickle
 from echoprime.retrieval import CandidateSet, merge
 from echoprime.retrieval.writing import value_text
+from echoprime.storage import Location
+from echoprime.tables import ENCODINGS, StudyTable
+from pipelines.interpret import interpret
+from pipelines.ray_session import ray_session
+from pipelines.settings import InterpretSettings
 
 MINIATURE = Path(__file__).parents[1] / "tests" / "data" / "release"
 BATCH = 250
@@ -119,6 +127,57 @@ class Library:
         return self.interpreter.interpret(queries, hits)
 
 
+class Job:
+    """The interpret job on a Ray that runs already, two shards."""
+
+    def __init__(self, bundle: Bundle, folder: Path, studies: Studies) -> None:
+        self.bundle, self.folder = bundle, folder
+        identity = {"encoding_id": "drawn", "embedding_space": bundle.embedding_space}
+        place = Location.parse(folder / "encodings")
+        table = StudyTable.open(place, ENCODINGS, identity=identity)
+        for first in range(0, len(studies[0]), BATCH):
+            here = range(first, min(first + BATCH, len(studies[0])))
+            table.append(
+                pa.Table.from_pylist([self._row(number, studies) for number in here], _WITHOUT_STAMP)
+            )
+
+    def _row(self, number: int, studies: Studies) -> dict[str, Any]:
+        embeddings, views = studies[0][number], studies[1][number].tolist()
+        video = {"outcome": "encoded", "reason": "", "message": ""}
+        names = self.bundle.views
+        return {
+            "study_id": f"{number:06d}",
+            "study_key": f"{number:032x}",
+            "status": "complete",
+            "videos": [
+                {**video, "path": f"{place}", "embedding": place, "view": names[view]}
+                for place, view in enumerate(views)
+            ],
+            "embeddings": list(embeddings),
+            "view_probabilities": np.eye(11, dtype=np.float32)[views].tolist(),
+            "encoding_id": "drawn",
+            "run_id": "drawn",
+        }
+
+    def run(self, studies: Studies) -> list[Any]:
+        """Every study of the table; what an earlier round wrote is taken away."""
+        place = self.folder / "interpretations"
+        shutil.rmtree(place, ignore_errors=True)
+        interpret(
+            InterpretSettings(
+                bundle=str(self.bundle.location), output=str(self.folder), shards=2, progress=False
+            )
+        )
+        return [place / "default"]
+
+    def rows(self) -> list[Any]:
+        """What it wrote, in the order of the studies."""
+        return [StudyTable.existing(Location.parse(self.folder / "interpretations" / "default")).newest()]
+
+
+_WITHOUT_STAMP = pa.schema([column for column in ENCODINGS if column.name != "written_at"])
+
+
 def agree(plain: list[tuple[dict[str, float], str]], tables: list[Any]) -> int:
     """Compare values and reports; returns the number of studies. float32 ties may swap a neighbour."""
     rows = [row for table in tables for row in table.drop_columns(["sections"]).to_pylist()]
@@ -139,25 +198,31 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=3)
     asked = parser.parse_args()
     studies = draw(asked.studies)
-    with tempfile.TemporaryDirectory() as folder:
+    with tempfile.TemporaryDirectory() as folder, ray_session(None):
         bundle = import_release(asked.release, Path(folder) / "bundle")
         plain, library = PlainLoop(asked.release, bundle), Library(bundle)
-        seconds: dict[str, list[float]] = {"plain": [], "library": []}
+        job = Job(bundle, Path(folder) / "out", studies)
+        seconds: dict[str, list[float]] = {"plain": [], "library": [], "job": []}
         found: dict[str, list[Any]] = {}
         for _ in range(asked.rounds):
-            for name, run in (("plain", plain.run), ("library", library.run)):
+            for name, run in (("plain", plain.run), ("library", library.run), ("job", job.run)):
                 start = time.perf_counter()
                 found[name] = run(studies)
                 seconds[name].append(time.perf_counter() - start)
         agree(found["plain"], found["library"])
+        agree(found["plain"], job.rows())
     median = {name: statistics.median(times) for name, times in seconds.items()}
-    print(heading(__doc__, ["numpy", "torch", "pyarrow"]))
+    print(heading(__doc__, ["numpy", "torch", "pyarrow", "ray"]))
     print(
         f"{asked.studies:,} studies of 5 to 40 videos, {bundle.candidates_rows:,} candidates, median of "
         f"{asked.rounds} interleaved.\n"
     )
     print("| | seconds | studies a second | times the plain loop |\n|---|---:|---:|---:|")
-    for name, label in (("plain", "plain loop, study by study"), ("library", "library, 2 shards, no Ray")):
+    for name, label in (
+        ("plain", "plain loop, study by study"),
+        ("library", "library, 2 shards, no Ray"),
+        ("job", "interpret job on a local Ray, 2 shards, tables read and written"),
+    ):
         rate = asked.studies / median[name]
         times = median["plain"] / median[name]
         print(f"| {label} | {median[name]:.2f} | {rate:,.0f} | {times:.1f} |")

@@ -48,7 +48,7 @@ def fitted_view_state(weight: NDArray[np.float32], bias: NDArray[np.float32]) ->
     import torch
 
     state = seeded_view_state()
-    state[f"{HEAD}.weight"] = torch.from_numpy(np.array(weight, np.float32))
+    state[f"{HEAD}.weight"] = torch.from_numpy(np.array(weight, np.float32, order="C"))
     state[f"{HEAD}.bias"] = torch.from_numpy(np.array(bias, np.float32))
     return state
 

@@ -54,7 +54,7 @@ def fit_view_head(
         layer = following
     weight = layer[:-1].T / spread
     bias = layer[-1] - weight @ middle
-    return weight.astype(np.float32), bias.astype(np.float32)
+    return np.ascontiguousarray(weight, np.float32), bias.astype(np.float32)
 
 
 def _softmax(logits: Floats) -> Floats:

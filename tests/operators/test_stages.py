@@ -1,0 +1,82 @@
+"""The stages called as Ray Data calls them, without Ray."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pytest
+
+from echoprime.archive import Plan, open_manifest, plan_studies, write_manifest, write_plan
+from echoprime.bundle import Bundle
+from echoprime.errors import BundleError
+from echoprime.storage import Location
+from operators.classify_views import ClassifyViews
+from operators.encode_videos import EncodeVideos
+from operators.read_clips import ReadClips
+from operators.rows import CLASSIFIED, CLIPS, EMBEDDED, VIDEOS_PER_ROW, array_of
+from tests.tiny import small_loop, write_tiny_bundle
+
+
+@pytest.fixture(scope="module")
+def bundle(tmp_path_factory: pytest.TempPathFactory) -> Bundle:
+    return write_tiny_bundle(tmp_path_factory.mktemp("stages") / "bundle")
+
+
+@pytest.fixture(scope="module")
+def plan(tmp_path_factory: pytest.TempPathFactory) -> Plan:
+    """One study of ten videos, the last a still; one study of one damaged file."""
+    place = tmp_path_factory.mktemp("stages")
+    (place / "archive" / "many").mkdir(parents=True)
+    (place / "archive" / "none").mkdir()
+    for number in range(9):
+        (place / "archive" / "many" / f"{number}.dcm").write_bytes(small_loop(number, frames=3))
+    (place / "archive" / "many" / "9.dcm").write_bytes(small_loop(9, frames=1))
+    (place / "archive" / "none" / "0.dcm").write_bytes(small_loop(0)[:500])
+    manifest = Location.parse(place / "manifest.parquet")
+    write_manifest(Location.parse(place / "archive"), manifest)
+    opened = open_manifest(manifest)
+    return write_plan(plan_studies(opened), Location.parse(place / "run"), root=opened.root)
+
+
+@pytest.fixture(scope="module")
+def clips(plan: Plan) -> list[pa.Table]:
+    reader = ReadClips(plan.location, plan.root, decode_seconds=60)
+    return [row for chunk in range(plan.chunks) for row in reader({"id": np.array([chunk])})]
+
+
+def test_clips_come_in_rows_of_at_most_eight_videos(clips: list[pa.Table]) -> None:
+    assert all(row.schema.equals(CLIPS) for row in clips)
+    sizes = [(r["study_id"][0].as_py(), r["first"][0].as_py(), len(r["videos"][0])) for r in clips]
+    assert sizes == [("many", 0, VIDEOS_PER_ROW), ("many", 8, 2), ("none", 0, 1)]
+    shapes = [array_of(row["clips"], 0, "uint8", (16, 224, 224, 3)).shape[0] for row in clips]
+    assert shapes == [8, 1, 0]
+
+
+def test_networks_take_rows_without_a_clip(clips: list[pa.Table], bundle: Bundle) -> None:
+    """A block whose every video failed goes through like any other."""
+    encode, classify = EncodeVideos(bundle, "cpu"), ClassifyViews(bundle, "cpu")
+    for batch in [pa.concat_tables(clips), clips[-1]]:
+        embedded = encode(batch)
+        assert embedded.schema.names == EMBEDDED.names
+        classified = classify(embedded)
+        assert classified.schema.names == CLASSIFIED.names
+        assert classified["videos"].equals(batch["videos"])
+        for row in range(len(batch)):
+            encoded = sum(video["outcome"] == "encoded" for video in batch["videos"][row].as_py())
+            assert array_of(classified["embeddings"], row, "float32", (512,)).shape == (encoded, 512)
+            assert array_of(classified["view_probabilities"], row, "float32", (11,)).shape == (encoded, 11)
+            assert len(classified["views"][row]) == encoded
+
+
+def test_the_sample_is_checked_before_the_first_rows(clips: list[pa.Table], tmp_path: Path) -> None:
+    bundle = write_tiny_bundle(tmp_path / "one")
+    other = write_tiny_bundle(tmp_path / "other", seed=5)
+    for name in ("encoder.safetensors", "view_classifier.safetensors"):
+        bundle.file(name).write_bytes(other.file(name).read_bytes())
+    with pytest.raises(BundleError, match="embedding differs by"):
+        EncodeVideos(bundle, "cpu")(clips[0])
+    embedded = EncodeVideos(other, "cpu")(clips[0])
+    with pytest.raises(BundleError, match="view logits by"):
+        ClassifyViews(bundle, "cpu")(embedded)
