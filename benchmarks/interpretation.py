@@ -1,12 +1,12 @@
-"""Studies interpreted a second: a plain study-by-study loop, the library's two shards, the job on a local Ray.
+"""Studies interpreted a second: a plain study-by-study loop, the library's two shards, the job on Ray.
 
     python benchmarks/interpretation.py RELEASE [--studies 5000] [--rounds 3]
 
 RELEASE is a folder in the official release's layout; without one the miniature in tests/data is used. The
 embeddings are drawn: what is interpreted has no meaning, only its amount. The baseline computes values and
 reports, as the published system does; library and job add the neighbours that each number rests on, and the
-job reads and writes tables too. All are checked to agree. Ray is started before; the job's own actors are part of its
-time. Prints a Markdown table.
+job reads and writes tables too. All are checked to agree. Ray is started before; the job's own actors are
+part of its time. Prints a Markdown table.
 """
 
 from __future__ import annotations

@@ -7,10 +7,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 from echoprime.bundle import Bundle
-from echoprime.retrieval import CandidateSet, ShardHits
+from echoprime.retrieval import CandidateSet, Shard, ShardHits
 
 CORES = 0.01
 RESTARTS = 10
@@ -29,11 +30,19 @@ class CandidateShard:
     """
 
     def __init__(self, bundle: Bundle, first: int, last: int) -> None:
-        # Ray gives an actor of less than a core one thread (OMP_NUM_THREADS): a shard a core uses them all.
-        self._shard = CandidateSet.open(bundle).shard(first, last)
+        self._bundle = bundle
+        self._range = first, last
+
+    @cached_property
+    def _shard(self) -> Shard:
+        """Opened by the first search: its error ends the job in one line, a constructor's as Ray's text."""
+        return CandidateSet.open(self._bundle).shard(*self._range)
 
     def search(self, arguments: Mapping[str, Any]) -> ShardHits:
-        """See `echoprime.retrieval.Shard.search`, whose arguments these are."""
+        """See `echoprime.retrieval.Shard.search`, whose arguments these are.
+
+        Ray gives an actor of less than a core one thread (OMP_NUM_THREADS): a shard a core uses them all.
+        """
         return self._shard.search(**arguments)
 
 
@@ -51,7 +60,7 @@ class ShardActors:
 
     @classmethod
     def start(cls, bundle: Bundle, *, shards: int, run_id: str) -> ShardActors:
-        """Start the actors, spread over the nodes, and wait until each has its rows.
+        """Start the actors, spread over the nodes.
 
         Parameters
         ----------
@@ -77,7 +86,6 @@ class ShardActors:
                     scheduling_strategy="SPREAD",
                 ).remote(bundle, first, last)
             )
-        ray.get([handle.__ray_ready__.remote() for handle in handles])
         return cls(tuple(handles))
 
     def stop(self) -> None:

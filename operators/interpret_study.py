@@ -105,9 +105,7 @@ def _encoded(studies: pa.Table, view_names: Sequence[str]) -> tuple[list[np.ndar
     column = studies["embeddings"].combine_chunks()
     numbers = np.asarray(column.flatten().flatten()).reshape(-1, EMBEDDING_LENGTH)
     ends = np.cumsum(np.asarray(pc.list_value_length(column)))[:-1]
-    number_of = {name: number for number, name in enumerate(view_names)}
-    views = [
-        np.array([number_of[video["view"]] for video in videos if video["view"] is not None], np.int64)
-        for videos in studies["videos"].to_pylist()
-    ]
-    return np.split(numbers, ends), views
+    view = studies["videos"].combine_chunks().flatten().field("view")
+    # Videos that were not encoded have no view; those that were stand in the order of the embeddings.
+    views = np.asarray(pc.index_in(view, pa.array(view_names)).drop_null(), np.int64)
+    return np.split(numbers, ends), np.split(views, ends)

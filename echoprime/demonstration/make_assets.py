@@ -7,6 +7,9 @@ compared with studies of several views. The view classifier's last layer is a mu
 on first frames of all eleven drawn views (`views.py`). Both are then tried on the drawn archive, whose hearts
 are others, by the rule that every study goes through: weighted section query, 50 nearest, their mean.
 
+The figures are of a drawn world: hearts are alike in size, all of one material with the same speckle, and
+rarely have a finding. They show that reading, encoding and retrieval work, and nothing about people.
+
 Takes half an hour on two cores; interrupted, it goes on where it was. Another version of torch draws other
 seeded weights and needs other assets.
 """

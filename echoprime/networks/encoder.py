@@ -27,9 +27,9 @@ class VideoEncoder:
     """Turns clips into embeddings.
 
     On cores each clip is computed alone and by one thread, so that the same bytes come out whatever it is
-    sent with and however many threads torch may use, for a given CPU and library version; torchvision's arithmetic is reordered for speed (see
-    `mvit`), which moves an embedding by 1e-5 at most. On a GPU clips go through torchvision's module in
-    micro-batches of one fixed shape.
+    sent with and however many threads torch may use, for a given CPU and library version; torchvision's
+    arithmetic is reordered for speed (see `mvit`), which moves an embedding by 1e-5 at most. On a GPU clips
+    go through torchvision's module in micro-batches of one fixed shape.
 
     Parameters
     ----------
