@@ -55,7 +55,7 @@ def draw(studies: int, seed: int = 0) -> Studies:
 
 
 class PlainLoop:
-    """ALGORITHM 3 and 4 as a scientist would write them for one study; reports are decoded beforehand."""
+    """The method, 3 and 4, as a scientist would write them for one study; reports are decoded beforehand."""
 
     def __init__(self, release: Path, bundle: Bundle) -> None:
         data = release / "model_data" / "candidates_data"

@@ -9,7 +9,16 @@ import pyarrow as pa
 from echoprime.tables import StudyTable
 
 PARTS_BETWEEN_COMPACTIONS = 2_000
-"""Commits after which a run compacts its table: reading all keys stays under a second at a million rows."""
+"""Commits after which a run compacts its table, so that reading all keys stays a matter of seconds."""
+
+FILES_BEFORE_COMPACTION = 500
+"""Files with which a run finds its table that make it compact first: earlier runs that were small or killed."""
+
+
+def compact_if_scattered(table: StudyTable) -> None:
+    """Gather the files that earlier runs left, so that this one opens and reads keys at once."""
+    if table.file_count >= FILES_BEFORE_COMPACTION:
+        table.compact()
 
 
 class Committer:

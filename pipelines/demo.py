@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -32,10 +33,10 @@ def run_demo(directory: str) -> int:
     console = Console(highlight=False)
     place = Path(directory)
     console.print(Panel(f"[bold]{NOTICE}[/bold]", expand=False))
-    drawn = draw_archive(place / "archive")
+    drawn = draw_archive(place / "archive", progress=_drawing(console))
     if not (place / "bundle" / "bundle.json").exists():
-        console.print("making the demonstration's bundle: seeded, untrained networks")
-        write_demonstration_bundle(place / "bundle")
+        with console.status("writing the demonstration's bundle: seeded, untrained networks of full size"):
+            write_demonstration_bundle(place / "bundle")
     before = _studies(place)
     code = run(
         RunAllSettings(
@@ -51,6 +52,16 @@ def run_demo(directory: str) -> int:
     show_results(console, place, drawn)
     console.print(f"\n{time.monotonic() - started:.0f} seconds in all")
     return code
+
+
+def _drawing(console: Console) -> Callable[[int, int], None]:
+    def show(done: int, files: int) -> None:
+        if console.is_terminal or done == files:
+            console.print(
+                f"drawing the archive: {done} of {files} files", end="\n" if done == files else "\r"
+            )
+
+    return show
 
 
 def _studies(place: Path) -> dict[str, Any]:
@@ -83,27 +94,37 @@ def _show_report(console: Console, study: dict[str, Any]) -> None:
 
 
 def _show_phenotypes(console: Console, study: dict[str, Any]) -> None:
-    shown = Table(
-        "phenotype", title=f"phenotypes of {study['study_id']} - {NOTICE}", box=None, pad_edge=False
-    )
-    shown.add_column("value", justify="right")
-    shown.add_column("call (uncalibrated)")
-    shown.add_column(f"nearest {NEIGHBOURS_SHOWN} of its neighbours: similarity, label")
+    console.print(f"\n[bold]phenotypes of {study['study_id']}[/bold] - {NOTICE}")
+    shown = Table("phenotype", box=None, pad_edge=False)
+    shown.add_column("value", justify="right", no_wrap=True)
+    shown.add_column("call", no_wrap=True)
+    for rank in range(1, NEIGHBOURS_SHOWN + 1):
+        shown.add_column(f"neighbour {rank}", no_wrap=True, justify="right")
+    unknown = []
     for section in study["sections"]:
         for position, phenotype in enumerate(section["phenotypes"]):
-            value = study[phenotype]
-            if value is None:
+            if study[phenotype] is None:
+                unknown.append(phenotype)
                 continue
             call = study.get(f"{phenotype}_call")
             nearest = section["neighbours"][:NEIGHBOURS_SHOWN]
-            evidence = "  ".join(
-                f"{each['candidate']} {each['similarity']:.4f} {_number(each['labels'][position])}"
-                for each in nearest
-            )
             shown.add_row(
-                phenotype, _number(value), "" if call is None else "yes" if call else "no", evidence
+                phenotype.replace("_", " "),
+                _number(study[phenotype]),
+                "" if call is None else "yes" if call else "no",
+                *[f"{_number(each['labels'][position])} ({each['similarity']:.3f})" for each in nearest],
             )
     console.print(shown)
+    console.print(
+        f"value: mean label of the 50 nearest; neighbour: label (similarity), {study_neighbours(study)} are "
+        f"in the table; calls are uncalibrated.\nNo drawn candidate has a label for: {', '.join(unknown)}.",
+        style="dim",
+    )
+
+
+def study_neighbours(study: dict[str, Any]) -> int:
+    """Neighbours that the study's row keeps as evidence, over all sections."""
+    return sum(len(section["neighbours"]) for section in study["sections"])
 
 
 def _number(value: float | None) -> str:
@@ -113,10 +134,11 @@ def _number(value: float | None) -> str:
 def _show_ejection_fractions(
     console: Console, studies: dict[str, dict[str, Any]], drawn: tuple[DrawnStudy, ...]
 ) -> None:
-    shown = Table("study", title=f"ejection fraction, % - {NOTICE}", box=None, pad_edge=False)
+    console.print(f"\n[bold]ejection fraction, %[/bold] - {NOTICE}")
+    shown = Table("study", box=None, pad_edge=False)
     shown.add_column("drawn", justify="right")
     shown.add_column("estimated", justify="right")
-    shown.add_column("20        40        60        80")
+    shown.add_column("20        40        60        80", no_wrap=True)
     for study in drawn:
         estimated = studies[study.study_id]["ejection_fraction"]
         shown.add_row(
@@ -126,7 +148,9 @@ def _show_ejection_fractions(
             _scale(study.ejection_fraction, estimated),
         )
     console.print(shown)
-    console.print("                                  o drawn, x estimated, # both", style="dim")
+    console.print(
+        "o drawn, x estimated, # both. The real loop's value is as arbitrary as its view.", style="dim"
+    )
 
 
 def _scale(drawn: float | None, estimated: float | None) -> str:

@@ -5,18 +5,19 @@ from __future__ import annotations
 import itertools
 import os
 from collections.abc import Iterator
+from dataclasses import asdict
 from typing import Any
 
 import pyarrow as pa
 
 from echoprime.archive import KnownStudies, Plan, open_manifest, plan_studies, read_studies, write_plan
 from echoprime.bundle import Bundle, open_bundle
-from echoprime.errors import BundleError, EchoPrimeError
+from echoprime.errors import BundleError, EchoPrimeError, SettingError
 from echoprime.storage import Location, canonical_hash
 from echoprime.tables import ENCODINGS, RunRecord, StudyTable, WriterLock, new_run_id
 from pipelines.assembly import StudyAssembler
 from pipelines.checks import require_positive, require_room
-from pipelines.committing import Committer
+from pipelines.committing import Committer, compact_if_scattered
 from pipelines.pace import Pace
 from pipelines.pools import EncodePools, encode_pools
 from pipelines.progress import JobProgress
@@ -71,8 +72,11 @@ def encode(settings: EncodeSettings) -> JobResult:
     )
     first = next(planning, None)
     if first is None:
+        if settings.studies is not None and not planning.counts.selected:
+            raise SettingError(f"--studies {settings.studies}: none of its studies is in the manifest")
         return JobResult(job="encode", nothing_to_do=True, studies=planning.counts.done)
     with WriterLock(output, "encodings", run_id, settings.force):
+        compact_if_scattered(table)
         run = RunRecord.start(output, "encode", recorded_settings(settings), run_id=run_id)
         plan = write_plan(
             itertools.chain([first], planning),
@@ -81,7 +85,9 @@ def encode(settings: EncodeSettings) -> JobResult:
             workers=settings.readers or os.cpu_count() or 1,
         )
         # 3. Ray streams the plan's chunks through the three pools; the driver commits what comes out.
-        return _run(settings, bundle, table, plan, run, identity["encoding_id"])
+        result = JobResult(job="encode", run_id=run_id, studies=plan.studies, planned=asdict(planning.counts))
+        _encode(settings, bundle, table, plan, run, identity["encoding_id"], result)
+    return result
 
 
 def encoding_identity(bundle: Bundle) -> dict[str, Any]:
@@ -90,17 +96,17 @@ def encoding_identity(bundle: Bundle) -> dict[str, Any]:
     return {"encoding_id": canonical_hash(parts), "embedding_space": bundle.embedding_space, **parts}
 
 
-def _run(
+def _encode(
     settings: EncodeSettings,
     bundle: Bundle,
     table: StudyTable,
     plan: Plan,
     run: RunRecord,
     encoding_id: str,
-) -> JobResult:
+    result: JobResult,
+) -> None:
     assembler = StudyAssembler(bundle.views, encoding_id, run.run_id)
     committer = Committer(table, studies=settings.commit_studies, seconds=settings.commit_seconds)
-    result = JobResult(job="encode", run_id=run.run_id, studies=plan.studies)
     with recorded(run, result), ray_session(settings.ray_address) as cluster:
         pace = Pace()
         pools = encode_pools(settings, cluster)
@@ -128,7 +134,6 @@ def _run(
             "first row": pace.first_seconds,
         }
         result.clips_per_second = pace.per_second
-    return result
 
 
 def _dataset(settings: EncodeSettings, bundle: Bundle, plan: Plan, pools: EncodePools) -> Iterator[pa.Table]:

@@ -25,7 +25,7 @@ from echoprime.tables import (
     newest_rows,
 )
 from pipelines.checks import require_positive, require_room
-from pipelines.committing import Committer
+from pipelines.committing import Committer, compact_if_scattered
 from pipelines.progress import JobProgress
 from pipelines.ray_session import ClusterSize, ray_session
 from pipelines.results import JobResult, recorded
@@ -74,6 +74,7 @@ def interpret(settings: InterpretSettings) -> JobResult:
     require_room(output, len(left) * BYTES_PER_STUDY)
     run_id = new_run_id()
     with WriterLock(output, f"interpretations-{settings.name}", run_id, settings.force):
+        compact_if_scattered(table)
         run = RunRecord.start(output, "interpret", recorded_settings(settings), run_id=run_id)
         # 3. Ray streams chunks of studies past the candidates' shards; the driver commits what comes out.
         result = JobResult(job="interpret", run_id=run_id, studies=len(left), incomplete=incomplete)
@@ -132,6 +133,8 @@ def _left_to_do(
     if settings.studies is not None:
         chosen = pa.array(sorted(read_studies(Location.parse(settings.studies))), pa.string())
         newest = newest.filter(pc.is_in(newest["study_id"], chosen))
+        if not len(newest):
+            raise SettingError(f"--studies {settings.studies}: none of its studies is encoded")
     newest = newest.slice(0, settings.limit)
     incomplete = 0
     if not settings.include_incomplete:

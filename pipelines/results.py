@@ -22,6 +22,9 @@ class JobResult:
         "encode" or "interpret".
     studies
         Studies that this run wrote; where there was nothing to do, those in the table.
+    planned
+        Studies by how they stood to the table: new, changed, again (incomplete before), done, vanished (in
+        the table, no longer in the archive: kept), not_found (of --studies). Encode alone.
     outcomes
         (outcome, reason) -> videos, of this run.
     incomplete
@@ -37,6 +40,7 @@ class JobResult:
     run_id: str = ""
     nothing_to_do: bool = False
     incomplete: int = 0
+    planned: dict[str, int | None] = field(default_factory=dict)
     outcomes: dict[tuple[str, str], int] = field(default_factory=dict)
     seconds: dict[str, float] = field(default_factory=dict)
     clips_per_second: float | None = None

@@ -19,6 +19,7 @@ def show_encoding(result: JobResult, output: str) -> None:
         console.print(f"encode: nothing to do, all {result.studies:,} studies are in {where}")
         return
     console.print(f"\n[bold]Encoded[/bold] {result.studies:,} studies (run {result.run_id})")
+    console.print(", ".join(f"{count:,} {word}" for word, count in planned_counts(result).items()))
     console.print(outcome_table(result.outcomes))
     console.print(seconds_table(result.seconds))
     if result.clips_per_second is not None:
@@ -28,6 +29,25 @@ def show_encoding(result: JobResult, output: str) -> None:
             f"{result.incomplete:,} studies are incomplete: run the same command again to take them up"
         )
     console.print(f"table: {where}")
+
+
+def planned_counts(result: JobResult) -> dict[str, int]:
+    """How the studies stood to the table, in words; what is none is left out.
+
+    Examples
+    --------
+    >>> planned_counts(JobResult(job="encode", planned={"new": 3, "again": 0, "vanished": None}))
+    {'new': 3}
+    """
+    words = {
+        "new": "new",
+        "changed": "changed",
+        "again": "incomplete before",
+        "done": "done already",
+        "vanished": "no longer in the archive, kept",
+        "not_found": "of --studies not in the manifest",
+    }
+    return {words[name]: count for name, count in result.planned.items() if name in words and count}
 
 
 def show_interpretation(result: JobResult, output: str, name: str) -> None:

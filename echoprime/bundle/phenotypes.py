@@ -13,7 +13,7 @@ from echoprime.errors import BundleError
 COLUMNS = ("name", "section", "kind", "unit", "definition", "threshold")
 
 UNITS = {"ejection_fraction": "%", "pulmonary_artery_pressure_continuous": "mmHg"}
-"""Units of the continuous phenotypes (ALGORITHM 4); a binary one is a share of the neighbours, 0..1."""
+"""Units of the continuous phenotypes; a binary one is a share of the neighbours, 0..1."""
 
 
 @dataclass(frozen=True)

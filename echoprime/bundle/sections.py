@@ -24,7 +24,7 @@ VIEWS = (
     "SSN",
     "Subcostal",
 )
-"""The view classifier's outputs, in its order (ALGORITHM 2)."""
+"""The view classifier's outputs, in its order (README, "The method", 2)."""
 
 
 @dataclass(frozen=True, eq=False)

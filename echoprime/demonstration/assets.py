@@ -68,7 +68,7 @@ def read_lexicon() -> Lexicon:
 
 
 def read_phenotypes() -> tuple[Phenotype, ...]:
-    """The 21 phenotypes in the order of ALGORITHM 4, with the published thresholds where there are any."""
+    """The 21 phenotypes in their published order, with the published thresholds where there are any."""
     published = csv.DictReader(read_asset("thresholds.csv").decode().splitlines())
     thresholds = {row["feature"]: float(row["threshold"]) for row in published}
     rows = csv.DictReader(read_asset("phenotypes.csv").decode().splitlines())

@@ -1,4 +1,4 @@
-"""Phrase codes to text, in the language of a lexicon (ALGORITHM 4, "Phrases")."""
+"""Phrase codes to text, in the language of a lexicon (README, "The method", 4)."""
 
 from __future__ import annotations
 

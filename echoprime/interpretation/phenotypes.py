@@ -1,4 +1,4 @@
-"""Neighbours' labels to phenotype values and calls (ALGORITHM 4, "Phenotypes")."""
+"""Neighbours' labels to phenotype values and calls (README, "The method", 4)."""
 
 from __future__ import annotations
 

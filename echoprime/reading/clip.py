@@ -1,6 +1,6 @@
 """What the networks see of one video: constants, frame selection, crop, scale, normalisation.
 
-Source: ALGORITHM steps 1.4 to 1.6, as published (arXiv 2410.09704).
+Source: README, "The method", steps 1.4 to 1.6 (arXiv 2410.09704).
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """A loop as a stream: frames come one after the other, and only what the clip needs of them is kept.
 
-Source: ALGORITHM steps 1.3 to 1.5. Memory does not grow with the number of frames.
+Source: README, "The method", steps 1.3 to 1.5. Memory does not grow with the number of frames.
 """
 
 from __future__ import annotations

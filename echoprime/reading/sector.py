@@ -1,6 +1,6 @@
 """Sector mask: which pixels of a loop are ultrasound, rather than text, logos, scales and traces.
 
-Source: ALGORITHM step 1.3, as published (arXiv 2410.09704).
+Source: README, "The method", step 1.3 (arXiv 2410.09704).
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """MP4, MOV, AVI and MKV to clips.
 
-Source: ALGORITHM section 1, "MP4/AVI": R-G-B, no sector mask.
+Source: README, "The method", step 1.6: R-G-B, no sector mask.
 """
 
 from __future__ import annotations

@@ -13,7 +13,7 @@ from torch import Tensor
 from echoprime.errors import BundleError
 
 LIGHTNING_PREFIX = "model."
-"""What the keys of a Lightning checkpoint's `state_dict` begin with (ALGORITHM 2)."""
+"""What the keys of a Lightning checkpoint's `state_dict` begin with (README, "The method", 2)."""
 
 
 def load_tensors(path: Path) -> object:

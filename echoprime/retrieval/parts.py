@@ -105,7 +105,7 @@ class Rows:
         """Phrases of one section of each report.
 
         A report names a section in one run of phrases; should it come back to it later, the first run
-        counts (ALGORITHM 4: the text is what follows the first header, up to the next [SEP]).
+        counts (method 4: the text is what follows the first header, up to the next [SEP]).
 
         Parameters
         ----------

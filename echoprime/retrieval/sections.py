@@ -1,4 +1,4 @@
-"""Embeddings and views of a study to one query per report section (ALGORITHM 3).
+"""Embeddings and views of a study to one query per report section (README, "The method", 3).
 
 All sums run in float64 in a fixed order and never through BLAS, so that a study's queries are the same
 bits whatever it is batched with.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import tracemalloc
 from pathlib import Path
 
 import numpy as np
@@ -80,3 +81,31 @@ def test_the_sample_is_checked_before_the_first_rows(clips: list[pa.Table], tmp_
     embedded = EncodeVideos(other, "cpu")(clips[0])
     with pytest.raises(BundleError, match="view logits by"):
         ClassifyViews(bundle, "cpu")(embedded)
+
+
+def test_a_study_of_200_loops_takes_no_more_memory_than_one_of_30(tmp_path: Path) -> None:
+    """Rows leave the stage eight videos at a time; what stays is the plan's chunk and four objects ahead."""
+
+    def peak(videos: int) -> int:
+        place = tmp_path / str(videos)
+        (place / "archive" / "s").mkdir(parents=True)
+        loop = small_loop(1, frames=3)
+        for number in range(videos):
+            (place / "archive" / "s" / f"{number:03d}.dcm").write_bytes(loop)
+        write_manifest(Location.parse(place / "archive"), Location.parse(place / "manifest.parquet"))
+        manifest = open_manifest(Location.parse(place / "manifest.parquet"))
+        plan = write_plan(plan_studies(manifest), Location.parse(place / "run"), root=manifest.root)
+        reader = ReadClips(plan.location, plan.root, decode_seconds=60)
+        seen = 0
+        tracemalloc.start()
+        for chunk in range(plan.chunks):
+            for row in reader({"id": np.array([chunk])}):
+                seen += len(row["videos"][0])
+                del row
+        assert seen == videos
+        _, highest = tracemalloc.get_traced_memory()
+        tracemalloc.stop()
+        return highest + pa.default_memory_pool().max_memory()
+
+    small, large = peak(30), peak(200)
+    assert large < 1.2 * small

@@ -107,7 +107,7 @@ def test_colour_without_luma_is_lit():
 
 
 def test_ten_colours_are_dark():
-    """All with luma 0: the table of ALGORITHM's grey, by trying every chroma."""
+    """All with luma 0: the table of the ten dark colours, by trying every chroma."""
     y, blue, red = np.meshgrid([0, 1], np.arange(256), np.arange(256), indexing="ij")
     every = np.stack([y, blue, red], axis=-1).astype(np.uint8)
     dark = {
