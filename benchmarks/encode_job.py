@@ -4,7 +4,8 @@
 
 Both read the same drawn loops with `ClipReader`, encode with `VideoEncoder` and classify with
 `ViewClassifier`: seeded, untrained, full size. Timed in turn in one run. What is counted is clips a second
-from the first result to the last, so that starting processes and loading weights is left out on both sides.
+from the first loop's reading to the last result: starting processes and loading weights is left out on both
+sides.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ import sys
 import tempfile
 import time
 from multiprocessing.queues import Queue
+from multiprocessing.synchronize import Barrier
 from pathlib import Path
 from statistics import median
 
@@ -46,8 +48,8 @@ def draw(archive: Path, studies: int) -> list[Path]:
     return loops
 
 
-def plain_worker(bundle_folder: str, todo: Queue[str], done: Queue[float]) -> None:
-    """One plain process: read, encode, classify, loop by loop."""
+def plain_worker(bundle_folder: str, begin: Barrier, todo: Queue[str], done: Queue[float]) -> None:
+    """One plain process: read, encode, classify, loop by loop; its first word is when it began."""
     import torch
 
     from echoprime.networks import keep_freed_memory, load_encoder, load_view_classifier
@@ -58,6 +60,8 @@ def plain_worker(bundle_folder: str, todo: Queue[str], done: Queue[float]) -> No
     bundle = open_bundle(bundle_folder)
     encoder, classifier = load_encoder(bundle, "cpu"), load_view_classifier(bundle, "cpu")
     with ClipReader() as reader:
+        begin.wait()
+        done.put(time.monotonic())
         while True:
             try:
                 loop = todo.get_nowait()
@@ -72,17 +76,19 @@ def plain_worker(bundle_folder: str, todo: Queue[str], done: Queue[float]) -> No
 def plain(bundle: Path, loops: list[Path]) -> float:
     """Clips a second of two processes that share a queue of loops."""
     context = multiprocessing.get_context("spawn")
-    todo, done = context.Queue(), context.Queue()
+    todo, done, begin = context.Queue(), context.Queue(), context.Barrier(PROCESSES)
     for loop in loops:
         todo.put(str(loop))
     time.sleep(0.5)  # the queue's feeder thread
-    workers = [context.Process(target=plain_worker, args=(str(bundle), todo, done)) for _ in range(PROCESSES)]
+    workers = [
+        context.Process(target=plain_worker, args=(str(bundle), begin, todo, done)) for _ in range(PROCESSES)
+    ]
     for worker in workers:
         worker.start()
-    times = sorted(done.get() for _ in loops)
+    times = sorted(done.get() for _ in range(len(loops) + PROCESSES))
     for worker in workers:
         worker.join()
-    return (len(times) - 1) / (times[-1] - times[0])
+    return len(loops) / (times[-1] - times[0])
 
 
 def job(bundle: Path, manifest: Path, output: Path) -> float:

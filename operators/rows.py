@@ -82,8 +82,12 @@ def packed(arrays: Sequence[np.ndarray]) -> pa.Array:
     >>> array_of(column, 0, "float32", (3,)).tolist()
     [[0.0, 1.0, 2.0], [3.0, 4.0, 5.0]]
     """
-    raw = [np.ascontiguousarray(array).data.cast("B") if array.size else b"" for array in arrays]
-    return pa.array(raw, pa.large_binary())
+    # By buffers: pa.array() copies, and never lets go of a memoryview that it was given.
+    raw = [np.ascontiguousarray(array).reshape(-1).view(np.uint8) for array in arrays]
+    ends = np.cumsum([0, *(len(each) for each in raw)], dtype=np.int64)
+    content = raw[0] if len(raw) == 1 else np.concatenate([np.empty(0, np.uint8), *raw])
+    buffers = [None, pa.py_buffer(ends), pa.py_buffer(content)]
+    return pa.Array.from_buffers(pa.large_binary(), len(raw), buffers)
 
 
 def split_rows(stacked: np.ndarray, counts: Sequence[int]) -> list[np.ndarray]:

@@ -12,7 +12,7 @@ PARTS_BETWEEN_COMPACTIONS = 2_000
 """Commits after which a run compacts its table, so that reading all keys stays a matter of seconds."""
 
 FILES_BEFORE_COMPACTION = 500
-"""Files with which a run finds its table that make it compact first: earlier runs that were small or killed."""
+"""A run that finds its table in so many files compacts it first: earlier runs were small or killed."""
 
 
 def compact_if_scattered(table: StudyTable) -> None:

@@ -9,6 +9,7 @@ from dataclasses import asdict
 from typing import Any
 
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from echoprime.archive import KnownStudies, Plan, open_manifest, plan_studies, read_studies, write_plan
 from echoprime.bundle import Bundle, open_bundle
@@ -117,7 +118,7 @@ def _encode(
                     finished = assembler.add(batch)
                     committer.add(assembler.take())
                     counts = _counts(batch)
-                    pace.count(counts["clips"])
+                    pace.count(counts["clips"], _spent(batch))
                     progress.advance(studies=len(finished), **counts)
             finally:
                 committer.flush()
@@ -131,7 +132,7 @@ def _encode(
         result.seconds = {
             **assembler.seconds,
             "commit": committer.commit_seconds,
-            "first row": pace.first_seconds,
+            "start": pace.start_seconds,
         }
         result.clips_per_second = pace.per_second
 
@@ -178,6 +179,10 @@ def _dataset(settings: EncodeSettings, bundle: Bundle, plan: Plan, pools: Encode
         dataset.iter_batches(batch_format="pyarrow", batch_size=None, prefetch_batches=0)
     )
     return batches
+
+
+def _spent(batch: pa.Table) -> float:
+    return float(sum(pc.sum(batch[f"{stage}_seconds"]).as_py() for stage in ("read", "encode", "classify")))
 
 
 def _counts(batch: pa.Table) -> dict[str, int]:

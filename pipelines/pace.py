@@ -10,26 +10,28 @@ class Pace:
 
     def __init__(self) -> None:
         self._started = time.monotonic()
-        self._first: float | None = None
+        self._begun: float | None = None
         self._last = self._started
         self._clips = 0
 
-    def count(self, clips: int) -> None:
-        """So many clips have come out now."""
+    def count(self, clips: int, seconds: float) -> None:
+        """So many clips have come out now, on which the stages spent so many seconds.
+
+        The work is taken to have begun these seconds before the first row came.
+        """
         self._last = time.monotonic()
-        if self._first is None:
-            self._first = self._last
-        else:
-            self._clips += clips
+        self._clips += clips
+        if self._begun is None:
+            self._begun = max(self._started, self._last - seconds)
 
     @property
-    def first_seconds(self) -> float:
-        """Seconds from the start to the first row."""
-        return (self._first or self._last) - self._started
+    def start_seconds(self) -> float:
+        """Seconds until the work began: actors started, weights loaded, networks checked."""
+        return (self._begun or self._last) - self._started
 
     @property
     def per_second(self) -> float | None:
-        """Clips a second after the first row; None if no more came."""
-        if self._first is None or not self._clips or self._last <= self._first:
+        """Clips a second from when the work began to the last row; None if there were none."""
+        if self._begun is None or not self._clips or self._last <= self._begun:
             return None
-        return self._clips / (self._last - self._first)
+        return self._clips / (self._last - self._begun)

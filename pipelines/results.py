@@ -32,7 +32,7 @@ class JobResult:
     seconds
         Stage -> seconds, summed over its actors.
     clips_per_second
-        Encoded clips a second, from the first row to the last; None where there were too few to say.
+        Encoded clips a second, from when the work began to the last row; None where there were none.
     """
 
     job: str

@@ -23,7 +23,7 @@ def show_encoding(result: JobResult, output: str) -> None:
     console.print(outcome_table(result.outcomes))
     console.print(seconds_table(result.seconds))
     if result.clips_per_second is not None:
-        console.print(f"{result.clips_per_second:,.2f} clips a second, from the first row to the last")
+        console.print(f"{result.clips_per_second:,.2f} clips a second, from the first clip to the last")
     if result.incomplete:
         console.print(
             f"{result.incomplete:,} studies are incomplete: run the same command again to take them up"
