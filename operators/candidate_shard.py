@@ -1,6 +1,7 @@
 """CandidateShard: an actor that holds a range of the candidates' rows and answers searches.
 
-It asks for a hundredth of a core: shards that ask for whole ones starve the job without a word.
+It asks for a hundredth of a core, since shards that ask for whole ones starve the job without a word, and
+for no memory: its rows are memory-mapped and shared with the page cache.
 """
 
 from __future__ import annotations
@@ -15,7 +16,6 @@ from echoprime.retrieval import CandidateSet, Shard, ShardHits
 
 CORES = 0.01
 RESTARTS = 10
-BYTES_PER_ROW = 512 * 4
 
 
 class CandidateShard:
@@ -80,7 +80,6 @@ class ShardActors:
                 actor.options(
                     name=f"candidates-{run_id}-{number}",
                     num_cpus=CORES,
-                    memory=(last - first) * BYTES_PER_ROW,
                     max_restarts=RESTARTS,
                     max_task_retries=-1,
                     scheduling_strategy="SPREAD",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from functools import cached_property
 
 import numpy as np
 import pyarrow as pa
@@ -10,6 +11,7 @@ import torch
 
 from echoprime.bundle import Bundle
 from echoprime.networks import (
+    ViewClassifier,
     keep_freed_memory,
     load_view_classifier,
     selfcheck,
@@ -34,9 +36,15 @@ class ClassifyViews:
     def __init__(self, bundle: Bundle, device: str) -> None:
         torch.set_num_threads(1)
         keep_freed_memory()
-        self._classifier = load_view_classifier(bundle, device)
         self._bundle = bundle
-        self._checked = False
+        self._device = device
+
+    @cached_property
+    def _classifier(self) -> ViewClassifier:
+        """Loaded and checked by the first rows: their error ends the job in one line, a constructor's not."""
+        network = load_view_classifier(self._bundle, self._device)
+        selfcheck.check(self._bundle, classifier=network)
+        return network
 
     def __call__(self, batch: pa.Table) -> pa.Table:
         """Rows of `EMBEDDED` -> rows of `CLASSIFIED`.
@@ -46,14 +54,11 @@ class ClassifyViews:
         BundleError
             At the first call: this device does not reproduce the bundle's sample logits.
         """
-        if not self._checked:
-            # Not in the constructor, whose error Ray hands on as text: this one ends the job in one line.
-            selfcheck.check(self._bundle, classifier=self._classifier)
-            self._checked = True
+        network = self._classifier
         started = time.perf_counter()
         frames = arrays_of(batch["first_frames"], "uint8", FRAME)
         counts = [len(part) for part in frames]
-        logits = self._classifier.logits(np.concatenate(frames))
+        logits = network.logits(np.concatenate(frames))
         views = [part.argmax(axis=1) for part in split_rows(logits, counts)]
         probabilities = split_rows(softmax(logits), counts)
         seconds = time.perf_counter() - started

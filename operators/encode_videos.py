@@ -6,6 +6,7 @@ Hands on only the first frame of each clip, which is all that the view classifie
 from __future__ import annotations
 
 import time
+from functools import cached_property
 from itertools import chain
 
 import numpy as np
@@ -13,7 +14,7 @@ import pyarrow as pa
 import torch
 
 from echoprime.bundle import Bundle
-from echoprime.networks import keep_freed_memory, load_encoder, selfcheck
+from echoprime.networks import VideoEncoder, keep_freed_memory, load_encoder, selfcheck
 from operators.rows import EMBEDDED, STUDY_COLUMNS, arrays_of, packed, split_rows
 
 FRAMES = (16, 224, 224, 3)
@@ -33,9 +34,15 @@ class EncodeVideos:
     def __init__(self, bundle: Bundle, device: str) -> None:
         torch.set_num_threads(1)  # one thread an actor: two one-thread actors beat one of two threads
         keep_freed_memory()
-        self._encoder = load_encoder(bundle, device)
         self._bundle = bundle
-        self._checked = False
+        self._device = device
+
+    @cached_property
+    def _encoder(self) -> VideoEncoder:
+        """Loaded and checked by the first rows: their error ends the job in one line, a constructor's not."""
+        network = load_encoder(self._bundle, self._device)
+        selfcheck.check(self._bundle, encoder=network)
+        return network
 
     def __call__(self, batch: pa.Table) -> pa.Table:
         """Rows of `CLIPS` -> rows of `EMBEDDED`.
@@ -45,16 +52,13 @@ class EncodeVideos:
         BundleError
             At the first call: this device does not reproduce the bundle's sample embedding.
         """
-        if not self._checked:
-            # Not in the constructor, whose error Ray hands on as text: this one ends the job in one line.
-            selfcheck.check(self._bundle, encoder=self._encoder)
-            self._checked = True
+        network = self._encoder
         started = time.perf_counter()
         clips = arrays_of(batch["clips"], "uint8", FRAMES)
         counts = [len(part) for part in clips]
         videos = chain.from_iterable(batch["videos"].to_pylist())
         used = np.array([video["frames_used"] for video in videos if video["outcome"] == "encoded"], np.int64)
-        embeddings = self._encoder.embed(np.concatenate(clips), used)
+        embeddings = network.embed(np.concatenate(clips), used)
         seconds = time.perf_counter() - started
         table = batch.select([field.name for field in STUDY_COLUMNS])
         for name, column in {

@@ -17,13 +17,16 @@ import numpy as np
 import pyarrow as pa
 
 from echoprime.archive import PLAN, read_chunk
-from echoprime.errors import VideoError
-from echoprime.reading import Clip, ClipReader
+from echoprime.errors import ReadError, Reason, UnreadableVideo, VideoError
+from echoprime.reading import Clip, ClipReader, Limits
 from echoprime.storage import Location, read_object
 from operators.rows import CLIPS, VIDEOS_PER_ROW, packed
 
 READS_AHEAD = 4
 """Objects fetched ahead of decoding: hides an object store's latency at about 40 MB an actor."""
+
+READ_SECONDS = 600.0
+"""A read that takes longer is given up: a dead mount or a trickling body must not stall the job."""
 
 Video = dict[str, Any]
 
@@ -45,7 +48,12 @@ class ReadClips:
         self._plan = plan
         self._root = root
         self._reader = ClipReader(seconds=decode_seconds)
-        self._fetchers = ThreadPoolExecutor(READS_AHEAD, thread_name_prefix="fetch")
+        self._limits = Limits()
+        self._fetchers = self._new_fetchers()
+
+    @staticmethod
+    def _new_fetchers() -> ThreadPoolExecutor:
+        return ThreadPoolExecutor(READS_AHEAD, thread_name_prefix="fetch")
 
     def __call__(self, batch: dict[str, np.ndarray]) -> Iterator[pa.Table]:
         """Yield one table of one row (schema `CLIPS`) for every up to eight videos."""
@@ -61,12 +69,7 @@ class ReadClips:
         def fetch_next() -> None:
             item = next(ahead, None)
             if item is not None:
-                video = item[1]
-                fetched.append(
-                    self._fetchers.submit(
-                        read_object, self._root, video["path"], size=video["size"], token=video["token"]
-                    )
-                )
+                fetched.append(self._fetchers.submit(self._fetch, item[1]))
 
         for _ in range(READS_AHEAD):
             fetch_next()
@@ -82,10 +85,28 @@ class ReadClips:
                         clips.append(clip.frames)
                 yield _row(study, start, outcomes, clips, time.perf_counter() - started)
 
+    def _fetch(self, video: Video) -> bytes:
+        """One object whole; its size is looked at before a byte of it is asked for."""
+        self._limits.check_bytes(video["size"])
+        return read_object(self._root, video["path"], size=video["size"], token=video["token"])
+
+    def _arrived(self, fetched: Future[bytes]) -> bytes:
+        try:
+            return fetched.result(timeout=READ_SECONDS)
+        except TimeoutError:
+            # The threads that hang are left behind; a new pool goes on with the next objects.
+            self._fetchers.shutdown(wait=False, cancel_futures=False)
+            self._fetchers = self._new_fetchers()
+            raise ReadError(
+                Reason.READ_ERROR, f"reading took longer than {READ_SECONDS:.0f} seconds"
+            ) from None
+        except MemoryError:
+            raise UnreadableVideo(Reason.TOO_LARGE, "there is not enough memory to read it") from None
+
     def _read_video(self, video: Video, fetched: Future[bytes]) -> tuple[Video, Clip | None]:
         known = {"path": video["path"], "size": video["size"], "token": video["token"]}
         try:
-            clip = self._reader.read(fetched.result())
+            clip = self._reader.read(self._arrived(fetched))
         except VideoError as error:
             return {
                 **known,

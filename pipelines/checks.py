@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import math
+import os
+
 from echoprime.errors import SettingError
 from echoprime.storage import Location, free_bytes
 
@@ -46,5 +49,25 @@ def require_positive(**settings: int | float | None) -> None:
     >>> require_positive(limit=3, shards=None)
     """
     for name, value in settings.items():
-        if value is not None and value <= 0:
-            raise SettingError(f"--{name.replace('_', '-')} {value}: must be above 0")
+        if value is not None and not 0 < value < math.inf:
+            raise SettingError(f"--{name.replace('_', '-')} {value}: must be a number above 0")
+
+
+def require_writable(output: Location) -> None:
+    """Refuse an output that nothing can be written to; a folder that is not there is made.
+
+    Raises
+    ------
+    SettingError
+        A bucket that cannot be reached, a file, or a folder without permission to write.
+    """
+    output.require_reachable("--output", SettingError)
+    if not output.is_local:
+        return
+    try:
+        output.local_path.mkdir(parents=True, exist_ok=True)
+        allowed = os.access(output.local_path, os.W_OK | os.X_OK)
+    except OSError:
+        allowed = False
+    if not allowed:
+        raise SettingError(f"--output {output}: cannot be written to; give another --output")

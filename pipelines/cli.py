@@ -11,12 +11,24 @@ from collections.abc import Sequence
 from typing import Annotated, Any
 
 from cyclopts import App, CycloptsError, Parameter
-from rich.console import Console
 
 from echoprime.errors import EchoPrimeError, UserError
 from pipelines.configuration import take_configuration
+from pipelines.console import console
 from pipelines.exit_codes import CRASHED, DONE, INTERRUPTED, MISTAKEN
-from pipelines.settings import EncodeSettings, InterpretSettings, RunAllSettings
+from pipelines.settings import (
+    BundleCheckSettings,
+    BundleImportSettings,
+    DemoSettings,
+    Device,
+    EncodeSettings,
+    ExportSettings,
+    FailuresSettings,
+    InterpretSettings,
+    ManifestSettings,
+    OutputSettings,
+    RunAllSettings,
+)
 
 EPILOGUE = """Settings also come from a TOML file: --config FILE, flat, keys named like the flags; flags win.
 Folders and s3:// are alike. Exit codes: 0 done, 1 crash, 2 your mistake, 3 incomplete, 130 interrupted."""
@@ -37,6 +49,7 @@ app = App(
     help="Archives of heart-ultrasound videos to reports and measurements. Not a medical device.",
     help_epilogue=EPILOGUE,
     version=_version,
+    suppress_keyboard_interrupt=False,
 )
 bundle_app = App(
     name="bundle", help="Make and check bundles: weights, candidates, section weights, lexicons."
@@ -62,11 +75,13 @@ def bundle_import(release: str, bundle: str, /, *, embedding_space: str | None =
     """
     from pipelines.bundles import import_bundle
 
-    return import_bundle(release, bundle, embedding_space)
+    return import_bundle(
+        BundleImportSettings(release=release, bundle=bundle, embedding_space=embedding_space)
+    )
 
 
 @bundle_app.command(name="check", help_epilogue=_examples("echoprime bundle check bundle/"))
-def bundle_check(bundle: str, /, *, device: str = "cpu") -> int:
+def bundle_check(bundle: str, /, *, device: Device = "cpu") -> int:
     """Verify every file's SHA-256, and that this machine reproduces the bundle's sample numbers.
 
     Parameters
@@ -78,7 +93,7 @@ def bundle_check(bundle: str, /, *, device: str = "cpu") -> int:
     """
     from pipelines.bundles import check_bundle
 
-    return check_bundle(bundle, device)
+    return check_bundle(BundleCheckSettings(bundle=bundle, device=device))
 
 
 @app.command(
@@ -100,7 +115,6 @@ def manifest(archive: str, manifest: str, /, *, study_from: str = "folder") -> i
         folder: a study is a folder. dicom: StudyInstanceUID. Or a CSV with columns path, study_id.
     """
     from pipelines.manifest import list_archive
-    from pipelines.settings import ManifestSettings
 
     list_archive(ManifestSettings(archive=archive, manifest=manifest, study_from=study_from))
     return DONE
@@ -162,7 +176,7 @@ def status(output: str, /) -> int:
     """
     from pipelines.status import show_status
 
-    return show_status(output)
+    return show_status(OutputSettings(output=output))
 
 
 @app.command(
@@ -180,7 +194,7 @@ def failures(output: str, /, *, csv: bool = False) -> int:
     """
     from pipelines.status import show_failures
 
-    return show_failures(output, csv=csv)
+    return show_failures(FailuresSettings(output=output, csv=csv))
 
 
 @app.command(help_epilogue=_examples("echoprime export out/ plain/"))
@@ -196,7 +210,7 @@ def export(output: str, directory: str, /) -> int:
     """
     from pipelines.export import export_tables
 
-    return export_tables(output, directory)
+    return export_tables(ExportSettings(output=output, directory=directory))
 
 
 @app.command(help_epilogue=_examples("echoprime compact out/"))
@@ -210,7 +224,7 @@ def compact(output: str, /) -> int:
     """
     from pipelines.compact import compact_tables
 
-    return compact_tables(output)
+    return compact_tables(OutputSettings(output=output))
 
 
 @app.command(help_epilogue=_examples("echoprime demo", "make demo"))
@@ -224,21 +238,19 @@ def demo(*, directory: str = "demo") -> int:
     """
     from pipelines.demo import run_demo
 
-    return run_demo(directory)
+    return run_demo(DemoSettings(directory=directory))
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command; a person's mistake is one line on standard error and exit code 2."""
-    console = Console(stderr=True, soft_wrap=True, highlight=False)
+    out = console(stderr=True)
 
     def say(message: object) -> None:
-        console.print(f"echoprime: {message}", markup=False)
+        out.print(f"echoprime: {message}", markup=False)
 
     try:
         words, app.config = take_configuration(list(sys.argv[1:] if arguments is None else arguments))
-        code: Any = app(
-            words, exit_on_error=False, print_error=False, result_action="return_value", console=Console()
-        )
+        code: Any = app(words, exit_on_error=False, print_error=False, result_action="return_value")
         return int(code or DONE)
     except CycloptsError as error:
         say(f"{' '.join(str(error).split())} See --help.")
@@ -250,6 +262,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except EchoPrimeError as error:
         say(error)
         return CRASHED
+    except (PermissionError, NotADirectoryError, IsADirectoryError, FileExistsError) as error:
+        # strerror alone: the name of the file may be a patient's
+        say(f"{error.strerror}: a place that was given cannot be used; check paths and their permissions")
     return MISTAKEN
 
 

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from rich.console import Console
-
 from echoprime.errors import TableError
 from echoprime.storage import Location
 from echoprime.tables import StudyTable, table_exists
+from pipelines.console import console
 from pipelines.exit_codes import DONE
+from pipelines.settings import OutputSettings
 
 DAYS = 7
 """Files that a version of so many days ago needed are kept: a reader that opened it may still read."""
@@ -32,15 +32,16 @@ def output_tables(output: Location) -> dict[str, Location]:
     return found
 
 
-def compact_tables(output: str) -> int:
+def compact_tables(settings: OutputSettings) -> int:
     """Compact, then vacuum, every table of an output."""
-    console = Console(highlight=False, soft_wrap=True)
-    for name, place in output_tables(Location.parse(output)).items():
+    out = console()
+    for name, place in output_tables(Location.parse(settings.output)).items():
         table = StudyTable.existing(place)
         before = table.file_count
+        table.drop_superseded()
         table.compact()
         removed = table.vacuum(days=DAYS)
-        console.print(
+        out.print(
             f"{name}: {before} files are now {table.file_count}; {removed} older than {DAYS} days removed"
         )
     return DONE

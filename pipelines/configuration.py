@@ -40,6 +40,8 @@ def take_configuration(words: list[str]) -> tuple[list[str], tuple[Any, ...]]:
     for position, word in enumerate(words):
         if word == FLAG or word.startswith(FLAG + "="):
             named = word.partition("=")[2] or (words[position + 1] if position + 1 < len(words) else "")
+            if words[0] not in JOBS:
+                raise SettingError(f"{FLAG} is for {', '.join(JOBS)}; leave it out with {words[0]}")
             rest = words[:position] + words[position + (1 if "=" in word else 2) :]
             values = _read(named)
             # By command, because a flat source would leave out keys that are commands' names too: bundle.
@@ -52,7 +54,7 @@ def _read(named: str) -> dict[str, Any]:
     if not named:
         raise SettingError(f"{FLAG} needs a file: {FLAG} echoprime.toml")
     try:
-        values = tomllib.loads(Path(named).read_text())
+        values = tomllib.loads(Path(named).read_text(encoding="utf-8"))
     except OSError:
         raise SettingError(f"{FLAG} {named}: no such file") from None
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:

@@ -10,32 +10,34 @@ from typing import Any
 from rich.console import Console
 from rich.panel import Panel
 from rich.table import Table
+from rich.text import Text
 
 from echoprime.demonstration import NOTICE, DrawnStudy, draw_archive, write_demonstration_bundle
 from echoprime.storage import Location
 from echoprime.tables import StudyTable
+from pipelines.console import console
 from pipelines.run import run
-from pipelines.settings import RunAllSettings
+from pipelines.settings import DemoSettings, RunAllSettings
 
 NEIGHBOURS_SHOWN = 3
 MONTAGE = "montage.png"
 
 
-def run_demo(directory: str) -> int:
+def run_demo(settings: DemoSettings) -> int:
     """Draw, run, show. A second time there is nothing to do, and it says so.
 
     Parameters
     ----------
-    directory
-        Holds archive/, bundle/, out/ and montage.png.
+    settings
+        Its directory will hold archive/, bundle/, out/ and montage.png.
     """
     started = time.monotonic()
-    console = Console(highlight=False)
-    place = Path(directory)
-    console.print(Panel(f"[bold]{NOTICE}[/bold]", expand=False))
-    drawn = draw_archive(place / "archive", progress=_drawing(console))
+    out = console(wrap=True)
+    place = Path(settings.directory)
+    out.print(Panel(Text(NOTICE, style="bold"), expand=False))
+    drawn = draw_archive(place / "archive", progress=_drawing(out))
     if not (place / "bundle" / "bundle.json").exists():
-        with console.status("writing the demonstration's bundle: seeded, untrained networks of full size"):
+        with out.status("writing the demonstration's bundle: seeded, untrained networks of full size"):
             write_demonstration_bundle(place / "bundle")
     before = _studies(place)
     code = run(
@@ -45,21 +47,17 @@ def run_demo(directory: str) -> int:
     )
     after = _studies(place)
     if after == before:
-        console.print(
-            f"\n{NOTICE}. Nothing was to do. `echoprime status {place / 'out'}` shows what is there."
-        )
+        out.print(f"\n{NOTICE}. Nothing was to do. `echoprime status {place / 'out'}` shows what is there.")
         return code
-    show_results(console, place, drawn)
-    console.print(f"\n{time.monotonic() - started:.0f} seconds in all")
+    show_results(out, place, drawn)
+    out.print(f"\n{time.monotonic() - started:.0f} seconds in all")
     return code
 
 
-def _drawing(console: Console) -> Callable[[int, int], None]:
+def _drawing(out: Console) -> Callable[[int, int], None]:
     def show(done: int, files: int) -> None:
-        if console.is_terminal or done == files:
-            console.print(
-                f"drawing the archive: {done} of {files} files", end="\n" if done == files else "\r"
-            )
+        if out.is_terminal or done == files:
+            out.print(f"drawing the archive: {done} of {files} files", end="\n" if done == files else "\r")
 
     return show
 
@@ -75,26 +73,26 @@ def _studies(place: Path) -> dict[str, Any]:
     return dict(zip(rows["study_id"].to_pylist(), rows["written_at"].to_pylist(), strict=True))
 
 
-def show_results(console: Console, place: Path, drawn: tuple[DrawnStudy, ...]) -> None:
+def show_results(out: Console, place: Path, drawn: tuple[DrawnStudy, ...]) -> None:
     """One study in depth, then all studies' ejection fractions, a picture, and what to do next."""
     table = StudyTable.existing(Location.parse(place / "out" / "interpretations" / "default"))
     studies = {row["study_id"]: row for row in table.newest().to_pylist()}
     shown = studies[drawn[0].study_id]
-    _show_report(console, shown)
-    _show_phenotypes(console, shown)
-    _show_ejection_fractions(console, studies, drawn)
+    _show_report(out, shown)
+    _show_phenotypes(out, shown)
+    _show_ejection_fractions(out, studies, drawn)
     picture = write_montage(place, drawn[0].study_id)
-    console.print(f"\nmontage of {drawn[0].study_id}: {picture}")
-    _show_commands(console, place)
+    out.print(f"\nmontage of {drawn[0].study_id}: {picture}")
+    _show_commands(out, place)
 
 
-def _show_report(console: Console, study: dict[str, Any]) -> None:
+def _show_report(out: Console, study: dict[str, Any]) -> None:
     text = study["report"].replace("[SEP]", "\n").strip()
-    console.print(Panel(text, title=f"report of {study['study_id']}", subtitle=NOTICE, expand=False))
+    out.print(Panel(text, title=f"report of {study['study_id']}", subtitle=NOTICE, expand=False))
 
 
-def _show_phenotypes(console: Console, study: dict[str, Any]) -> None:
-    console.print(f"\n[bold]phenotypes of {study['study_id']}[/bold] - {NOTICE}")
+def _show_phenotypes(out: Console, study: dict[str, Any]) -> None:
+    out.print(f"\nphenotypes of {study['study_id']} - {NOTICE}", style="bold")
     shown = Table("phenotype", box=None, pad_edge=False)
     shown.add_column("value", justify="right", no_wrap=True)
     shown.add_column("call", no_wrap=True)
@@ -114,8 +112,8 @@ def _show_phenotypes(console: Console, study: dict[str, Any]) -> None:
                 "" if call is None else "yes" if call else "no",
                 *[f"{_number(each['labels'][position])} ({each['similarity']:.3f})" for each in nearest],
             )
-    console.print(shown)
-    console.print(
+    out.print(shown)
+    out.print(
         f"value: mean label of the 50 nearest; neighbour: label (similarity), {study_neighbours(study)} are "
         f"in the table; calls are uncalibrated.\nNo drawn candidate has a label for: {', '.join(unknown)}.",
         style="dim",
@@ -132,9 +130,9 @@ def _number(value: float | None) -> str:
 
 
 def _show_ejection_fractions(
-    console: Console, studies: dict[str, dict[str, Any]], drawn: tuple[DrawnStudy, ...]
+    out: Console, studies: dict[str, dict[str, Any]], drawn: tuple[DrawnStudy, ...]
 ) -> None:
-    console.print(f"\n[bold]ejection fraction, %[/bold] - {NOTICE}")
+    out.print(f"\nejection fraction, % - {NOTICE}", style="bold")
     shown = Table("study", box=None, pad_edge=False)
     shown.add_column("drawn", justify="right")
     shown.add_column("estimated", justify="right")
@@ -147,10 +145,8 @@ def _show_ejection_fractions(
             "-" if estimated is None else f"{estimated:.1f}",
             _scale(study.ejection_fraction, estimated),
         )
-    console.print(shown)
-    console.print(
-        "o drawn, x estimated, # both. The real loop's value is as arbitrary as its view.", style="dim"
-    )
+    out.print(shown)
+    out.print("o drawn, x estimated, # both. The real loop's value is as arbitrary as its view.", style="dim")
 
 
 def _scale(drawn: float | None, estimated: float | None) -> str:
@@ -197,8 +193,8 @@ def write_montage(place: Path, study_id: str) -> Path:
     return picture
 
 
-def _show_commands(console: Console, place: Path) -> None:
-    console.print(
+def _show_commands(out: Console, place: Path) -> None:
+    out.print(
         "\nYour own archive, with the official weights (see README):\n"
         "  echoprime bundle import RELEASE bundle/\n"
         "  echoprime run --archive ARCHIVE --bundle bundle/ --output out/\n"

@@ -17,14 +17,14 @@ from echoprime.errors import BundleError, EchoPrimeError, SettingError
 from echoprime.storage import Location, canonical_hash
 from echoprime.tables import ENCODINGS, RunRecord, StudyTable, WriterLock, new_run_id
 from pipelines.assembly import StudyAssembler
-from pipelines.checks import require_positive, require_room
+from pipelines.checks import require_positive, require_room, require_writable
 from pipelines.committing import Committer, compact_if_scattered
 from pipelines.pace import Pace
 from pipelines.pools import EncodePools, encode_pools
 from pipelines.progress import JobProgress
 from pipelines.ray_session import ray_session
 from pipelines.results import JobResult, recorded
-from pipelines.settings import EncodeSettings, recorded_settings
+from pipelines.settings import EncodeSettings, RunAllSettings, recorded_settings
 
 BYTES_PER_VIDEO = 8_192
 """Room that one video's row takes at most, its embedding and two copies during a compaction included."""
@@ -42,6 +42,54 @@ def encode(settings: EncodeSettings) -> JobResult:
         Manifest, bundle, output or a setting is wrong; found before Ray starts.
     """
     # 1. Everything that can be wrong, before any process is started.
+    bundle = open_bundle(settings.bundle)
+    check_encoding(settings, bundle)
+    manifest = open_manifest(Location.parse(settings.manifest))
+    output = Location.parse(settings.output)
+    require_writable(output)
+    chosen = None if settings.studies is None else read_studies(Location.parse(settings.studies))
+    identity = encoding_identity(bundle)
+    table = StudyTable.open(output / "encodings", ENCODINGS, identity=identity)
+
+    run_id = new_run_id()
+    with WriterLock(output, "encodings", run_id, settings.force):
+        # 2. What is left to do: studies that are new, changed, or were incomplete.
+        compact_if_scattered(table)
+        keys = table.keys()
+        known = KnownStudies(keys)
+        planning = plan_studies(manifest, done=known, studies=chosen, limit=settings.limit)
+        first = next(planning, None)
+        counts = planning.counts
+        if first is None:
+            if chosen is not None and not counts.selected:
+                raise SettingError(f"--studies {settings.studies}: none of its studies is in the manifest")
+            if len(keys) > len(known):  # a run was killed before it dropped the rows that it had replaced
+                table.drop_superseded()
+            return JobResult(job="encode", nothing_to_do=True, studies=counts.done, planned=asdict(counts))
+        run = RunRecord.start(output, "encode", recorded_settings(settings), run_id=run_id)
+        plan = write_plan(
+            itertools.chain([first], planning),
+            run.directory,
+            root=manifest.root,
+            workers=settings.readers or os.cpu_count() or 1,
+        )
+        require_room(output, plan.videos * BYTES_PER_VIDEO)
+        # 3. Ray streams the plan's chunks through the three pools; the driver commits what comes out.
+        result = JobResult(job="encode", run_id=run_id, planned=asdict(counts))
+        _encode(settings, bundle, table, plan, run, identity["encoding_id"], result)
+    return result
+
+
+def check_encoding(settings: EncodeSettings | RunAllSettings, bundle: Bundle) -> None:
+    """Refuse what cannot encode; `echoprime run` asks before it lists the archive.
+
+    Raises
+    ------
+    SettingError
+        A number is not above 0.
+    BundleError
+        The bundle has no weights, or a file of them is missing or damaged.
+    """
     require_positive(
         limit=settings.limit,
         readers=settings.readers,
@@ -51,44 +99,14 @@ def encode(settings: EncodeSettings) -> JobResult:
         commit_studies=settings.commit_studies,
         commit_seconds=settings.commit_seconds,
     )
-    bundle = open_bundle(settings.bundle)
-    if not bundle.encodes:
+    if bundle.encoder is None or bundle.view_classifier is None:
         raise BundleError(
             f"bundle {bundle.name!r} has no weights, so it interprets but does not encode; "
             "import the release again with model_data/weights in it"
         )
-    manifest = open_manifest(Location.parse(settings.manifest))
-    output = Location.parse(settings.output)
-    require_room(output, manifest.rows * BYTES_PER_VIDEO)
-    identity = encoding_identity(bundle)
-    table = StudyTable.open(output / "encodings", ENCODINGS, identity=identity)
-
-    # 2. What is left to do: studies that are new, changed, or were incomplete.
-    run_id = new_run_id()
-    planning = plan_studies(
-        manifest,
-        done=KnownStudies(table.keys()),
-        studies=None if settings.studies is None else read_studies(Location.parse(settings.studies)),
-        limit=settings.limit,
-    )
-    first = next(planning, None)
-    if first is None:
-        if settings.studies is not None and not planning.counts.selected:
-            raise SettingError(f"--studies {settings.studies}: none of its studies is in the manifest")
-        return JobResult(job="encode", nothing_to_do=True, studies=planning.counts.done)
-    with WriterLock(output, "encodings", run_id, settings.force):
-        compact_if_scattered(table)
-        run = RunRecord.start(output, "encode", recorded_settings(settings), run_id=run_id)
-        plan = write_plan(
-            itertools.chain([first], planning),
-            run.directory,
-            root=manifest.root,
-            workers=settings.readers or os.cpu_count() or 1,
-        )
-        # 3. Ray streams the plan's chunks through the three pools; the driver commits what comes out.
-        result = JobResult(job="encode", run_id=run_id, studies=plan.studies, planned=asdict(planning.counts))
-        _encode(settings, bundle, table, plan, run, identity["encoding_id"], result)
-    return result
+    if bundle.location.is_local:  # from a bucket each node fetches and verifies its own copy
+        for network in (bundle.encoder, bundle.view_classifier):
+            bundle.file(network.file)
 
 
 def encoding_identity(bundle: Bundle) -> dict[str, Any]:
@@ -122,13 +140,14 @@ def _encode(
                     progress.advance(studies=len(finished), **counts)
             finally:
                 committer.flush()
+                result.studies = committer.committed
+                result.outcomes = dict(assembler.outcomes)
+                result.incomplete = assembler.incomplete
         if assembler.unfinished:
             raise EchoPrimeError(
                 f"{assembler.unfinished} studies came back in part; run the same command again"
             )
         table.drop_superseded()
-        result.outcomes = dict(assembler.outcomes)
-        result.incomplete = assembler.incomplete
         result.seconds = {
             **assembler.seconds,
             "commit": committer.commit_seconds,

@@ -8,44 +8,44 @@ from collections.abc import Iterator
 import pyarrow as pa
 import pyarrow.csv
 import pyarrow.parquet as pq
-from rich.console import Console
 
 from echoprime.storage import Location
 from echoprime.tables import StudyTable
 from echoprime.tables.schema import VIDEO
 from pipelines.compact import output_tables
+from pipelines.console import console
 from pipelines.exit_codes import DONE
+from pipelines.settings import ExportSettings
 
 NESTED = frozenset({"sections", "report"})
 """Columns of an interpretation that its CSV of metrics leaves out."""
 
 
-def export_tables(output: str, directory: str) -> int:
-    """Write, for an output's tables, under `directory`:
+def export_tables(settings: ExportSettings) -> int:
+    """Write, for an output's tables, under its directory:
 
-    encodings.parquet, videos.parquet (one row a video), and for each interpretation NAME: NAME.parquet,
-    NAME.csv (phenotypes and calls) and NAME-reports/STUDY_KEY.txt (no identifier in a file's name; the CSV
-    has both study_id and study_key).
+    encodings.parquet, videos.parquet (one row a video), and for each interpretation
+    interpretations/NAME.parquet, NAME.csv (phenotypes and calls) and NAME-reports/STUDY_KEY.txt (no
+    identifier in a file's name; the CSV has both study_id and study_key).
 
     Raises
     ------
     TableError
         There is no table.
     """
-    target = Location.parse(directory)
-    console = Console(highlight=False, soft_wrap=True)
-    for name, place in output_tables(Location.parse(output)).items():
+    target = Location.parse(settings.directory)
+    out = console()
+    for name, place in output_tables(Location.parse(settings.output)).items():
         table = StudyTable.existing(place)
         if name == "encodings":
             _write_parquet(target / "encodings.parquet", table.schema, table.newest_batches())
             _write_parquet(target / "videos.parquet", VIDEOS, _videos(table))
-            console.print(f"{target / 'encodings.parquet'}, {target / 'videos.parquet'}")
+            out.print(f"{target / 'encodings.parquet'}, {target / 'videos.parquet'}")
         else:
-            base = name.partition("/")[2]
-            _write_parquet(target / f"{base}.parquet", table.schema, table.newest_batches())
-            _write_metrics(target / f"{base}.csv", table)
-            reports = _write_reports(target / f"{base}-reports", table)
-            console.print(f"{target / base}.parquet, .csv, and {reports:,} reports in {base}-reports/")
+            _write_parquet(target / f"{name}.parquet", table.schema, table.newest_batches())
+            _write_metrics(target / f"{name}.csv", table)
+            reports = _write_reports(target / f"{name}-reports", table)
+            out.print(f"{target / name}.parquet, .csv, and {reports:,} reports in {name}-reports/")
     return DONE
 
 
@@ -76,6 +76,8 @@ def _write_metrics(target: Location, table: StudyTable) -> None:
 
 def _write_reports(target: Location, table: StudyTable) -> int:
     count = 0
+    for old in target.names():
+        (target / old).remove()
     for batch in table.newest_batches(["study_key", "report", "notice"]):
         for study in batch.to_pylist():
             notice = f"{study['notice']}\n\n" if study["notice"] else ""

@@ -24,7 +24,7 @@ from echoprime.tables import (
     new_run_id,
     newest_rows,
 )
-from pipelines.checks import require_positive, require_room
+from pipelines.checks import require_positive, require_room, require_writable
 from pipelines.committing import Committer, compact_if_scattered
 from pipelines.progress import JobProgress
 from pipelines.ray_session import ClusterSize, ray_session
@@ -59,30 +59,39 @@ def interpret(settings: InterpretSettings) -> JobResult:
     output = Location.parse(settings.output)
     encodings = StudyTable.existing(output / "encodings")
     _require_same_space(bundle, encodings)
-    identity = interpretation_identity(bundle, encodings, settings)
-    schema = interpretations(
-        [phenotype.name for phenotype in bundle.phenotypes],
-        [phenotype.name for phenotype in bundle.phenotypes if phenotype.threshold is not None],
+    require_writable(output)
+    identity = interpretation_identity(bundle, str(encodings.identity["encoding_id"]), settings)
+    table = StudyTable.open(
+        output / "interpretations" / settings.name, interpretation_schema(bundle), identity=identity
     )
-    place = output / "interpretations" / settings.name
-    table = StudyTable.open(place, schema, identity=identity)
 
-    # 2. What is left to do: encoded studies whose key is not in the table.
-    left, incomplete = _left_to_do(settings, encodings, table)
-    if not len(left):
-        return JobResult(job="interpret", nothing_to_do=True, studies=table.newest(["study_id"]).num_rows)
-    require_room(output, len(left) * BYTES_PER_STUDY)
     run_id = new_run_id()
     with WriterLock(output, f"interpretations-{settings.name}", run_id, settings.force):
+        # 2. What is left to do: encoded studies that have no interpretation, or one of an earlier encoding.
         compact_if_scattered(table)
+        left, incomplete = _left_to_do(settings, encodings, table)
+        if not len(left):
+            there = table.newest(["study_id"]).num_rows
+            if table.keys().num_rows > there:  # a run was killed before it dropped what it had replaced
+                table.drop_superseded()
+            return JobResult(job="interpret", nothing_to_do=True, studies=there, incomplete=incomplete)
+        require_room(output, len(left) * BYTES_PER_STUDY)
         run = RunRecord.start(output, "interpret", recorded_settings(settings), run_id=run_id)
         # 3. Ray streams chunks of studies past the candidates' shards; the driver commits what comes out.
-        result = JobResult(job="interpret", run_id=run_id, studies=len(left), incomplete=incomplete)
+        result = JobResult(job="interpret", run_id=run_id, incomplete=incomplete)
         with recorded(run, result), ray_session(settings.ray_address) as cluster:
             plan = run.directory / "plan.parquet"
             _write_plan(left, plan)
-            _interpret(settings, bundle, encodings, table, plan, result, cluster, identity)
+            _interpret(settings, bundle, encodings, table, plan, len(left), result, cluster, identity)
     return result
+
+
+def interpretation_schema(bundle: Bundle) -> pa.Schema:
+    """Columns of an interpretation made with this bundle."""
+    return interpretations(
+        [phenotype.name for phenotype in bundle.phenotypes],
+        [phenotype.name for phenotype in bundle.phenotypes if phenotype.threshold is not None],
+    )
 
 
 def check_choices(settings: InterpretationChoices, bundle: Bundle) -> None:
@@ -104,11 +113,11 @@ def check_choices(settings: InterpretationChoices, bundle: Bundle) -> None:
 
 
 def interpretation_identity(
-    bundle: Bundle, encodings: StudyTable, settings: InterpretSettings
+    bundle: Bundle, encoding_id: str, settings: InterpretationChoices
 ) -> dict[str, Any]:
     """What a row's values depend on; `interpretation_id` is its hash."""
     parts = {
-        "encoding_id": encodings.identity["encoding_id"],
+        "encoding_id": encoding_id,
         "include_incomplete": settings.include_incomplete,
         **bundle.interpretation_identity(settings.k, settings.pairing, settings.language),
     }
@@ -174,6 +183,7 @@ def _interpret(
     encodings: StudyTable,
     table: StudyTable,
     plan: Location,
+    studies: int,
     result: JobResult,
     cluster: ClusterSize,
     identity: dict[str, Any],
@@ -183,8 +193,8 @@ def _interpret(
     count = settings.shards or min(max(LEAST_SHARDS, cluster.cores), MOST_SHARDS)
     shards = ShardActors.start(bundle, shards=count, run_id=result.run_id)
     committer = Committer(table, studies=COMMIT_STUDIES, seconds=COMMIT_SECONDS)
-    chunks = -(-result.studies // STUDIES_PER_CHUNK)
-    with JobProgress("interpret", result.studies, show=settings.progress) as progress:
+    chunks = -(-studies // STUDIES_PER_CHUNK)
+    with JobProgress("interpret", studies, show=settings.progress) as progress:
         try:
             for batch in _dataset(settings, bundle, encodings.location, plan, chunks, shards, cluster):
                 for stage in ("search", "interpret"):
@@ -194,6 +204,7 @@ def _interpret(
                 progress.advance(studies=len(batch))
         finally:
             committer.flush()
+            result.studies = committer.committed
             shards.stop()
     table.drop_superseded()
     result.seconds["commit"] = committer.commit_seconds

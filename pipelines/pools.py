@@ -8,6 +8,11 @@ from echoprime.errors import SettingError
 from pipelines.ray_session import ClusterSize
 from pipelines.settings import EncoderPools
 
+READ_TASK_CORES = 1.0
+"""What Ray's own read tasks ask for; without it no row ever starts."""
+
+ROUNDING = 1e-6
+
 
 @dataclass(frozen=True)
 class Pool:
@@ -34,7 +39,7 @@ def encode_pools(settings: EncoderPools, cluster: ClusterSize) -> EncodePools:
     Raises
     ------
     SettingError
-        A GPU is asked for and there is none.
+        A GPU is asked for and there is none, or the actors do not fit the cluster.
     """
     device = settings.device
     if device == "auto":
@@ -46,18 +51,34 @@ def encode_pools(settings: EncoderPools, cluster: ClusterSize) -> EncodePools:
     if device == "cuda":
         # A GPU is shared 3:1, as the two networks' work is; two pools that each ask for a whole one stall.
         # Decoding feeds it, so nearly all cores read.
-        return EncodePools(
+        pools = EncodePools(
             device,
-            readers=Pool(settings.readers or max(1, cluster.cores - 2 * cluster.gpus), cores=0.9),
+            readers=Pool(settings.readers or max(1, cluster.cores - cluster.gpus - 1), cores=0.9),
             encoders=Pool(settings.encoders or cluster.gpus, cores=0.0, gpus=0.75),
             view_classifiers=Pool(settings.view_classifiers or cluster.gpus, cores=0.0, gpus=0.25),
         )
-    # On cores the encoder is nine tenths of the work: one one-thread actor a core, and the small pools beside
-    # them share. Fractions, so that Ray's own read tasks (one core) always find room.
-    few = max(1, cluster.cores // 4)
-    return EncodePools(
-        device,
-        readers=Pool(settings.readers or few, cores=0.1),
-        encoders=Pool(settings.encoders or cluster.cores, cores=0.25),
-        view_classifiers=Pool(settings.view_classifiers or few, cores=0.15),
-    )
+    else:
+        # On cores the encoder is nine tenths of the work: one one-thread actor a core, and the small pools
+        # beside them share. Fractions, so that Ray's own read tasks always find their core.
+        few = max(1, cluster.cores // 4)
+        pools = EncodePools(
+            device,
+            readers=Pool(settings.readers or few, cores=0.1),
+            encoders=Pool(settings.encoders or cluster.cores, cores=0.25),
+            view_classifiers=Pool(settings.view_classifiers or few, cores=0.15),
+        )
+    _require_fit(pools, cluster)
+    return pools
+
+
+def _require_fit(pools: EncodePools, cluster: ClusterSize) -> None:
+    """Actors that find no place wait for ever and without a word: refuse them here."""
+    all_pools = (pools.readers, pools.encoders, pools.view_classifiers)
+    cores = READ_TASK_CORES + sum(pool.actors * pool.cores for pool in all_pools)
+    gpus = sum(pool.actors * pool.gpus for pool in all_pools)
+    if cores > cluster.cores + ROUNDING or gpus > cluster.gpus + ROUNDING:
+        raise SettingError(
+            f"--readers {pools.readers.actors}, --encoders {pools.encoders.actors} and --view-classifiers "
+            f"{pools.view_classifiers.actors} ask for {cores:.2f} cores and {gpus:.2f} GPUs, and Ray has "
+            f"{cluster.cores} and {cluster.gpus}; ask for fewer"
+        )

@@ -5,11 +5,15 @@ from __future__ import annotations
 from dataclasses import fields
 from typing import TypeVar
 
+from echoprime.archive import read_studies
 from echoprime.bundle import open_bundle
+from echoprime.errors import SettingError
 from echoprime.storage import Location
-from pipelines.encode import encode
+from echoprime.tables import ENCODINGS, StudyTable, table_exists
+from pipelines.checks import require_writable
+from pipelines.encode import check_encoding, encode, encoding_identity
 from pipelines.exit_codes import DONE, INCOMPLETE
-from pipelines.interpret import check_choices, interpret
+from pipelines.interpret import check_choices, interpret, interpretation_identity, interpretation_schema
 from pipelines.manifest import list_archive
 from pipelines.settings import EncodeSettings, InterpretSettings, ManifestSettings, RunAllSettings
 from pipelines.summary import show_encoding, show_interpretation
@@ -25,8 +29,8 @@ def run(settings: RunAllSettings) -> int:
     UserError
         Something that was asked for is wrong; found before Ray starts.
     """
-    # 0. What is asked of the last step is checked before the first.
-    check_choices(settings, open_bundle(settings.bundle))
+    # 0. What every step needs is checked before the first: a mistake must not cost days.
+    _check(settings)
 
     # 1. What lies in the archive now; new, changed and replaced files are found by this.
     manifest = str(Location.parse(settings.output) / "manifest.parquet")
@@ -42,6 +46,28 @@ def run(settings: RunAllSettings) -> int:
     interpreted = interpret(_part(InterpretSettings, settings))
     show_interpretation(interpreted, settings.output, settings.name)
     return INCOMPLETE if INCOMPLETE in (encoded.exit_code, interpreted.exit_code) else DONE
+
+
+def _check(settings: RunAllSettings) -> None:
+    """Refuse what the last step would refuse, before the archive is listed."""
+    bundle = open_bundle(settings.bundle)
+    check_encoding(settings, bundle)
+    check_choices(settings, bundle)
+    archive, output = Location.parse(settings.archive), Location.parse(settings.output)
+    for flag, place in (("--output", output), ("--bundle", bundle.location)):
+        if f"{place}/".startswith(f"{archive}/"):
+            raise SettingError(f"{flag} {place} lies in the archive and would be listed with it; move it out")
+    require_writable(output)
+    if settings.studies is not None:
+        read_studies(Location.parse(settings.studies))
+    encodings = encoding_identity(bundle)
+    interpretation = interpretation_identity(bundle, encodings["encoding_id"], settings)
+    for place, schema, identity in (
+        (output / "encodings", ENCODINGS, encodings),
+        (output / "interpretations" / settings.name, interpretation_schema(bundle), interpretation),
+    ):
+        if table_exists(place):
+            StudyTable.open(place, schema, identity=identity, create=False)
 
 
 def _part(job: type[Settings], settings: RunAllSettings, **more: str) -> Settings:

@@ -156,6 +156,63 @@ class ManifestSettings:
     """folder: a study is a folder. dicom: StudyInstanceUID. Or a CSV with columns path, study_id."""
 
 
+@dataclass(frozen=True, kw_only=True)
+class BundleImportSettings:
+    """Settings of `echoprime bundle import`."""
+
+    release: str
+    """Folder with assets/ and model_data/ as published; weights may be missing."""
+
+    bundle: str
+    """Folder to write."""
+
+    embedding_space: str | None = None
+    """Name that says which encoder the candidates belong to. Default: the encoder's hash."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class BundleCheckSettings:
+    """Settings of `echoprime bundle check`."""
+
+    bundle: str
+    """Folder or s3:// prefix."""
+
+    device: Device = "cpu"
+    """Where the sample is computed."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class OutputSettings:
+    """Settings of `echoprime status` and `echoprime compact`."""
+
+    output: str
+    """Where the jobs wrote."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class FailuresSettings(OutputSettings):
+    """Settings of `echoprime failures`."""
+
+    csv: bool = False
+    """Write CSV instead of a table."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class ExportSettings(OutputSettings):
+    """Settings of `echoprime export`."""
+
+    directory: str
+    """Folder or s3:// prefix to write; what is there under the same names is replaced."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class DemoSettings:
+    """Settings of `echoprime demo`."""
+
+    directory: str = "demo"
+    """Folder for the archive, the bundle and the tables."""
+
+
 _PLACES = ("archive", "manifest", "bundle", "output", "studies")
 
 

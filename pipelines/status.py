@@ -17,14 +17,16 @@ from echoprime.errors import ArchiveError
 from echoprime.storage import Location
 from echoprime.tables import RunRecord, StudyTable, list_runs, newest_rows
 from pipelines.compact import output_tables
+from pipelines.console import console
 from pipelines.exit_codes import DONE
 from pipelines.interpret import not_interpreted
+from pipelines.settings import FailuresSettings, OutputSettings
 from pipelines.summary import outcome_table
 
 RUNS_SHOWN = 5
 
 
-def show_status(output: str) -> int:
+def show_status(settings: OutputSettings) -> int:
     """Print the state of an output.
 
     Raises
@@ -32,23 +34,23 @@ def show_status(output: str) -> int:
     TableError
         There is no table.
     """
-    place = Location.parse(output)
-    console = Console(highlight=False, soft_wrap=True)
+    place = Location.parse(settings.output)
+    out = console()
     tables = output_tables(place)
     if "encodings" in tables:
-        _show_encodings(console, StudyTable.existing(tables["encodings"]))
+        _show_encodings(out, StudyTable.existing(tables["encodings"]))
     for name, table in tables.items():
         if name != "encodings":
             studies = StudyTable.existing(table).newest(["study_id"]).num_rows
-            console.print(f"{name}: {studies:,} studies")
+            out.print(f"{name}: {studies:,} studies")
     runs = list_runs(place)
-    _show_runs(console, runs)
+    _show_runs(out, runs)
     if "encodings" in tables:
-        _show_left_to_do(console, tables, runs)
+        _show_left_to_do(out, tables, runs)
     return DONE
 
 
-def show_failures(output: str, *, csv: bool) -> int:
+def show_failures(settings: FailuresSettings) -> int:
     """Print every video that was not encoded, from the newest row of its study.
 
     Raises
@@ -56,7 +58,7 @@ def show_failures(output: str, *, csv: bool) -> int:
     TableError
         There is no encodings table.
     """
-    table = StudyTable.existing(Location.parse(output) / "encodings")
+    table = StudyTable.existing(Location.parse(settings.output) / "encodings")
     columns = ["study_id", "path", "outcome", "reason", "message"]
     rows = pa.Table.from_pylist(
         [
@@ -66,17 +68,17 @@ def show_failures(output: str, *, csv: bool) -> int:
         ],
         pa.schema([(name, pa.string()) for name in columns]),
     ).sort_by([("study_id", "ascending"), ("path", "ascending")])
-    if csv:
+    if settings.csv:
         pyarrow.csv.write_csv(rows, sys.stdout.buffer)
         return DONE
-    console = Console(highlight=False, soft_wrap=True)
+    out = console()
     if not rows.num_rows:
-        console.print("every video was encoded")
+        out.print("every video was encoded")
         return DONE
     shown = Table(*columns, box=None, pad_edge=False)
     for row in rows.to_pylist():
         shown.add_row(*(row[name] for name in columns))
-    console.print(shown)
+    out.print(shown)
     return DONE
 
 
@@ -88,17 +90,15 @@ def videos_of(table: StudyTable) -> Iterator[dict[str, Any]]:
                 yield {"study_id": study["study_id"], "study_key": study["study_key"], **video}
 
 
-def _show_encodings(console: Console, table: StudyTable) -> None:
+def _show_encodings(out: Console, table: StudyTable) -> None:
     studies = table.newest(["status"])
     complete = pc.sum(pc.equal(studies["status"], "complete")).as_py() or 0
-    console.print(
-        f"encodings: {studies.num_rows:,} studies, {studies.num_rows - complete:,} of them incomplete"
-    )
+    out.print(f"encodings: {studies.num_rows:,} studies, {studies.num_rows - complete:,} of them incomplete")
     outcomes = Counter((video["outcome"], video["reason"]) for video in videos_of(table))
-    console.print(outcome_table(outcomes))
+    out.print(outcome_table(outcomes))
 
 
-def _show_runs(console: Console, runs: list[RunRecord]) -> None:
+def _show_runs(out: Console, runs: list[RunRecord]) -> None:
     shown = Table(
         "run", "job", "started", "exit", box=None, pad_edge=False, title="last runs", title_justify="left"
     )
@@ -106,21 +106,21 @@ def _show_runs(console: Console, runs: list[RunRecord]) -> None:
     for run in runs[-RUNS_SHOWN:]:
         code = "running, or killed" if run.exit_code is None else str(run.exit_code)
         shown.add_row(run.run_id, run.command, run.started_at[:19], code, str(run.counts.get("studies", "")))
-    console.print(shown)
+    out.print(shown)
 
 
-def _show_left_to_do(console: Console, tables: dict[str, Location], runs: list[RunRecord]) -> None:
+def _show_left_to_do(out: Console, tables: dict[str, Location], runs: list[RunRecord]) -> None:
     """Compare the last encode run's manifest with the tables, as another run would."""
     keys = StudyTable.existing(tables["encodings"]).keys()
     newest = newest_rows(keys)
     complete = newest.filter(pc.equal(newest["status"], "complete"))
     encode_runs = [run for run in runs if run.command == "encode"]
     if encode_runs:
-        console.print(f"another encode: {_left_to_encode(str(encode_runs[-1].settings['manifest']), keys)}")
+        out.print(f"another encode: {_left_to_encode(str(encode_runs[-1].settings['manifest']), keys)}")
     for name, place in tables.items():
         if name != "encodings":
             count = len(not_interpreted(complete, StudyTable.existing(place)))
-            console.print(f"another interpret --name {name.partition('/')[2]}: {count:,} studies")
+            out.print(f"another interpret --name {name.partition('/')[2]}: {count:,} studies")
 
 
 def _left_to_encode(manifest: str, keys: pa.Table) -> str:
@@ -135,5 +135,6 @@ def _left_to_encode(manifest: str, keys: pa.Table) -> str:
     counts = planning.counts
     return (
         f"{counts.new + counts.changed + counts.again:,} studies of the last run's manifest "
-        f"({counts.new:,} new, {counts.changed:,} changed, {counts.again:,} incomplete; {counts.done:,} done)"
+        f"({counts.new:,} new, {counts.changed:,} changed, {counts.again:,} incomplete; {counts.done:,} done"
+        f"; {counts.vanished or 0:,} of the table are no longer in it)"
     )

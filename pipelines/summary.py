@@ -8,27 +8,29 @@ from rich.console import Console
 from rich.table import Table
 
 from echoprime.storage import Location
+from pipelines.console import console
 from pipelines.results import JobResult
 
 
 def show_encoding(result: JobResult, output: str) -> None:
     """Summary of an encode job."""
-    console = Console(highlight=False, soft_wrap=True)
+    out = console()
     where = Location.parse(output) / "encodings"
     if result.nothing_to_do:
-        console.print(f"encode: nothing to do, all {result.studies:,} studies are in {where}")
+        out.print(f"encode: nothing to do, all {result.studies:,} studies are in {where}")
+        for word, count in planned_counts(result).items():
+            if word != "done already":
+                out.print(f"{count:,} {word}")
         return
-    console.print(f"\n[bold]Encoded[/bold] {result.studies:,} studies (run {result.run_id})")
-    console.print(", ".join(f"{count:,} {word}" for word, count in planned_counts(result).items()))
-    console.print(outcome_table(result.outcomes))
-    console.print(seconds_table(result.seconds))
+    out.print(f"\nEncoded {result.studies:,} studies (run {result.run_id})", style="bold")
+    out.print(", ".join(f"{count:,} {word}" for word, count in planned_counts(result).items()))
+    out.print(outcome_table(result.outcomes))
+    out.print(seconds_table(result.seconds))
     if result.clips_per_second is not None:
-        console.print(f"{result.clips_per_second:,.2f} clips a second, from the first clip to the last")
+        out.print(f"{result.clips_per_second:,.2f} clips a second, from the first clip to the last")
     if result.incomplete:
-        console.print(
-            f"{result.incomplete:,} studies are incomplete: run the same command again to take them up"
-        )
-    console.print(f"table: {where}")
+        out.print(f"{result.incomplete:,} studies are incomplete: run the same command again to take them up")
+    out.print(f"table: {where}")
 
 
 def planned_counts(result: JobResult) -> dict[str, int]:
@@ -52,18 +54,21 @@ def planned_counts(result: JobResult) -> dict[str, int]:
 
 def show_interpretation(result: JobResult, output: str, name: str) -> None:
     """Summary of an interpret job."""
-    console = Console(highlight=False, soft_wrap=True)
+    out = console()
     where = Location.parse(output) / "interpretations" / name
     if result.nothing_to_do:
-        console.print(f"interpret: nothing to do, all {result.studies:,} studies are in {where}")
+        out.print(f"interpret: nothing to do, {result.studies:,} studies are in {where}")
+        _say_left_out(out, result)
         return
-    console.print(f"\n[bold]Interpreted[/bold] {result.studies:,} studies (run {result.run_id})")
-    console.print(seconds_table(result.seconds))
+    out.print(f"\nInterpreted {result.studies:,} studies (run {result.run_id})", style="bold")
+    out.print(seconds_table(result.seconds))
+    _say_left_out(out, result)
+    out.print(f"table: {where}")
+
+
+def _say_left_out(out: Console, result: JobResult) -> None:
     if result.incomplete:
-        console.print(
-            f"{result.incomplete:,} incomplete studies were left out; --include-incomplete takes them"
-        )
-    console.print(f"table: {where}")
+        out.print(f"{result.incomplete:,} incomplete studies were left out; --include-incomplete takes them")
 
 
 def outcome_table(outcomes: Mapping[tuple[str, str], int]) -> Table:

@@ -5,8 +5,10 @@ from __future__ import annotations
 import tempfile
 from pathlib import Path
 
+import duckdb
+
 from echoprime.archive.sorting import connect
-from echoprime.archive.study_csv import csv_columns, fetch_csv, require_columns
+from echoprime.archive.study_csv import CSV_OPTIONS, csv_columns, fetch_csv, require_columns
 from echoprime.errors import ArchiveError
 from echoprime.storage import Location
 
@@ -29,8 +31,13 @@ def read_studies(csv: Location) -> frozenset[str]:
         connection = connect(Path(folder))
         try:
             require_columns(csv, csv_columns(connection, csv, file), ("study_id",))
-            query = "SELECT DISTINCT study_id FROM read_csv(?, header = true, all_varchar = true)"
+            query = f"SELECT DISTINCT study_id FROM read_csv(?, {CSV_OPTIONS})"
             rows = connection.execute(query, [str(file)]).fetchall()
+        except duckdb.Error as error:
+            # not its message: that quotes the line
+            raise ArchiveError(
+                f"{csv}: a line of it cannot be read ({type(error).__name__}); one study_id a line"
+            ) from None
         finally:
             connection.close()
     studies = frozenset(row[0].strip() for row in rows if row[0] and row[0].strip())

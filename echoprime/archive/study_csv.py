@@ -12,6 +12,9 @@ from echoprime.archive.sorting import connect, parquet
 from echoprime.errors import ArchiveError
 from echoprime.storage import Location
 
+CSV_OPTIONS = "header = true, all_varchar = true, delim = ',', quote = '\"', strict_mode = false"
+"""Commas and double quotes: a delimiter that is guessed takes a list of ids with ';' for two columns."""
+
 _KNOWN = ("path", "study_id", "patient_id", "acquired_at")
 
 
@@ -27,8 +30,15 @@ def require_columns(csv: Location, columns: list[str], wanted: tuple[str, ...]) 
     if missing:
         raise ArchiveError(
             f"{csv}: no column {' or '.join(missing)}; looked for {', '.join(wanted)}, "
-            f"found {', '.join(columns[:20])}; rename the column"
+            f"found {_named(columns)}; write a header line with these names"
         )
+
+
+def _named(columns: list[str]) -> str:
+    """Columns' names; without a header line these would be values, a patient's perhaps, and are not shown."""
+    if all(name.isascii() and name.replace("_", "").replace(" ", "").isalpha() for name in columns):
+        return ", ".join(columns[:20])
+    return f"{len(columns)} columns whose first line does not look like names"
 
 
 def fetch_csv(csv: Location, scratch: Path) -> Path:
@@ -57,7 +67,7 @@ def csv_columns(connection: duckdb.DuckDBPyConnection, csv: Location, file: Path
         It cannot be read as a CSV.
     """
     try:
-        query = "SELECT * FROM read_csv($csv, header = true, all_varchar = true) LIMIT 0"
+        query = f"SELECT * FROM read_csv($csv, {CSV_OPTIONS}) LIMIT 0"
         return list(connection.sql(query, params={"csv": str(file)}).columns)
     except duckdb.Error as error:
         raise ArchiveError(
@@ -123,8 +133,7 @@ def _load(
     ]
     try:
         connection.execute(
-            f"CREATE TABLE raw AS SELECT {', '.join(picked)} "
-            "FROM read_csv(?, header = true, all_varchar = true)",
+            f"CREATE TABLE raw AS SELECT {', '.join(picked)} FROM read_csv(?, {CSV_OPTIONS})",
             [str(file)],
         )
     except duckdb.Error as error:

@@ -211,9 +211,10 @@ def open_bundle(location: str | Path | Location) -> Bundle:
         When nothing is there, or it is damaged or of another format version; names the cure.
     """
     place = location if isinstance(location, Location) else Location.parse(location)
+    place.require_reachable("bundle", BundleError)
     try:
         content = json.loads((place / "bundle.json").read_bytes())
-    except FileNotFoundError as error:
+    except OSError as error:
         raise BundleError(
             f"{place}: no bundle.json there; make a bundle with `echoprime bundle import RELEASE BUNDLE`"
         ) from error

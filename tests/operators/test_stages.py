@@ -55,6 +55,19 @@ def test_clips_come_in_rows_of_at_most_eight_videos(clips: list[pa.Table]) -> No
     assert shapes == [8, 1, 0]
 
 
+def test_a_huge_object_is_refused_before_it_is_read(tmp_path: Path) -> None:
+    """Forty sparse gigabytes: one failed video, and no memory for them."""
+    (tmp_path / "archive" / "s").mkdir(parents=True)
+    with (tmp_path / "archive" / "s" / "backup").open("wb") as file:
+        file.truncate(40 << 30)
+    write_manifest(Location.parse(tmp_path / "archive"), Location.parse(tmp_path / "m.parquet"))
+    manifest = open_manifest(Location.parse(tmp_path / "m.parquet"))
+    plan = write_plan(plan_studies(manifest), Location.parse(tmp_path / "run"), root=manifest.root)
+    (row,) = ReadClips(plan.location, plan.root, decode_seconds=60)({"id": np.array([0])})
+    (video,) = row["videos"][0].as_py()
+    assert (video["outcome"], video["reason"]) == ("failed", "too_large")
+
+
 def test_networks_take_rows_without_a_clip(clips: list[pa.Table], bundle: Bundle) -> None:
     """A block whose every video failed goes through like any other."""
     encode, classify = EncodeVideos(bundle, "cpu"), ClassifyViews(bundle, "cpu")

@@ -15,8 +15,8 @@ from pydicom.data import get_testdata_file
 from echoprime.reading import normalise, read_clip
 
 CHOICE = Path(__file__).parents[1] / "data" / "videos"
-GOLDEN = Path(os.environ.get("ECHOPRIME_GOLDEN") or "golden-is-not-set") / "videos"
-FOLDER = GOLDEN if (GOLDEN / "clips.json").exists() else CHOICE
+GOLDEN = os.environ.get("ECHOPRIME_GOLDEN")
+FOLDER = Path(GOLDEN) / "videos" if GOLDEN else CHOICE
 FACTS = json.loads((FOLDER / "clips.json").read_text())
 
 

@@ -18,8 +18,8 @@ from echoprime.retrieval import CandidateSet, merge
 from echoprime.retrieval.writing import value_text
 
 CHOICE = Path(__file__).parents[1] / "data"
-GOLDEN = Path(os.environ.get("ECHOPRIME_GOLDEN") or "golden-is-not-set")
-FOLDER = GOLDEN if (GOLDEN / "retrieval" / "retrieval.json").exists() else CHOICE
+GOLDEN = os.environ.get("ECHOPRIME_GOLDEN")
+FOLDER = Path(GOLDEN) if GOLDEN else CHOICE
 FACTS = json.loads((FOLDER / "retrieval" / "retrieval.json").read_text())
 STUDIES = range(len(FACTS["studies"]))
 

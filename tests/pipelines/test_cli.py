@@ -41,6 +41,9 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
     (folder / "empty").mkdir()
     (folder / "notes").mkdir()
     (folder / "notes" / "readme.txt").write_text("no loops here")
+    (folder / "names.csv").write_text("Smith^John,1950,x\nDoe^Jane,1960,y\n")
+    broken = write_tiny_bundle(folder / "broken").location.local_path / "encoder.safetensors"
+    broken.write_bytes(broken.read_bytes()[:1000])
     assert run("manifest", folder / "archive", folder / "m.parquet").returncode == 0
     return folder
 
@@ -76,15 +79,29 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
         ("bundle import {}/empty {}/b2", "assets"),
         ("statsu {}/o", "statsu"),
         ("encode --config {}/gone.toml", "gone.toml"),
+        ("status {}/o --config {}/gone.toml", "leave it out with status"),
+        ("run --archive {} --bundle {}/bundle --output {}/o", "lies in the archive"),
+        ("run --archive {}/archive --bundle {}/bundle --output {}/archive/o", "lies in the archive"),
+        ("run --archive {}/archive --bundle {}/bundle --output {}/m.parquet", "--output"),
+        ("run --archive {}/archive --bundle {}/bundle --output /proc/x", "--output"),
+        ("run --archive {}/archive --bundle {}/broken --output {}/o", "encoder.safetensors"),
+        (
+            "run --archive {}/archive --bundle {}/bundle --output {}/o --decode-seconds nan",
+            "--decode-seconds",
+        ),
+        ("run --archive {}/archive --bundle {}/bundle --output {}/o --study-from dcm", "--study-from"),
+        ("run --archive {}/archive --bundle {}/bundle --output {}/o --studies {}/names.csv", "names.csv"),
+        ("bundle check {}/m.parquet", "echoprime bundle import"),
     ],
 )
 def test_a_mistake_is_one_line(place: Path, words: str, said: str) -> None:
     line = refused(*words.replace("{}", str(place)).split())
     assert said in line
+    assert "Smith" not in line
 
 
 def test_a_disk_without_room_is_refused(place: Path, tmp_path: Path) -> None:
-    """Nine petabytes of rows fit nowhere: a manifest of as many videos, drawn sparse."""
+    """Nine petabytes of rows fit nowhere."""
     from echoprime.errors import SettingError
     from echoprime.storage import Location
     from pipelines.checks import require_room
@@ -141,8 +158,31 @@ def test_a_second_run_finds_nothing_to_do_in_five_seconds(place: Path, bundle: B
     assert "another encode: 0 studies" in shown
     assert "every video was encoded" in run("failures", place / "out").stdout
     assert run("export", place / "out", place / "plain").returncode == 0
-    (report,) = (place / "plain" / "default-reports").iterdir()
+    (report,) = (place / "plain" / "interpretations" / "default-reports").iterdir()
     assert report.read_text().startswith("untrained: for tests\n\nLeft Ventricle: ")
     assert run("compact", place / "out").returncode == 0
     # No path, and no name of a study's folder, in what a run says.
     assert "1.dcm" not in first.stdout + first.stderr
+
+
+@pytest.mark.ray
+def test_names_are_shown_as_they_are(place: Path, tmp_path: Path) -> None:
+    """Brackets and colons in a path are no markup, and a wrong choice is told before anything is encoded."""
+    folder = tmp_path / "archive" / "scans [old]" / "ward :100:"
+    folder.mkdir(parents=True)
+    (folder / "p[b]q.dcm").write_bytes(small_loop(3, frames=1))
+    words = [
+        "run",
+        "--archive",
+        tmp_path / "archive",
+        "--bundle",
+        place / "bundle",
+        "--output",
+        tmp_path / "out",
+    ]
+    assert run(*words).returncode == 0
+    assert "scans [old]/ward :100:/p[b]q.dcm" in run("failures", tmp_path / "out", "--csv").stdout
+    assert "[old]/ward :100:" in run("failures", tmp_path / "out").stdout
+    (folder / "new.dcm").write_bytes(small_loop(4))
+    assert "other settings: k" in refused(*words, "--k", "10")
+    assert run("status", tmp_path / "out").stdout.count("skipped") == 1

@@ -1,8 +1,9 @@
-"""A driver killed with SIGKILL at a random moment, and started again."""
+"""A driver that is killed with SIGKILL, or interrupted, in mid-run, and started again."""
 
 from __future__ import annotations
 
 import random
+import signal
 import subprocess
 import sys
 import time
@@ -11,34 +12,70 @@ from pathlib import Path
 import pytest
 
 from echoprime.bundle import Bundle
+from echoprime.storage import Location
+from echoprime.tables import table_exists
+from pipelines.interpret import interpret
+from pipelines.settings import InterpretSettings
 from tests.rows import rows
 
 pytestmark = [pytest.mark.ray, pytest.mark.slow]
 
-COMMAND = [str(Path(sys.executable).parent / "echoprime"), "run"]
+STUDIES = 6
+
+
+def command(archive: Path, bundle: Bundle, output: Path) -> list[str]:
+    """One study a commit, so that a kill finds some studies in the table and others not."""
+    words = ["run", "--archive", archive, "--bundle", bundle.location, "--output", output]
+    return [str(Path(sys.executable).parent / "echoprime"), *map(str, words), "--commit-studies", "1"]
+
+
+def committed(output: Path) -> int:
+    table = output / "encodings"
+    return len(rows(table)) if table_exists(Location.parse(table)) else 0
+
+
+def start_and_stop(words: list[str], output: Path, studies: int, how: signal.Signals) -> tuple[int, str]:
+    """Send the signal once so many studies are in the table; returns exit code and what was said."""
+    process = subprocess.Popen(words, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
+    ends = time.monotonic() + 300
+    while committed(output) < studies and process.poll() is None and time.monotonic() < ends:
+        time.sleep(0.05)
+    assert process.poll() is None, "the run ended before it could be stopped"
+    process.send_signal(how)
+    _, said = process.communicate(timeout=120)
+    return process.returncode, said
 
 
 @pytest.mark.parametrize("turn", range(3))
 def test_a_killed_run_started_again_ends_in_the_same_rows(
     turn: int, archive: Path, bundle: Bundle, encoded: Path, tmp_path: Path
 ) -> None:
-    words = ["--archive", archive, "--bundle", bundle.location, "--output", tmp_path / "out"]
-    # One study a commit, so that a kill finds some studies in the table and others not.
-    command = [*COMMAND, *map(str, words), "--commit-studies", "1"]
-    kills = 0
-    wait = random.Random(turn)
-    while kills < 3:
-        process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-        try:
-            process.wait(timeout=wait.uniform(3, 25))
-            break
-        except subprocess.TimeoutExpired:
-            process.kill()
-            process.wait()
-            kills += 1
-    started = time.monotonic()
-    last = subprocess.run(command, capture_output=True, text=True, check=False)
+    """Killed before anything is committed, or after some studies, at a random moment; twice in a row."""
+    output = tmp_path / "out"
+    words = command(archive, bundle, output)
+    random_moment = random.Random(turn)
+    for studies in (turn, turn + 1):
+        time.sleep(random_moment.uniform(0, 0.2))
+        code, _ = start_and_stop(words, output, studies, signal.SIGKILL)
+        assert code == -signal.SIGKILL
+        assert committed(output) < STUDIES
+    last = subprocess.run(words, capture_output=True, text=True, check=False)
     assert last.returncode == 0, last.stderr
-    assert time.monotonic() - started < 300
-    assert rows(tmp_path / "out" / "encodings") == rows(encoded / "encodings")
-    assert len(rows(tmp_path / "out" / "interpretations" / "default")) == 6
+    assert rows(output / "encodings") == rows(encoded / "encodings")
+
+    interpret(InterpretSettings(bundle=str(bundle.location), output=str(encoded), name="undisturbed"))
+    assert rows(output / "interpretations" / "default") == rows(encoded / "interpretations" / "undisturbed")
+
+
+def test_ctrl_c_keeps_what_is_finished_and_says_how_to_go_on(
+    archive: Path, bundle: Bundle, encoded: Path, tmp_path: Path
+) -> None:
+    output = tmp_path / "out"
+    words = command(archive, bundle, output)
+    code, said = start_and_stop(words, output, 1, signal.SIGINT)
+    assert code == 130
+    assert "The same command goes on from there." in said
+    assert "Traceback" not in said
+    assert committed(output) >= 1
+    assert subprocess.run(words, capture_output=True, check=False).returncode == 0
+    assert rows(output / "encodings") == rows(encoded / "encodings")

@@ -14,7 +14,7 @@ from echoprime.retrieval.writing import value_text
 from tests.echoprime.retrieval.drawn import LABELS, Drawn
 
 
-def test_files_have_the_columns_of_the_design(tmp_path):
+def test_files_have_the_columns_that_are_documented(tmp_path):
     drawn = Drawn(tmp_path, 10, 3, seed=0)
     assert sorted(path.name for path in tmp_path.iterdir()) == [
         "candidates.json",
