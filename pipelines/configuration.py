@@ -10,12 +10,28 @@ from typing import Any
 from cyclopts.config import Dict
 
 from echoprime.errors import SettingError
-from pipelines.settings import EncodeSettings, InterpretSettings, RunAllSettings
+from pipelines.settings import (
+    EncodeSettings,
+    ExportSettings,
+    FailuresSettings,
+    InterpretSettings,
+    ManifestSettings,
+    RunAllSettings,
+)
 
 FLAG = "--config"
 
-JOBS = {"encode": EncodeSettings, "interpret": InterpretSettings, "run": RunAllSettings}
-"""Commands that take their settings from the file."""
+COMMANDS = ("manifest", "encode", "interpret", "run", "status", "failures", "export", "compact", "demo")
+"""Commands that take their settings from the file: each those that it knows, flags and arguments first."""
+
+SETTINGS = (
+    ManifestSettings,
+    EncodeSettings,
+    InterpretSettings,
+    RunAllSettings,
+    FailuresSettings,
+    ExportSettings,
+)
 
 
 def take_configuration(words: list[str]) -> tuple[list[str], tuple[Any, ...]]:
@@ -40,12 +56,10 @@ def take_configuration(words: list[str]) -> tuple[list[str], tuple[Any, ...]]:
     for position, word in enumerate(words):
         if word == FLAG or word.startswith(FLAG + "="):
             named = word.partition("=")[2] or (words[position + 1] if position + 1 < len(words) else "")
-            if words[0] not in JOBS:
-                raise SettingError(f"{FLAG} is for {', '.join(JOBS)}; leave it out with {words[0]}")
             rest = words[:position] + words[position + (1 if "=" in word else 2) :]
             values = _read(named)
             # By command, because a flat source would leave out keys that are commands' names too: bundle.
-            by_command = dict.fromkeys(JOBS, values)
+            by_command = dict.fromkeys(COMMANDS, values)
             return rest, (Dict(by_command, source=named, allow_unknown=True),)
     return words, ()
 
@@ -59,7 +73,7 @@ def _read(named: str) -> dict[str, Any]:
         raise SettingError(f"{FLAG} {named}: no such file") from None
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise SettingError(f"{FLAG} {named}: not TOML ({error})") from None
-    known = {field.name for job in JOBS.values() for field in dataclasses.fields(job)}
+    known = {field.name for job in SETTINGS for field in dataclasses.fields(job)}
     for key in values:
         if key.replace("-", "_") not in known:
             raise SettingError(f"{FLAG} {named}: no setting {key!r}; there are {', '.join(sorted(known))}")

@@ -79,7 +79,7 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
         ("bundle import {}/empty {}/b2", "assets"),
         ("statsu {}/o", "statsu"),
         ("encode --config {}/gone.toml", "gone.toml"),
-        ("status {}/o --config {}/gone.toml", "leave it out with status"),
+        ("status {}/o --config {}/gone.toml", "gone.toml"),
         ("run --archive {} --bundle {}/bundle --output {}/o", "lies in the archive"),
         ("run --archive {}/archive --bundle {}/bundle --output {}/archive/o", "lies in the archive"),
         ("run --archive {}/archive --bundle {}/bundle --output {}/m.parquet", "--output"),
