@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 GOLDEN ?=
 PYTEST := $(BIN)/python -m pytest
 
-.PHONY: help install demo test lint test-slow test-cluster test-golden test-gpu bench assets clean
+.PHONY: help install demo test lint test-slow test-golden test-gpu bench assets clean
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | expand -t 14
@@ -33,9 +33,6 @@ test: lint ## everything not marked gpu, slow, cluster or browser
 
 test-slow: install ## tests that take minutes: full-size networks, kills, a million rows
 	$(PYTEST) -m 'slow and not gpu'
-
-test-cluster: install ## the main job on a cluster that `ray start` made
-	$(PYTEST) -m cluster
 
 test-golden: install ## agreement with the published system: make test-golden GOLDEN=DIR
 	@test -d '$(GOLDEN)' || { echo "GOLDEN='$(GOLDEN)' is no folder; say make test-golden GOLDEN=DIR"; exit 2; }

@@ -52,13 +52,14 @@ def plain_worker(bundle_folder: str, begin: Barrier, todo: Queue[str], done: Que
     """One plain process: read, encode, classify, loop by loop; its first word is when it began."""
     import torch
 
-    from echoprime.networks import keep_freed_memory, load_encoder, load_view_classifier
+    from echoprime.networks import keep_freed_memory, load_encoder, load_view_classifier, selfcheck
     from echoprime.reading import ClipReader
 
     torch.set_num_threads(1)
     keep_freed_memory()
     bundle = open_bundle(bundle_folder)
     encoder, classifier = load_encoder(bundle, "cpu"), load_view_classifier(bundle, "cpu")
+    selfcheck.check(bundle, encoder, classifier)  # as the job's actors do: the first clip warms the allocator
     with ClipReader() as reader:
         begin.wait()
         done.put(time.monotonic())
