@@ -14,7 +14,7 @@ from rich.text import Text
 
 from echoprime.demonstration import NOTICE, DrawnStudy, draw_archive, write_demonstration_bundle
 from echoprime.storage import Location
-from echoprime.tables import StudyTable
+from echoprime.tables import StudyTable, table_exists
 from pipelines.console import console
 from pipelines.run import run
 from pipelines.settings import DemoSettings, RunAllSettings
@@ -64,8 +64,6 @@ def _drawing(out: Console) -> Callable[[int, int], None]:
 
 def _studies(place: Path) -> dict[str, Any]:
     """Study -> stamp of its interpretation."""
-    from echoprime.tables import table_exists
-
     table = Location.parse(place / "out" / "interpretations" / "default")
     if not table_exists(table):
         return {}

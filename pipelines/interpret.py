@@ -71,9 +71,8 @@ def interpret(settings: InterpretSettings) -> JobResult:
         compact_if_scattered(table)
         left, incomplete = _left_to_do(settings, encodings, table)
         if not len(left):
+            table.drop_superseded()  # what a run replaced that was killed before it dropped it
             there = table.newest(["study_id"]).num_rows
-            if table.keys().num_rows > there:  # a run was killed before it dropped what it had replaced
-                table.drop_superseded()
             return JobResult(job="interpret", nothing_to_do=True, studies=there, incomplete=incomplete)
         require_room(output, len(left) * BYTES_PER_STUDY)
         run = RunRecord.start(output, "interpret", recorded_settings(settings), run_id=run_id)
