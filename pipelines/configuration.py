@@ -58,10 +58,20 @@ def take_configuration(words: list[str]) -> tuple[list[str], tuple[Any, ...]]:
             named = word.partition("=")[2] or (words[position + 1] if position + 1 < len(words) else "")
             rest = words[:position] + words[position + (1 if "=" in word else 2) :]
             values = _read(named)
-            # By command, because a flat source would leave out keys that are commands' names too: bundle.
-            by_command = dict.fromkeys(COMMANDS, values)
-            return rest, (Dict(by_command, source=named, allow_unknown=True),)
+            return rest, (Dict(_by_command(values), source=named, allow_unknown=True),)
     return words, ()
+
+
+def _by_command(values: dict[str, Any]) -> dict[str, Any]:
+    """By command, because a flat source would leave out keys that are commands' names too: bundle."""
+    found: dict[str, Any] = {}
+    for command in COMMANDS:
+        *groups, name = command.split()
+        place = found
+        for group in groups:
+            place = place.setdefault(group, {})
+        place[name] = values
+    return found
 
 
 def _read(named: str) -> dict[str, Any]:

@@ -1,5 +1,6 @@
-"""What people look at: pictures made of clips and tables."""
+"""What people look at: pages and pictures made of clips and tables."""
 
 from echoprime.pages.montage import draw_montage
+from echoprime.pages.page import data_uri, render_page
 
-__all__ = ["draw_montage"]
+__all__ = ["data_uri", "draw_montage", "render_page"]

@@ -1,14 +1,12 @@
-"""Settings of every job: one frozen dataclass each, read from flags and from one TOML file.
+"""Settings of the jobs of the main way: list, encode, interpret, all of it.
 
 The sentence under a field is what `--help` shows. Field names are flag names and TOML keys.
 """
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from typing import Literal
-
-from echoprime.storage import JSON, Location
 
 Device = Literal["auto", "cpu", "cuda"]
 Pairing = Literal["section", "position"]
@@ -157,75 +155,8 @@ class ManifestSettings:
 
 
 @dataclass(frozen=True, kw_only=True)
-class BundleImportSettings:
-    """Settings of `echoprime bundle import`."""
-
-    release: str
-    """Folder with assets/ and model_data/ as published; weights may be missing."""
-
-    bundle: str
-    """Folder to write."""
-
-    embedding_space: str | None = None
-    """Name that says which encoder the candidates belong to. Default: the encoder's hash."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class BundleCheckSettings:
-    """Settings of `echoprime bundle check`."""
-
-    bundle: str
-    """Folder or s3:// prefix."""
-
-    device: Device = "cpu"
-    """Where the sample is computed."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class OutputSettings:
-    """Settings of `echoprime status` and `echoprime compact`."""
-
-    output: str
-    """Where the jobs wrote."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class FailuresSettings(OutputSettings):
-    """Settings of `echoprime failures`."""
-
-    csv: bool = False
-    """Write CSV instead of a table."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class ExportSettings(OutputSettings):
-    """Settings of `echoprime export`."""
-
-    directory: str
-    """Folder or s3:// prefix to write; what is there under the same names is replaced."""
-
-
-@dataclass(frozen=True, kw_only=True)
 class DemoSettings:
     """Settings of `echoprime demo`."""
 
     directory: str = "demo"
     """Folder for the archive, the bundle and the tables."""
-
-
-_PLACES = ("archive", "manifest", "bundle", "output", "studies")
-
-
-def recorded_settings(settings: RunSettings) -> dict[str, JSON]:
-    """Settings as a run's record keeps them: places in full, so that they mean the same from everywhere.
-
-    Examples
-    --------
-    >>> recorded_settings(InterpretSettings(bundle="s3://models/b/", output="/data/out"))["bundle"]
-    's3://models/b'
-    """
-    values: dict[str, JSON] = asdict(settings)
-    return {
-        name: str(Location.parse(value)) if name in _PLACES and isinstance(value, str) else value
-        for name, value in values.items()
-    }
