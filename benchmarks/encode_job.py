@@ -11,7 +11,6 @@ sides.
 from __future__ import annotations
 
 import multiprocessing
-import queue
 import sys
 import tempfile
 import time
@@ -48,7 +47,7 @@ def draw(archive: Path, studies: int) -> list[Path]:
     return loops
 
 
-def plain_worker(bundle_folder: str, begin: Barrier, todo: Queue[str], done: Queue[float]) -> None:
+def plain_worker(bundle_folder: str, begin: Barrier, todo: Queue[str | None], done: Queue[float]) -> None:
     """One plain process: read, encode, classify, loop by loop; its first word is when it began."""
     import torch
 
@@ -63,11 +62,7 @@ def plain_worker(bundle_folder: str, begin: Barrier, todo: Queue[str], done: Que
     with ClipReader() as reader:
         begin.wait()
         done.put(time.monotonic())
-        while True:
-            try:
-                loop = todo.get_nowait()
-            except queue.Empty:
-                return
+        while (loop := todo.get()) is not None:
             clip = reader.read(Path(loop).read_bytes())
             encoder.embed(clip.frames[None], [clip.used])
             classifier.logits(clip.frames[None, 0])
@@ -78,9 +73,9 @@ def plain(bundle: Path, loops: list[Path]) -> float:
     """Clips a second of two processes that share a queue of loops."""
     context = multiprocessing.get_context("spawn")
     todo, done, begin = context.Queue(), context.Queue(), context.Barrier(PROCESSES)
-    for loop in loops:
-        todo.put(str(loop))
-    time.sleep(0.5)  # the queue's feeder thread
+    # A None ends each worker: asking without waiting says "empty" too while the other one is asking.
+    for loop in [*map(str, loops), *[None] * PROCESSES]:
+        todo.put(loop)
     workers = [
         context.Process(target=plain_worker, args=(str(bundle), begin, todo, done)) for _ in range(PROCESSES)
     ]
