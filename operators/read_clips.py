@@ -11,6 +11,7 @@ import time
 from collections import deque
 from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import asdict
 from typing import Any
 
 import numpy as np
@@ -114,7 +115,8 @@ class ReadClips:
                 "reason": str(error.reason),
                 "message": error.message,
             }, None
-        facts = {"frames": clip.frames_in_file, "frames_used": clip.used}
+        facts: Video = {"frames": clip.frames_in_file, "frames_used": clip.used}
+        facts |= {name: value or None for name, value in asdict(clip.facts).items()}
         return {**known, "outcome": "encoded", "reason": "", "message": "", **facts}, clip
 
 

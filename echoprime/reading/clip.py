@@ -12,6 +12,8 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
+from echoprime.reading.facts import NO_FACTS, VideoFacts
+
 if TYPE_CHECKING:
     import torch
 
@@ -60,12 +62,15 @@ class Clip:
         Frames of the whole video.
     format
         `dicom`, `mp4`, `mov`, `avi` or `mkv`.
+    facts
+        What the file says of its video.
     """
 
     frames: npt.NDArray[np.uint8]
     used: int
     frames_in_file: int
     format: str
+    facts: VideoFacts = NO_FACTS
 
     def tensor(self) -> torch.Tensor:
         """Normalised, float32 (3, 16, 224, 224) = (channel, frame, row, column)."""

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 
 from echoprime.errors import Reason, UnreadableVideo
 from echoprime.reading.clip import Clip
 from echoprime.reading.compressed import compressed_frames
 from echoprime.reading.encapsulated_video import VIDEO, encapsulated_video_frames
+from echoprime.reading.facts import facts_of_header
 from echoprime.reading.header import NATIVE, Header, read_header
 from echoprime.reading.limits import Limits
 from echoprime.reading.loop import Frame, Loop
@@ -31,10 +33,11 @@ def read_dicom(data: bytes, limits: Limits) -> Clip:
     UnreadableVideo
         NO_PIXELS, UNSUPPORTED, NOT_DECODABLE, TOO_LARGE.
     """
+    header = read_header(data, limits)
     loop = Loop()
-    for frame in _frames(read_header(data, limits), limits):
+    for frame in _frames(header, limits):
         loop.add(frame)
-    return loop.clip()
+    return replace(loop.clip(), facts=facts_of_header(header))
 
 
 def _frames(header: Header, limits: Limits) -> Iterator[Frame]:

@@ -12,6 +12,7 @@ from av.video.stream import VideoStream
 from echoprime.errors import Reason, SkippedVideo, UnreadableVideo
 from echoprime.reading.clip import FRAMES, SIDE, STRIDE, Clip, crop_box, scale, used_frames
 from echoprime.reading.container import decoded, open_video, rgb
+from echoprime.reading.facts import VideoFacts
 from echoprime.reading.formats import Format
 from echoprime.reading.limits import Limits
 from echoprime.reading.truncation import is_cut
@@ -50,6 +51,7 @@ def read_video(data: bytes, kind: Format, limits: Limits) -> Clip:
                 break
         whole = count if count <= _LAST_USED else _frames_in_file(container, stream)
         promised = stream.frames
+        facts = VideoFacts(stream.height or None, stream.width or None, _frame_time(stream))
     limits.check_frames(whole)
     if count <= _LAST_USED and (count < promised or is_cut(data, kind)):
         raise UnreadableVideo(Reason.NOT_DECODABLE, f"{_expected(promised)} frames expected, {count} decoded")
@@ -57,7 +59,13 @@ def read_video(data: bytes, kind: Format, limits: Limits) -> Clip:
         raise UnreadableVideo(Reason.NO_PIXELS, "the video stream has no frame")
     if count == 1:
         raise SkippedVideo(Reason.STILL, "one frame")
-    return Clip(frames, used=len(used_frames(count)), frames_in_file=whole, format=kind.value)
+    return Clip(frames, used=len(used_frames(count)), frames_in_file=whole, format=kind.value, facts=facts)
+
+
+def _frame_time(stream: VideoStream) -> float | None:
+    """Milliseconds from frame to frame, on average; None where the container does not say."""
+    rate = stream.average_rate
+    return float(1000 / rate) if rate else None
 
 
 def _expected(promised: int) -> str:

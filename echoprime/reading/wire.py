@@ -7,11 +7,14 @@ line of JSON, and after it the frames of a clip.
 from __future__ import annotations
 
 import json
+from dataclasses import asdict
+from typing import Any
 
 import numpy as np
 
 from echoprime.errors import SKIPPED, Reason, SkippedVideo, UnreadableVideo, VideoError
 from echoprime.reading.clip import FRAMES, SIDE, Clip
+from echoprime.reading.facts import VideoFacts
 
 LENGTH_BYTES = 8
 """Bytes of a message's length."""
@@ -32,7 +35,8 @@ def length_of(content: bytes | memoryview) -> bytes:
 
 def reply_with_clip(clip: Clip) -> bytes:
     """A clip as a reply's content."""
-    facts = {"used": clip.used, "frames_in_file": clip.frames_in_file, "format": clip.format}
+    facts: dict[str, Any] = {"used": clip.used, "frames_in_file": clip.frames_in_file, "format": clip.format}
+    facts |= {"facts": asdict(clip.facts)}
     return json.dumps(facts).encode() + b"\n" + clip.frames.tobytes()
 
 
@@ -60,4 +64,5 @@ def clip_of(reply: bytes | bytearray) -> Clip:
     if "reason" in facts:
         reason = Reason(facts["reason"])
         raise (SkippedVideo if reason in SKIPPED else UnreadableVideo)(reason, facts["message"])
+    facts["facts"] = VideoFacts(**facts["facts"])
     return Clip(np.frombuffer(bytearray(frames), np.uint8).reshape(FRAMES, SIDE, SIDE, 3), **facts)
