@@ -11,7 +11,6 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
-from echoprime.bundle import Bundle
 from echoprime.retrieval import CandidateSet, Shard, ShardHits
 
 CORES = 0.01
@@ -19,24 +18,24 @@ RESTARTS = 10
 
 
 class CandidateShard:
-    """Rows `first` to `last` of a bundle's candidates, memory-mapped from this node's copy.
+    """Rows `first` to `last` of a candidate set, memory-mapped from this node's copy.
 
     Parameters
     ----------
-    bundle
-        The bundle; from a bucket its candidates are copied once to each node.
+    candidates
+        The set; from a bucket it is copied once to each node and verified.
     first, last
         Range of rows, the last one excluded.
     """
 
-    def __init__(self, bundle: Bundle, first: int, last: int) -> None:
-        self._bundle = bundle
+    def __init__(self, candidates: CandidateSet, first: int, last: int) -> None:
+        self._candidates = candidates
         self._range = first, last
 
     @cached_property
     def _shard(self) -> Shard:
         """Opened by the first search: its error ends the job in one line, a constructor's as Ray's text."""
-        return CandidateSet.open(self._bundle).shard(*self._range)
+        return self._candidates.shard(*self._range)
 
     def search(self, arguments: Mapping[str, Any]) -> ShardHits:
         """See `echoprime.retrieval.Shard.search`, whose arguments these are.
@@ -59,13 +58,13 @@ class ShardActors:
     handles: tuple[Any, ...]
 
     @classmethod
-    def start(cls, bundle: Bundle, *, shards: int, run_id: str) -> ShardActors:
+    def start(cls, candidates: CandidateSet, *, shards: int, run_id: str) -> ShardActors:
         """Start the actors, spread over the nodes.
 
         Parameters
         ----------
-        bundle
-            Whose candidates.
+        candidates
+            Opened set.
         shards
             How many.
         run_id
@@ -75,7 +74,7 @@ class ShardActors:
 
         actor: Any = ray.remote(CandidateShard)
         handles = []
-        for number, (first, last) in enumerate(CandidateSet.open(bundle).ranges(shards)):
+        for number, (first, last) in enumerate(candidates.ranges(shards)):
             handles.append(
                 actor.options(
                     name=f"candidates-{run_id}-{number}",
@@ -83,7 +82,7 @@ class ShardActors:
                     max_restarts=RESTARTS,
                     max_task_retries=-1,
                     scheduling_strategy="SPREAD",
-                ).remote(bundle, first, last)
+                ).remote(candidates, first, last)
             )
         return cls(tuple(handles))
 

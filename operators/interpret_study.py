@@ -17,8 +17,9 @@ import pyarrow.parquet as pq
 
 from echoprime.bundle import Bundle
 from echoprime.interpretation import Interpreter
+from echoprime.retrieval import CandidateSet
 from echoprime.storage import Location
-from echoprime.tables import EMBEDDING_LENGTH
+from echoprime.tables import EMBEDDING_LENGTH, ENCODINGS
 from echoprime.tables.files import read_rows
 from operators.candidate_shard import ShardActors
 from operators.search_candidates import search_candidates
@@ -46,7 +47,11 @@ class EncodedStudies:
         """The encodings rows of one chunk, columns `COLUMNS`."""
         with pq.ParquetFile(self.plan.path, filesystem=self.plan.arrow_filesystem) as file:
             chosen = file.read_row_group(number)
-        return pa.concat_tables(read_rows(self.table, chosen, COLUMNS))
+        # cast: files that a merge has written hold `string_view` where others hold `string`
+        schema = pa.schema([ENCODINGS.field(name) for name in COLUMNS])
+        return pa.concat_tables(
+            rows.select(COLUMNS).cast(schema) for rows in read_rows(self.table, chosen, COLUMNS)
+        )
 
 
 class InterpretStudies:
@@ -58,8 +63,10 @@ class InterpretStudies:
         Where the rows lie.
     bundle
         Section weights, phenotypes, lexicon.
+    candidates
+        The set that is searched.
     shards
-        Actors with the candidates.
+        Actors with its rows.
     k, pairing, language
         See `echoprime.interpretation.Interpreter`.
     """
@@ -68,6 +75,7 @@ class InterpretStudies:
         self,
         studies: EncodedStudies,
         bundle: Bundle,
+        candidates: CandidateSet,
         shards: ShardActors,
         *,
         k: int,
@@ -76,7 +84,9 @@ class InterpretStudies:
     ) -> None:
         self._studies = studies
         self._shards = shards
-        self._interpreter = Interpreter(bundle, k=k, pairing=pairing, language=language)
+        self._interpreter = Interpreter(
+            bundle, k=k, pairing=pairing, language=language, candidates=candidates
+        )
 
     def __call__(self, batch: dict[str, np.ndarray]) -> pa.Table:
         """One table with a row a study."""
@@ -84,7 +94,13 @@ class InterpretStudies:
         embeddings, views = _encoded(studies, self._interpreter.bundle.views)
         queries = self._interpreter.queries(embeddings, views)
         started = time.perf_counter()
-        hits = search_candidates(self._shards, **self._interpreter.search_arguments(queries))
+        # A study is no evidence for itself, nor is an earlier one of the same patient.
+        arguments = self._interpreter.search_arguments(
+            queries,
+            exclude_study=studies["study_id"].to_pylist(),
+            exclude_patient=[patient or "" for patient in studies["patient_id"].to_pylist()],
+        )
+        hits = search_candidates(self._shards, **arguments)
         searched = time.perf_counter()
         rows = self._interpreter.interpret(queries, hits)
         done = time.perf_counter()
@@ -93,6 +109,7 @@ class InterpretStudies:
             "encoded_at": studies["written_at"],
             "videos": pc.cast(pc.list_value_length(studies["videos"]), pa.int32()),
             "videos_encoded": pa.array([len(each) for each in views], pa.int32()),
+            "candidates_left_out": pa.array(self._interpreter.candidates_left_out(queries, hits)),
             "search_seconds": pa.array(np.full(len(rows), (searched - started) / max(1, len(rows)))),
             "interpret_seconds": pa.array(np.full(len(rows), (done - searched) / max(1, len(rows)))),
         }.items():

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -13,10 +14,12 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from echoprime.archive import read_studies
-from echoprime.bundle import Bundle, open_bundle
+from echoprime.bundle import Bundle, open_bundle, with_thresholds
 from echoprime.errors import BundleError, SettingError
+from echoprime.retrieval import CandidateFiles, CandidateSet
 from echoprime.storage import Location, canonical_hash
 from echoprime.tables import (
+    INTERPRETABLE,
     RunRecord,
     StudyTable,
     WriterLock,
@@ -27,9 +30,14 @@ from echoprime.tables import (
 from pipelines.checks import require_positive, require_room, require_writable
 from pipelines.committing import Committer, compact_if_scattered
 from pipelines.progress import JobProgress
-from pipelines.ray_session import ClusterSize, ray_session
+from pipelines.ray_session import ClusterSize, ray_session, require_ray_address
 from pipelines.results import JobResult, recorded
-from pipelines.settings import InterpretationChoices, InterpretSettings, recorded_settings
+from pipelines.settings import (
+    InterpretationChoices,
+    InterpretSettings,
+    RunAllSettings,
+    recorded_settings,
+)
 
 STUDIES_PER_CHUNK = 256
 """Studies that are searched together: 3,840 queries, enough for the product to run at the cores' speed."""
@@ -39,6 +47,9 @@ LEAST_SHARDS, MOST_SHARDS = 2, 64
 
 BYTES_PER_STUDY = 65_536
 """Room that one study's row takes at most, a copy during compaction included."""
+
+EXCLUSIONS = "same study, same patient"
+"""Candidates that are never a study's neighbours: the study itself, and others of its patient."""
 
 COMMIT_STUDIES = 2_048
 COMMIT_SECONDS = 10.0
@@ -53,14 +64,14 @@ def interpret(settings: InterpretSettings) -> JobResult:
         Bundle, output or a setting is wrong; found before Ray starts.
     """
     # 1. Everything that can be wrong, before any process is started.
-    bundle = open_bundle(settings.bundle)
-    check_choices(settings, bundle)
+    bundle, candidates = open_choices(settings)
+    require_ray_address(settings.ray_address)
     require_positive(limit=settings.limit)
     output = Location.parse(settings.output)
     encodings = StudyTable.existing(output / "encodings")
-    _require_same_space(bundle, encodings)
+    require_same_space(candidates, str(encodings.identity["embedding_space"]))
     require_writable(output)
-    identity = interpretation_identity(bundle, str(encodings.identity["encoding_id"]), settings)
+    identity = interpretation_identity(bundle, candidates, str(encodings.identity["encoding_id"]), settings)
     table = StudyTable.open(
         output / "interpretations" / settings.name, interpretation_schema(bundle), identity=identity
     )
@@ -81,7 +92,8 @@ def interpret(settings: InterpretSettings) -> JobResult:
         with recorded(run, result), ray_session(settings.ray_address) as cluster:
             plan = run.directory / "plan.parquet"
             _write_plan(left, plan)
-            _interpret(settings, bundle, encodings, table, plan, len(left), result, cluster, identity)
+            job = _Job(settings, bundle, candidates, encodings.location, plan, len(left), identity)
+            _interpret(job, table, result, cluster)
     return result
 
 
@@ -93,44 +105,70 @@ def interpretation_schema(bundle: Bundle) -> pa.Schema:
     )
 
 
-def check_choices(settings: InterpretationChoices, bundle: Bundle) -> None:
-    """Refuse choices that cannot work with this bundle; `echoprime run` asks before it encodes.
+def open_choices(settings: InterpretSettings | RunAllSettings) -> tuple[Bundle, CandidateSet]:
+    """The bundle, with the thresholds asked for, and the candidate set; `run` asks before it encodes.
 
     Raises
     ------
     SettingError
-        A number is not above 0, or the name cannot be a folder's.
+        A number is not above 0, the name cannot be a folder's, or the thresholds are not of this bundle.
     BundleError
-        The bundle has no lexicon of the language.
+        The bundle has no lexicon of the language, or the candidate set is missing, damaged, or coded by
+        another lexicon.
     """
     require_positive(k=settings.k, shards=settings.shards)
     if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]*", settings.name):
         raise SettingError(
             f"--name {settings.name!r}: letters, digits, '.', '_' and '-' only; it names a folder"
         )
+    bundle = open_bundle(settings.bundle)
     bundle.lexicon(settings.language)
+    if settings.thresholds is not None:
+        bundle = with_thresholds(bundle, Location.parse(settings.thresholds))
+    if settings.candidates is None:
+        return bundle, CandidateSet.open(bundle)
+    files = CandidateFiles.open(Location.parse(settings.candidates))
+    files.require_lexicon(bundle)
+    return bundle, CandidateSet.open(files)
 
 
 def interpretation_identity(
-    bundle: Bundle, encoding_id: str, settings: InterpretationChoices
+    bundle: Bundle, candidates: CandidateSet, encoding_id: str, settings: InterpretationChoices
 ) -> dict[str, Any]:
     """What a row's values depend on; `interpretation_id` is its hash."""
     parts = {
         "encoding_id": encoding_id,
         "include_incomplete": settings.include_incomplete,
         **bundle.interpretation_identity(settings.k, settings.pairing, settings.language),
+        "embedding_space": candidates.embedding_space,
+        "exclusions": EXCLUSIONS,
     }
+    if isinstance(candidates.source, CandidateFiles):
+        parts["candidates"] = candidates.source.hash
     return {"interpretation_id": canonical_hash(parts), **parts}
 
 
-def _require_same_space(bundle: Bundle, encodings: StudyTable) -> None:
-    space = encodings.identity["embedding_space"]
-    if space != bundle.embedding_space:
-        raise BundleError(
-            f"the encodings are of the embedding space {space!r}, the bundle's candidates of "
-            f"{bundle.embedding_space!r}: their similarities would mean nothing; interpret with the bundle "
-            "that encoded, or name the space when importing it (--embedding-space)"
+def require_same_space(candidates: CandidateSet, space: str) -> None:
+    """Refuse candidates that the encodings cannot be compared with.
+
+    Raises
+    ------
+    BundleError
+        Naming both embedding spaces.
+    """
+    if candidates.embedding_space == space:
+        return
+    if isinstance(candidates.source, CandidateFiles):
+        whose, cure = "the candidate set is", "build it from these encodings (echoprime candidates build)"
+    else:
+        whose = "the bundle's candidates are"
+        cure = (
+            "interpret with the bundle that encoded, or name the space when importing it (--embedding-space)"
         )
+    raise BundleError(
+        f"the encodings are of the embedding space {space!r}, {whose} of {candidates.embedding_space!r}: "
+        f"their similarities would mean nothing; {cure}"
+    )
 
 
 def _left_to_do(
@@ -146,7 +184,7 @@ def _left_to_do(
     newest = newest.slice(0, settings.limit)
     incomplete = 0
     if not settings.include_incomplete:
-        complete = pc.equal(newest["status"], "complete")
+        complete = pc.is_in(newest["status"], pa.array(INTERPRETABLE))
         incomplete = len(newest) - (pc.sum(complete).as_py() or 0)
         newest = newest.filter(complete)
     return not_interpreted(newest, table), incomplete
@@ -176,30 +214,35 @@ def _write_plan(left: pa.Table, plan: Location) -> None:
         plan.put_file(file)
 
 
-def _interpret(
-    settings: InterpretSettings,
-    bundle: Bundle,
-    encodings: StudyTable,
-    table: StudyTable,
-    plan: Location,
-    studies: int,
-    result: JobResult,
-    cluster: ClusterSize,
-    identity: dict[str, Any],
-) -> None:
+@dataclass(frozen=True)
+class _Job:
+    """What is interpreted, and with what."""
+
+    settings: InterpretSettings
+    bundle: Bundle
+    candidates: CandidateSet
+    encodings: Location
+    plan: Location
+    studies: int
+    identity: dict[str, Any]
+
+
+def _interpret(job: _Job, table: StudyTable, result: JobResult, cluster: ClusterSize) -> None:
     from operators.candidate_shard import ShardActors
 
-    count = settings.shards or min(max(LEAST_SHARDS, cluster.cores), MOST_SHARDS)
-    shards = ShardActors.start(bundle, shards=count, run_id=result.run_id)
+    count = job.settings.shards or min(max(LEAST_SHARDS, cluster.cores), MOST_SHARDS)
+    shards = ShardActors.start(job.candidates, shards=count, run_id=result.run_id)
     committer = Committer(table, studies=COMMIT_STUDIES, seconds=COMMIT_SECONDS)
-    chunks = -(-studies // STUDIES_PER_CHUNK)
-    with JobProgress("interpret", studies, show=settings.progress) as progress:
+    with JobProgress("interpret", job.studies, show=job.settings.progress) as progress:
         try:
-            for batch in _dataset(settings, bundle, encodings.location, plan, chunks, shards, cluster):
+            for batch in _dataset(job, shards, cluster):
                 for stage in ("search", "interpret"):
                     spent = pc.sum(batch[f"{stage}_seconds"]).as_py()
                     result.seconds[stage] = result.seconds.get(stage, 0.0) + spent
-                committer.add(_with_ids(batch, identity, result.run_id))
+                left_out = batch["candidates_left_out"]
+                result.candidates_left_out += pc.sum(left_out).as_py() or 0
+                result.studies_with_left_out += pc.sum(pc.greater(left_out, 0)).as_py() or 0
+                committer.add(_with_ids(batch, job.identity, result.run_id))
                 progress.advance(studies=len(batch))
         finally:
             committer.flush()
@@ -210,11 +253,7 @@ def _interpret(
 
 
 def _dataset(
-    settings: InterpretSettings,
-    bundle: Bundle,
-    encodings: Location,
-    plan: Location,
-    chunks: int,
+    job: _Job,
     shards: Any,  # noqa: ANN401  # ShardActors; importing it would import Ray
     cluster: ClusterSize,
 ) -> Iterator[pa.Table]:
@@ -223,9 +262,10 @@ def _dataset(
 
     from operators.interpret_study import EncodedStudies, InterpretStudies
 
+    settings, chunks = job.settings, -(-job.studies // STUDIES_PER_CHUNK)
     dataset = ray.data.range(chunks, override_num_blocks=chunks).map_batches(
         InterpretStudies,
-        fn_constructor_args=(EncodedStudies(encodings, plan), bundle, shards),
+        fn_constructor_args=(EncodedStudies(job.encodings, job.plan), job.bundle, job.candidates, shards),
         fn_constructor_kwargs={"k": settings.k, "pairing": settings.pairing, "language": settings.language},
         batch_size=1,
         compute=ActorPoolStrategy(size=min(cluster.cores, chunks)),

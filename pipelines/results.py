@@ -31,6 +31,9 @@ class JobResult:
         Studies with a passing failure: another run takes them up again.
     seconds
         Stage -> seconds, summed over its actors.
+    candidates_left_out, studies_with_left_out
+        Candidates that were no neighbours because they are of the study itself or its patient, summed over
+        the studies, and the studies that had any. Interpret alone.
     clips_per_second
         Encoded clips a second, from when the work began to the last row; None where there were none.
     """
@@ -43,6 +46,8 @@ class JobResult:
     planned: dict[str, int | None] = field(default_factory=dict)
     outcomes: dict[tuple[str, str], int] = field(default_factory=dict)
     seconds: dict[str, float] = field(default_factory=dict)
+    candidates_left_out: int = 0
+    studies_with_left_out: int = 0
     clips_per_second: float | None = None
 
     @property
@@ -77,4 +82,6 @@ def recorded(run: RunRecord, result: JobResult) -> Iterator[None]:
 def _finish(run: RunRecord, result: JobResult, exit_code: int) -> None:
     counts = {"studies": result.studies, "incomplete": result.incomplete}
     counts |= {":".join(filter(None, outcome)): videos for outcome, videos in sorted(result.outcomes.items())}
+    if result.job == "interpret":
+        counts["candidates_left_out"] = result.candidates_left_out
     run.finish(exit_code, counts, result.seconds)

@@ -13,8 +13,15 @@ from echoprime.tables import ENCODINGS, StudyTable, table_exists
 from pipelines.checks import require_writable
 from pipelines.encode import check_encoding, encode, encoding_identity
 from pipelines.exit_codes import DONE, INCOMPLETE
-from pipelines.interpret import check_choices, interpret, interpretation_identity, interpretation_schema
+from pipelines.interpret import (
+    interpret,
+    interpretation_identity,
+    interpretation_schema,
+    open_choices,
+    require_same_space,
+)
 from pipelines.manifest import list_archive
+from pipelines.ray_session import require_ray_address
 from pipelines.settings import EncodeSettings, InterpretSettings, ManifestSettings, RunAllSettings
 from pipelines.summary import show_encoding, show_interpretation
 
@@ -50,9 +57,10 @@ def run(settings: RunAllSettings) -> int:
 
 def _check(settings: RunAllSettings) -> None:
     """Refuse what the last step would refuse, before the archive is listed."""
-    bundle = open_bundle(settings.bundle)
-    check_encoding(settings, bundle)
-    check_choices(settings, bundle)
+    check_encoding(settings, open_bundle(settings.bundle))
+    bundle, candidates = open_choices(settings)
+    require_same_space(candidates, bundle.embedding_space)
+    require_ray_address(settings.ray_address)
     archive, output = Location.parse(settings.archive), Location.parse(settings.output)
     for flag, place in (("--output", output), ("--bundle", bundle.location)):
         if f"{place}/".startswith(f"{archive}/"):
@@ -61,7 +69,7 @@ def _check(settings: RunAllSettings) -> None:
     if settings.studies is not None:
         read_studies(Location.parse(settings.studies))
     encodings = encoding_identity(bundle)
-    interpretation = interpretation_identity(bundle, encodings["encoding_id"], settings)
+    interpretation = interpretation_identity(bundle, candidates, encodings["encoding_id"], settings)
     for place, schema, identity in (
         (output / "encodings", ENCODINGS, encodings),
         (output / "interpretations" / settings.name, interpretation_schema(bundle), interpretation),

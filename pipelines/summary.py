@@ -67,6 +67,11 @@ def show_interpretation(result: JobResult, output: str, name: str) -> None:
 
 
 def _say_left_out(out: Console, result: JobResult) -> None:
+    if result.candidates_left_out:
+        out.print(
+            f"{result.candidates_left_out:,} candidates of the same study or patient were left out of the "
+            f"neighbours of {result.studies_with_left_out:,} studies"
+        )
     if result.incomplete:
         out.print(f"{result.incomplete:,} incomplete studies were left out; --include-incomplete takes them")
 

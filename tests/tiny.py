@@ -45,7 +45,7 @@ def write_tiny_bundle(directory: Path, *, seed: int = 0, weights: bool = True) -
                 VideoEncoder(ENCODER, encoder), ViewClassifier(CLASSIFIER, classifier), clip
             )
             (folder / "selfcheck.npz").write_bytes(recorded)
-        return _write_candidates(folder / "candidates", lexicon)
+        return _write_candidates(folder / "candidates", lexicon, f"tiny-{seed}")
 
     return write_bundle(
         directory,
@@ -64,7 +64,7 @@ def write_tiny_bundle(directory: Path, *, seed: int = 0, weights: bool = True) -
     )
 
 
-def _write_candidates(directory: Path, lexicon: Lexicon) -> int:
+def _write_candidates(directory: Path, lexicon: Lexicon, space: str) -> int:
     rng = np.random.default_rng(7)
     embeddings = rng.standard_normal((CANDIDATES, 512)).astype(np.float32)
     embeddings[CANDIDATES - REPEATED :] = embeddings[:REPEATED]
@@ -86,7 +86,7 @@ def _write_candidates(directory: Path, lexicon: Lexicon) -> int:
         labels=labels,
         reports=reports,
         label_names=[each.name for each in phenotypes()],
-        embedding_space="tiny-0",
+        embedding_space=space,
         shard_files=2,
     )
 

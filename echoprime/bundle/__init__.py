@@ -4,6 +4,7 @@ from echoprime.bundle.bundle import Bundle, Network, open_bundle
 from echoprime.bundle.lexicon import Lexicon
 from echoprime.bundle.phenotypes import Phenotype
 from echoprime.bundle.sections import VIEWS, SectionWeights
+from echoprime.bundle.thresholds import with_thresholds
 from echoprime.bundle.writing import write_bundle
 
 __all__ = [
@@ -14,5 +15,6 @@ __all__ = [
     "Phenotype",
     "SectionWeights",
     "open_bundle",
+    "with_thresholds",
     "write_bundle",
 ]

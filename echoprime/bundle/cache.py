@@ -20,8 +20,17 @@ def cache_directory(bundle_hash: str) -> Path:
     return (Path(root) if root else Path.home() / ".cache" / "echoprime") / bundle_hash
 
 
-def local_file(location: Location, name: str, size: int, sha256: str, cache: Path) -> Path:
-    """Local path of the file `name` of the bundle at `location`.
+def local_file(
+    location: Location,
+    name: str,
+    size: int,
+    sha256: str,
+    cache: Path,
+    *,
+    listed_in: str = "bundle.json",
+    cure: str = "import the release again",
+) -> Path:
+    """Local path of the file `name` of the bundle, or other hashed folder, at `location`.
 
     Parameters
     ----------
@@ -34,6 +43,8 @@ def local_file(location: Location, name: str, size: int, sha256: str, cache: Pat
     cache
         Where a fetched copy goes; it is renamed in only when it is whole and its hash is right, so a
         copy that is there is good, whoever fetched it.
+    listed_in, cure
+        The file that names size and hash, and what a user does about one that does not fit.
 
     Raises
     ------
@@ -43,19 +54,19 @@ def local_file(location: Location, name: str, size: int, sha256: str, cache: Pat
     if location.is_local:
         path = (location / name).local_path
         if not path.is_file():
-            raise BundleError(f"{name}: named in bundle.json, not in the bundle; import the release again")
+            raise BundleError(f"{name}: named in {listed_in}, but not there; {cure}")
         if path.stat().st_size != size:
             raise BundleError(
-                f"{name}: {path.stat().st_size:,} bytes, bundle.json says {size:,}; import the release again"
+                f"{name}: {path.stat().st_size:,} bytes, {listed_in} says {size:,}; {cure}"
             )
         return path
     kept = cache / name
     if not (kept.is_file() and kept.stat().st_size == size):
-        _fetch(location / name, name, sha256, kept)
+        _fetch(location / name, name, sha256, kept, listed_in)
     return kept
 
 
-def _fetch(source: Location, name: str, sha256: str, kept: Path) -> None:
+def _fetch(source: Location, name: str, sha256: str, kept: Path, listed_in: str) -> None:
     kept.parent.mkdir(parents=True, exist_ok=True)
     handle, temporary = tempfile.mkstemp(prefix=f".{kept.name}.", dir=kept.parent)
     try:
@@ -65,11 +76,11 @@ def _fetch(source: Location, name: str, sha256: str, kept: Path) -> None:
                 digest.update(block)
                 target.write(block)
         if digest.hexdigest() != sha256:
-            raise BundleError(f"{name}: SHA-256 differs from bundle.json's; copy the bundle again")
+            raise BundleError(f"{name}: SHA-256 differs from {listed_in}'s; copy it to the bucket again")
         Path(temporary).replace(kept)
     except FileNotFoundError as error:
         raise BundleError(
-            f"{name}: named in bundle.json, not in the bundle; copy the bundle again"
+            f"{name}: named in {listed_in}, but not there; copy it to the bucket again"
         ) from error
     finally:
         Path(temporary).unlink(missing_ok=True)

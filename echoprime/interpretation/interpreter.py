@@ -31,6 +31,8 @@ class Interpreter:
         `section`, or `position` as the original code has it (`echoprime.interpretation.PAIRINGS`).
     language
         One of the bundle's.
+    candidates
+        The candidate set that is searched; None = the bundle's.
 
     Raises
     ------
@@ -50,7 +52,13 @@ class Interpreter:
     """
 
     def __init__(
-        self, bundle: Bundle, *, k: int = 50, pairing: str = "section", language: str = "en"
+        self,
+        bundle: Bundle,
+        *,
+        k: int = 50,
+        pairing: str = "section",
+        language: str = "en",
+        candidates: CandidateSet | None = None,
     ) -> None:
         if k < 1:
             raise SettingError(f"k is {k}; it must be at least 1")
@@ -60,7 +68,8 @@ class Interpreter:
         self.lexicon = bundle.lexicon(language)
         names = bundle.sections.names
         self.bits = _section_numbers(bundle, names)
-        self.plan = plan(bundle.phenotypes, names, CandidateSet.open(bundle).labels, pairing)
+        labels = (candidates or CandidateSet.open(bundle)).labels
+        self.plan = plan(bundle.phenotypes, names, labels, pairing)
 
     @property
     def schema(self) -> pa.Schema:
@@ -150,6 +159,13 @@ class Interpreter:
         columns["sections"] = sections_column(queries, hits, names, members, texts)
         columns["notice"] = pa.array([self.bundle.notice] * queries.studies, pa.string())
         return pa.Table.from_arrays([columns[name] for name in self.schema.names], schema=self.schema)
+
+    def candidates_left_out(self, queries: StudyQueries, hits: ShardHits) -> NDArray[np.int32]:
+        """int32 (studies,): candidates of each study's own or its patient; 0 where nothing was searched."""
+        counts = np.zeros(queries.studies, np.int32)
+        # All sections of a study leave out the same candidates.
+        counts[queries.study] = hits.left_out
+        return counts
 
     def _phenotypes(self, found: NDArray[np.float64]) -> dict[str, Any]:
         columns: dict[str, Any] = {}

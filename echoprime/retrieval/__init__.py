@@ -1,5 +1,6 @@
 """Numbers to neighbours: section queries, the candidate set on disk, and the search over its shards."""
 
+from echoprime.retrieval.candidate_files import CandidateFiles
 from echoprime.retrieval.candidates import CandidateSet
 from echoprime.retrieval.hits import ShardHits
 from echoprime.retrieval.merge import merge
@@ -8,6 +9,7 @@ from echoprime.retrieval.sections import SectionQueries, StudyQueries, section_q
 from echoprime.retrieval.writing import CandidateWriter, write_candidates
 
 __all__ = [
+    "CandidateFiles",
     "CandidateSet",
     "CandidateWriter",
     "SectionQueries",

@@ -13,6 +13,7 @@ import pyarrow as pa
 
 from echoprime.bundle import Bundle
 from echoprime.errors import BundleError
+from echoprime.retrieval.candidate_files import CandidateFiles
 from echoprime.retrieval.parts import Part
 from echoprime.retrieval.search import Shard
 from echoprime.retrieval.writing import FORMAT, file_name
@@ -25,7 +26,7 @@ class CandidateSet:
     Attributes
     ----------
     source
-        Folder, or the bundle that it lies in (whose files are fetched from a bucket when first used).
+        Folder, or the bundle or hashed files that it lies in (fetched from a bucket when first used).
     rows, dimension, rows_per_file, files
         Its shape.
     largest_norm
@@ -36,7 +37,7 @@ class CandidateSet:
         What its embeddings can be compared with.
     """
 
-    source: Path | Bundle
+    source: Path | Bundle | CandidateFiles
     rows: int
     dimension: int
     rows_per_file: int
@@ -46,15 +47,15 @@ class CandidateSet:
     embedding_space: str
 
     @classmethod
-    def open(cls, source: str | Path | Bundle) -> CandidateSet:
-        """Open the set of a folder or of a bundle; reads `candidates.json` alone.
+    def open(cls, source: str | Path | Bundle | CandidateFiles) -> CandidateSet:
+        """Open the set of a folder, a bundle, or of one's own; reads `candidates.json` alone.
 
         Raises
         ------
         BundleError
             When there is none, or it is of another format version.
         """
-        place = source if isinstance(source, Bundle) else Path(source)
+        place = source if isinstance(source, Bundle | CandidateFiles) else Path(source)
         path = _file(place, "candidates.json")
         try:
             content = json.loads(path.read_bytes())
@@ -115,5 +116,7 @@ class CandidateSet:
         return {name: column for column, name in enumerate(self.labels)}
 
 
-def _file(source: Path | Bundle, name: str) -> Path:
-    return source.file(f"candidates/{name}") if isinstance(source, Bundle) else source / name
+def _file(source: Path | Bundle | CandidateFiles, name: str) -> Path:
+    if isinstance(source, Bundle):
+        return source.file(f"candidates/{name}")
+    return source.file(name) if isinstance(source, CandidateFiles) else source / name

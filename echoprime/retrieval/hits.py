@@ -33,6 +33,8 @@ class ShardHits:
     text_keys, texts
         int64 (m,) ascending, row * 32 + section, and pyarrow list<struct<phrase, value>> (m,): the
         phrases of that section in the reports of `report_rows`.
+    left_out
+        int64 (queries,): rows that were left out because they are of the query's study or patient.
     """
 
     rows: NDArray[np.int64]
@@ -45,6 +47,7 @@ class ShardHits:
     report_scores: NDArray[np.float64]
     text_keys: NDArray[np.int64]
     texts: Any
+    left_out: NDArray[np.int64]
 
     @property
     def k(self) -> int:
@@ -79,6 +82,7 @@ class ShardHits:
                     "report_rows",
                     "report_scores",
                     "text_keys",
+                    "left_out",
                 )
             )
             and bool(self.names.equals(other.names))

@@ -62,6 +62,7 @@ def merge(hits: Sequence[ShardHits]) -> ShardHits:
         report_scores=np.take_along_axis(report_scores, best, axis=1)[:, 0],
         text_keys=keys,
         texts=texts,
+        left_out=np.sum([each.left_out for each in hits], axis=0),
     )
 
 

@@ -90,9 +90,7 @@ class Shard:
         self._check(vectors, bits, k, columns)
         excluded = self._excluded("study", exclude_study, len(vectors))
         other = self._excluded("patient", exclude_patient, len(vectors))
-        excluded = Excluded(
-            np.concatenate([excluded.query, other.query]), np.concatenate([excluded.row, other.row])
-        )
+        excluded = _together(excluded, other, len(self))
         local, scores = nearest(self._rows, vectors, k, self.largest_norm, excluded)
         report, report_scores = self._reports(vectors, bits, local, scores, excluded)
         used = _used(local, len(self))
@@ -109,6 +107,7 @@ class Shard:
             report_scores=report_scores,
             text_keys=keys + self.lo * SECTION_BITS,
             texts=self._rows.texts(keys),
+            left_out=np.bincount(excluded.query, minlength=len(vectors)),
         )
 
     def _check(
@@ -206,6 +205,14 @@ class Shard:
             flat = position[rows[asked]] * len(self.labels) + columns[asked, slot][:, None]
             labels[asked, :, slot] = values.ravel().take(flat)
         return labels
+
+
+def _together(one: Excluded, other: Excluded, rows: int) -> Excluded:
+    """Pairs of both, each once: a candidate may be of the same study and of the same patient."""
+    if not len(one.query) and not len(other.query):
+        return one
+    pairs = np.unique(np.concatenate([each.query * rows + each.row for each in (one, other)]))
+    return Excluded(*np.divmod(pairs, rows))
 
 
 def _used(rows: NDArray[np.int64], count: int) -> NDArray[np.int64]:

@@ -8,25 +8,37 @@ from echoprime.tables.newest import newest_rows
 from echoprime.tables.opening import table_exists
 from echoprime.tables.runs import RunRecord, list_runs, new_run_id
 from echoprime.tables.schema import (
+    COMPLETE,
     EMBEDDING_LENGTH,
     ENCODINGS,
+    INCOMPLETE,
+    INTERPRETABLE,
     MANIFEST,
     NEIGHBOUR,
     SCHEMA_VERSION,
     SECTION,
+    STATUSES,
     TIMESTAMP,
+    VANISHED,
+    VANISHED_INCOMPLETE,
     VIDEO,
     interpretations,
 )
 
 __all__ = [
+    "COMPLETE",
     "EMBEDDING_LENGTH",
     "ENCODINGS",
+    "INCOMPLETE",
+    "INTERPRETABLE",
     "MANIFEST",
     "NEIGHBOUR",
     "SCHEMA_VERSION",
     "SECTION",
+    "STATUSES",
     "TIMESTAMP",
+    "VANISHED",
+    "VANISHED_INCOMPLETE",
     "VIDEO",
     "RunRecord",
     "StudyTable",

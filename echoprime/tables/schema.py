@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import pyarrow as pa
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
 """Raised when a column changes its name, type or meaning; tables of another version are refused."""
 
 EMBEDDING_LENGTH = 512
@@ -43,9 +43,34 @@ VIDEO = pa.struct(
         pa.field("view", pa.string()),  # most probable of the 11 views; null = not encoded
         pa.field("frames", pa.int32()),  # frames in the file; null = unknown
         pa.field("frames_used", pa.int32()),  # of the clip's 16, those that are real; null = not encoded
+        # What the file says of an encoded video; null = unknown.
+        pa.field("rows", pa.int32()),  # pixels
+        pa.field("columns", pa.int32()),
+        pa.field("frame_time", pa.float64()),  # milliseconds from frame to frame
+        pa.field("manufacturer", pa.string()),  # of the scanner
+        pa.field("model", pa.string()),
+        pa.field("transfer_syntax", pa.string()),  # DICOM's identifier of the encoding
     ]
 )
 """One video's outcome; every video of the manifest has exactly one."""
+
+COMPLETE = "complete"
+"""Every video of the study has its last outcome."""
+
+INCOMPLETE = "incomplete"
+"""A video failed for a passing reason: the next run takes the study up again."""
+
+VANISHED = "vanished"
+"""Was complete; the archive no longer has the study. Its row and its interpretations are kept."""
+
+VANISHED_INCOMPLETE = "vanished_incomplete"
+"""Was incomplete; the archive no longer has the study."""
+
+STATUSES = (COMPLETE, INCOMPLETE, VANISHED, VANISHED_INCOMPLETE)
+"""What `status` of an encodings row may be."""
+
+INTERPRETABLE = (COMPLETE, VANISHED)
+"""Studies whose encoding is whole, in the archive or no longer."""
 
 ENCODINGS = pa.schema(
     [
@@ -55,7 +80,7 @@ ENCODINGS = pa.schema(
         ),  # hash of study_id and its videos' paths, sizes, tokens
         pa.field("patient_id", pa.string()),
         pa.field("acquired_at", TIMESTAMP),
-        pa.field("status", pa.string(), nullable=False),  # complete, or incomplete: a transient failure
+        pa.field("status", pa.string(), nullable=False),  # one of STATUSES
         pa.field("videos", pa.list_(VIDEO), nullable=False),  # sorted by path
         pa.field(
             "embeddings", pa.list_(pa.list_(pa.float32())), nullable=False
@@ -111,7 +136,7 @@ def interpretations(phenotypes: list[str], called: list[str]) -> pa.Schema:
 
     Examples
     --------
-    >>> interpretations(["tavr"], ["tavr"]).names[7:10]
+    >>> interpretations(["tavr"], ["tavr"]).names[8:11]
     ['tavr', 'tavr_call', 'calls_calibrated']
     """
     return pa.schema(
@@ -123,6 +148,9 @@ def interpretations(phenotypes: list[str], called: list[str]) -> pa.Schema:
             pa.field("encoded_at", TIMESTAMP, nullable=False),  # `written_at` of the encodings row
             pa.field("videos", pa.int32(), nullable=False),  # in the manifest
             pa.field("videos_encoded", pa.int32(), nullable=False),
+            pa.field(
+                "candidates_left_out", pa.int32(), nullable=False
+            ),  # candidates of the same study or patient: never neighbours
             *[pa.field(name, pa.float64()) for name in phenotypes],
             *[pa.field(f"{name}_call", pa.bool_()) for name in called],
             pa.field(

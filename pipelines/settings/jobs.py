@@ -17,7 +17,7 @@ class RunSettings:
     """What every job that computes shares."""
 
     ray_address: str | None = None
-    """A Ray cluster, such as ray://head:10001 or auto. Left out: a Ray of its own on this machine."""
+    """A Ray cluster: HOST:PORT of its head (6379), or auto on one of its machines. Left out: a Ray of its own."""
 
     force: bool = False
     """Write although another run's heartbeat is on the table (only where that run is dead)."""
@@ -69,6 +69,12 @@ class InterpretationChoices:
 
     name: str = "default"
     """Name of the interpretation: its table is OUT/interpretations/NAME."""
+
+    candidates: str | None = None
+    """Candidate set of your own, written by `echoprime candidates build`. Default: the bundle's."""
+
+    thresholds: str | None = None
+    """CSV, columns phenotype, threshold: calls are made for these alone. Default: the bundle's."""
 
     k: int = 50
     """Neighbours that a phenotype is averaged over (the paper: 50)."""

@@ -7,7 +7,7 @@ from dataclasses import asdict
 from echoprime.storage import JSON, Location
 from pipelines.settings.jobs import RunSettings
 
-_PLACES = ("archive", "manifest", "bundle", "output", "studies")
+_PLACES = ("archive", "manifest", "bundle", "output", "studies", "candidates", "thresholds")
 
 
 def recorded_settings(settings: RunSettings) -> dict[str, JSON]:

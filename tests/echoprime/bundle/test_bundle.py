@@ -152,7 +152,7 @@ def test_changed_files_are_found(tmp_path):
     with pytest.raises(BundleError, match=r"label_sources.json: SHA-256 differs"):
         bundle.check_files()
     (tmp_path / "b" / "label_sources.json").unlink()
-    with pytest.raises(BundleError, match=r"label_sources.json: named in bundle.json, not in the bundle"):
+    with pytest.raises(BundleError, match=r"label_sources.json: named in bundle.json, but not there"):
         bundle.file("label_sources.json")
     (tmp_path / "b" / "sections.csv").write_text("Section\n")
     with pytest.raises(BundleError, match=r"sections.csv differs"):
@@ -209,7 +209,7 @@ def test_damaged_copy_in_a_bucket_never_reaches_the_cache(tmp_path, s3_location)
     with pytest.raises(BundleError, match="SHA-256 differs"):
         local_file(s3_location, "file", 5, file_sha256(right), cache)
     assert list(cache.iterdir()) == []
-    with pytest.raises(BundleError, match="not in the bundle"):
+    with pytest.raises(BundleError, match="but not there"):
         local_file(s3_location, "gone", 5, file_sha256(right), cache)
 
 
