@@ -43,11 +43,16 @@ class ReadClips:
         The archive's root; the plan's paths are below it.
     decode_seconds
         Time limit for decoding one video.
+    read_seconds
+        Time limit for reading one.
     """
 
-    def __init__(self, plan: Location, root: Location, decode_seconds: float) -> None:
+    def __init__(
+        self, plan: Location, root: Location, decode_seconds: float, read_seconds: float = READ_SECONDS
+    ) -> None:
         self._plan = plan
         self._root = root
+        self._read_seconds = read_seconds
         self._reader = ClipReader(seconds=decode_seconds)
         self._limits = Limits()
         self._fetchers = self._new_fetchers()
@@ -93,13 +98,13 @@ class ReadClips:
 
     def _arrived(self, fetched: Future[bytes]) -> bytes:
         try:
-            return fetched.result(timeout=READ_SECONDS)
+            return fetched.result(timeout=self._read_seconds)
         except TimeoutError:
             # The threads that hang are left behind; a new pool goes on with the next objects.
             self._fetchers.shutdown(wait=False, cancel_futures=False)
             self._fetchers = self._new_fetchers()
             raise ReadError(
-                Reason.READ_ERROR, f"reading took longer than {READ_SECONDS:.0f} seconds"
+                Reason.READ_ERROR, f"reading took longer than {self._read_seconds:.0f} seconds"
             ) from None
         except MemoryError:
             raise UnreadableVideo(Reason.TOO_LARGE, "there is not enough memory to read it") from None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import tracemalloc
 from pathlib import Path
 
@@ -66,6 +67,27 @@ def test_a_huge_object_is_refused_before_it_is_read(tmp_path: Path) -> None:
     (row,) = ReadClips(plan.location, plan.root, decode_seconds=60)({"id": np.array([0])})
     (video,) = row["videos"][0].as_py()
     assert (video["outcome"], video["reason"]) == ("failed", "too_large")
+
+
+def test_a_read_that_hangs_is_one_failed_video(tmp_path: Path) -> None:
+    """A pipe that nobody writes to, in the place of the first of three loops, as a dead mount would be."""
+    folder = tmp_path / "archive" / "s"
+    folder.mkdir(parents=True)
+    for number in range(3):
+        (folder / f"{number}.dcm").write_bytes(small_loop(number) if number else b"")
+    write_manifest(Location.parse(tmp_path / "archive"), Location.parse(tmp_path / "m.parquet"))
+    listed = (folder / "0.dcm").stat().st_mtime_ns
+    (folder / "0.dcm").unlink()
+    os.mkfifo(folder / "0.dcm")
+    os.utime(folder / "0.dcm", ns=(listed, listed))
+    manifest = open_manifest(Location.parse(tmp_path / "m.parquet"))
+    plan = write_plan(plan_studies(manifest), Location.parse(tmp_path / "run"), root=manifest.root)
+    try:
+        (row,) = ReadClips(plan.location, plan.root, decode_seconds=60, read_seconds=2)({"id": np.array([0])})
+        found = [(video["outcome"], video["reason"]) for video in row["videos"][0].as_py()]
+    finally:
+        os.close(os.open(folder / "0.dcm", os.O_RDWR))  # lets the hanging thread go
+    assert found == [("failed", "read_error"), ("encoded", ""), ("encoded", "")]
 
 
 def test_networks_take_rows_without_a_clip(clips: list[pa.Table], bundle: Bundle) -> None:
