@@ -22,7 +22,7 @@ from pipelines.committing import Committer, compact_if_scattered
 from pipelines.pace import Pace
 from pipelines.pools import EncodePools, encode_pools
 from pipelines.progress import JobProgress
-from pipelines.ray_session import ray_session
+from pipelines.ray_session import ray_session, require_ray_address
 from pipelines.results import JobResult, recorded
 from pipelines.settings import EncodeSettings, RunAllSettings, recorded_settings
 
@@ -44,6 +44,7 @@ def encode(settings: EncodeSettings) -> JobResult:
     # 1. Everything that can be wrong, before any process is started.
     bundle = open_bundle(settings.bundle)
     check_encoding(settings, bundle)
+    require_ray_address(settings.ray_address)
     manifest = open_manifest(Location.parse(settings.manifest))
     output = Location.parse(settings.output)
     require_writable(output)

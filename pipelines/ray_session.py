@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import os
+import socket
 import sys
 import warnings
 from collections.abc import Iterator
@@ -14,6 +15,14 @@ from typing import Any
 from echoprime.errors import EchoPrimeError, SettingError
 
 NAMESPACE = "echoprime"
+
+CONNECT_SECONDS = 5.0
+"""A cluster's head that takes longer to accept a connection is not there."""
+
+CONNECT_TRIES = "2"
+"""Ray itself would try for eleven minutes where something else than Ray answers."""
+
+CLIENT_PREFIX = "ray://"
 
 
 @dataclass(frozen=True)
@@ -34,8 +43,9 @@ def ray_session(address: str | None) -> Iterator[ClusterSize]:
     Raises
     ------
     SettingError
-        No cluster answers at `address`.
+        `address` is none, or no cluster answers there.
     """
+    require_ray_address(address)
     for name, value in {
         "RAY_USAGE_STATS_ENABLED": "0",
         "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0",
@@ -61,6 +71,48 @@ def ray_session(address: str | None) -> Iterator[ClusterSize]:
             ray.shutdown()
 
 
+def require_ray_address(address: str | None) -> None:
+    """Refuse an address that no job can use, in seconds and without starting anything.
+
+    Parameters
+    ----------
+    address
+        HOST:PORT of a cluster's head, "auto" for the one of this machine, or None for a Ray of its own.
+
+    Raises
+    ------
+    SettingError
+        A Ray Client address, another scheme, no port, or nothing listens there.
+
+    Examples
+    --------
+    >>> require_ray_address(None)
+    >>> require_ray_address("ray://head:10001")
+    Traceback (most recent call last):
+    echoprime.errors.SettingError: --ray-address ray://head:10001: Ray Data does not run over Ray Client; \
+give HOST:PORT of the head (port 6379) on a machine of the cluster, or use echoprime submit
+    """
+    if address is None or address == "auto":
+        return
+    if address.startswith(CLIENT_PREFIX):
+        raise SettingError(
+            f"--ray-address {address}: Ray Data does not run over Ray Client; give HOST:PORT of the head "
+            "(port 6379) on a machine of the cluster, or use echoprime submit"
+        )
+    host, _, port = address.rpartition(":")
+    if not host or "/" in host or not (port.isdecimal() and 0 < int(port) < 65_536):
+        raise SettingError(f"--ray-address {address!r}: give HOST:PORT of a cluster's head, or auto")
+    try:
+        socket.create_connection((host.strip("[]"), int(port)), timeout=CONNECT_SECONDS).close()
+    except OSError as error:
+        reason = error.strerror or str(error) or "no answer"
+        raise _no_ray(f"at {address}", reason[:1].lower() + reason[1:]) from None
+
+
+def _no_ray(where: str, reason: str) -> SettingError:
+    return SettingError(f"no Ray {where} ({reason}); check --ray-address, or leave it out for a local Ray")
+
+
 def _start(address: str | None) -> None:
     import ray
 
@@ -70,20 +122,41 @@ def _start(address: str | None) -> None:
         "logging_level": logging.ERROR,
     }
     try:
-        if address is None:
-            # "local", because an earlier `ray start` leaves a file that would be followed otherwise.
-            # Two at least, so that actors on fractions of a core leave one for Ray's read tasks.
-            cores = max(2, len(os.sched_getaffinity(0)))
-            with _without_stderr():
+        # Ray's core says there what is said here in one line, or what nobody asked for.
+        with _without_stderr():
+            if address is None:
+                # "local", because an earlier `ray start` leaves a file that would be followed otherwise.
+                # Two at least, so that actors on fractions of a core leave one for Ray's read tasks.
+                cores = max(2, len(os.sched_getaffinity(0)))
                 ray.init(address="local", num_cpus=cores, include_dashboard=False, **options)
-        else:
-            ray.init(address=address, **options)
-    except (ConnectionError, ValueError, RuntimeError) as error:
+            else:
+                with _few_tries():
+                    ray.init(address=address, **options)
+    except (ConnectionError, ValueError, RuntimeError, ray.exceptions.RayError) as error:
         where = "on this machine" if address is None else f"at {address}"
-        reason = str(error).splitlines()[0] if str(error) else type(error).__name__
-        raise SettingError(
-            f"no Ray {where} ({reason}); check --ray-address, or leave it out for a local Ray"
-        ) from error
+        raise _no_ray(where, _reason(error)) from error
+
+
+def _reason(error: BaseException) -> str:
+    """Why a cluster was not joined, in one line, with what Ray hides: a token is asked for."""
+    import ray
+
+    said = " ".join(str(error).split())[:300] or type(error).__name__
+    if isinstance(error, ray.exceptions.AuthenticationError) or said.startswith("Failed to connect"):
+        said += "; a cluster with a token needs RAY_AUTH_MODE=token and the same RAY_AUTH_TOKEN_PATH here"
+    return said
+
+
+@contextmanager
+def _few_tries() -> Iterator[None]:
+    name = "RAY_gcs_server_port_wait_time_s"
+    given = os.environ.get(name)
+    os.environ.setdefault(name, CONNECT_TRIES)
+    try:
+        yield
+    finally:
+        if given is None:
+            del os.environ[name]
 
 
 @contextmanager

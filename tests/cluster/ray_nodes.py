@@ -1,0 +1,202 @@
+"""A Ray cluster of `ray start` processes on this machine, with a token, on free ports, ended by their pids."""
+
+from __future__ import annotations
+
+import os
+import secrets
+import shutil
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+import venv
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+READY_SECONDS = 90.0
+STORE_BYTES = 150_000_000
+
+
+@dataclass(frozen=True)
+class RayNodes:
+    """What a user of the cluster is told.
+
+    Attributes
+    ----------
+    gcs
+        HOST:PORT, what `--ray-address` takes.
+    jobs
+        http://HOST:PORT, what `--address` takes.
+    environment
+        Variables with the token.
+    """
+
+    gcs: str
+    jobs: str
+    environment: Mapping[str, str]
+
+
+@contextmanager
+def ray_nodes(
+    nodes: int, *, python: str = sys.executable, cores: int = 2, more: Mapping[str, str] | None = None
+) -> Iterator[RayNodes]:
+    """A head and `nodes` - 1 workers, for the length of a `with`.
+
+    Parameters
+    ----------
+    nodes
+        How many, all on this machine.
+    python
+        Interpreter that they and all their workers run on.
+    cores
+        What each says that it has.
+    more
+        Environment of the nodes, beside the token's.
+    """
+    # Short, because Ray puts sockets below it, whose paths may have 107 characters.
+    folder = Path(tempfile.mkdtemp(prefix="ray-"))
+    token = folder / "token"
+    token.write_text(secrets.token_hex(32))
+    access = {"RAY_AUTH_MODE": "token", "RAY_AUTH_TOKEN_PATH": str(token)}
+    gcs, dashboard, client, *ports = free_ports(3 + 3 * nodes)
+    started: list[subprocess.Popen[bytes]] = []
+    with (folder / "nodes.log").open("ab") as log:
+
+        def start(*options: str) -> None:
+            agent, grpc, metrics = (ports.pop() for _ in range(3))
+            command = [
+                python,
+                *("-m", "ray.scripts.scripts", "start", "--block", "--disable-usage-stats"),
+                f"--num-cpus={cores}",
+                f"--object-store-memory={STORE_BYTES}",
+                f"--dashboard-agent-listen-port={agent}",
+                f"--dashboard-agent-grpc-port={grpc}",
+                f"--metrics-export-port={metrics}",
+                *options,
+            ]
+            environment = {**_environment(), **access, **(more or {})}
+            started.append(subprocess.Popen(command, cwd=folder, env=environment, stdout=log, stderr=log))
+
+        try:
+            start(
+                "--head",
+                f"--port={gcs}",
+                f"--ray-client-server-port={client}",
+                "--include-dashboard=true",
+                "--dashboard-host=127.0.0.1",
+                f"--dashboard-port={dashboard}",
+                f"--temp-dir={folder / 'r'}",
+            )
+            _wait_for(f"http://127.0.0.1:{dashboard}", access, started, folder)
+            for _ in range(nodes - 1):
+                start(f"--address=127.0.0.1:{gcs}")
+            found = RayNodes(f"127.0.0.1:{gcs}", f"http://127.0.0.1:{dashboard}", access)
+            _wait_for_nodes(found, nodes, started, folder)
+            yield found
+        finally:
+            _end(started)
+    shutil.rmtree(folder, ignore_errors=True)
+
+
+def bare_python(folder: Path) -> str:
+    """An interpreter with every dependency and without this package: as a node that holds no checkout.
+
+    Its site-packages name the tests' ones in a .pth file; an editable install is a .pth file there, and
+    Python follows none below another.
+    """
+    venv.create(folder, with_pip=False, symlinks=True)
+    (packages,) = folder.glob("lib/python3*/site-packages")
+    (tested,) = {path for path in sys.path if path.endswith("site-packages") and path.startswith(sys.prefix)}
+    (packages / "dependencies.pth").write_text(f"{tested}\n")
+    return str(folder / "bin" / "python")
+
+
+def free_ports(count: int) -> list[int]:
+    """Ports of 127.0.0.1 that are free now."""
+    sockets = [socket.socket() for _ in range(count)]
+    try:
+        for each in sockets:
+            each.bind(("127.0.0.1", 0))
+        return [each.getsockname()[1] for each in sockets]
+    finally:
+        for each in sockets:
+            each.close()
+
+
+def _environment() -> dict[str, str]:
+    """Nothing of the tests' own Ray, S3 server or checkout."""
+    own = ("RAY_", "AWS_", "PYTHON", "VIRTUAL_ENV")
+    kept = {name: value for name, value in os.environ.items() if not name.startswith(own)}
+    return {**kept, "RAY_USAGE_STATS_ENABLED": "0"}
+
+
+def _wait_for(
+    url: str, access: Mapping[str, str], started: list[subprocess.Popen[bytes]], folder: Path
+) -> None:
+    import requests
+
+    headers = {"Authorization": f"Bearer {Path(access['RAY_AUTH_TOKEN_PATH']).read_text()}"}
+    ends = time.monotonic() + READY_SECONDS
+    while time.monotonic() < ends:
+        _require_alive(started, folder)
+        try:
+            if requests.get(f"{url}/api/version", headers=headers, timeout=5).ok:
+                return
+        except requests.RequestException:
+            pass
+        time.sleep(0.3)
+    raise RuntimeError(f"no dashboard: {_log(folder)}")
+
+
+def _wait_for_nodes(
+    found: RayNodes, nodes: int, started: list[subprocess.Popen[bytes]], folder: Path
+) -> None:
+    """A cluster shows all its nodes only some seconds after the last one started."""
+    import requests
+
+    token = Path(found.environment["RAY_AUTH_TOKEN_PATH"]).read_text()
+    ends = time.monotonic() + READY_SECONDS
+    while time.monotonic() < ends:
+        _require_alive(started, folder)
+        answer = requests.get(
+            f"{found.jobs}/nodes?view=summary", headers={"Authorization": f"Bearer {token}"}, timeout=10
+        )
+        alive = [each for each in answer.json()["data"]["summary"] if each["raylet"]["state"] == "ALIVE"]
+        if len(alive) >= nodes:
+            return
+        time.sleep(0.5)
+    raise RuntimeError(f"no {nodes} nodes: {_log(folder)}")
+
+
+def _require_alive(started: list[subprocess.Popen[bytes]], folder: Path) -> None:
+    if any(process.poll() is not None for process in started):
+        raise RuntimeError(f"a node ended: {_log(folder)}")
+
+
+def _log(folder: Path) -> str:
+    return (folder / "nodes.log").read_text(errors="replace")[-3000:]
+
+
+def _end(started: list[subprocess.Popen[bytes]]) -> None:
+    """Ask `ray start` to end its processes, and kill those of them that stay."""
+    import ray  # noqa: F401  # brings its own psutil
+
+    import psutil  # isort: skip
+
+    families = [psutil.Process(process.pid).children(recursive=True) for process in started if not process.poll()]
+    for process in reversed(started):
+        process.terminate()
+    for process in reversed(started):
+        try:
+            process.wait(timeout=20)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()
+    for child in [child for family in families for child in family]:
+        try:
+            child.kill()
+        except psutil.NoSuchProcess:
+            continue
