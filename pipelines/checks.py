@@ -5,8 +5,9 @@ from __future__ import annotations
 import math
 import os
 
-from echoprime.errors import SettingError
+from echoprime.errors import SettingError, TableError
 from echoprime.storage import Location, free_bytes
+from echoprime.tables import StudyTable
 
 LEAST_ROOM = 64 * 1024 * 1024
 """Room below which no job starts: the log, the run's record and its plan."""
@@ -51,6 +52,18 @@ def require_positive(**settings: int | float | None) -> None:
     for name, value in settings.items():
         if value is not None and not 0 < value < math.inf:
             raise SettingError(f"--{name.replace('_', '-')} {value}: must be a number above 0")
+
+
+def require_encodings(table: StudyTable) -> None:
+    """Refuse a table that is not one of encoded studies.
+
+    Raises
+    ------
+    TableError
+        Naming what it should be.
+    """
+    if "embeddings" not in table.schema.names or "encoding_id" not in table.identity:
+        raise TableError(f"table {table.location} is not of encoded studies; give OUT/encodings")
 
 
 def require_writable(output: Location) -> None:

@@ -11,17 +11,28 @@ from cyclopts.config import Dict
 
 from echoprime.errors import SettingError
 from pipelines.settings import (
+    CandidatesBuildSettings,
+    CompareSettings,
+    DoctorSettings,
     EncodeSettings,
     ExportSettings,
     FailuresSettings,
     InterpretSettings,
+    JobLogsSettings,
     ManifestSettings,
+    PopulationSettings,
     RunAllSettings,
+    SubmitSettings,
+    ViewSettings,
 )
 
 FLAG = "--config"
 
-COMMANDS = ("manifest", "encode", "interpret", "run", "status", "failures", "export", "compact", "demo")
+COMMANDS = (
+    "manifest", "encode", "interpret", "run", "status", "failures", "export", "compact", "view", "demo",
+    "candidates build", "compare", "population",
+    "submit", "jobs list", "jobs logs", "jobs stop", "doctor",
+)  # fmt: skip
 """Commands that take their settings from the file: each those that it knows, flags and arguments first."""
 
 SETTINGS = (
@@ -31,6 +42,13 @@ SETTINGS = (
     RunAllSettings,
     FailuresSettings,
     ExportSettings,
+    CandidatesBuildSettings,
+    CompareSettings,
+    PopulationSettings,
+    SubmitSettings,
+    JobLogsSettings,
+    DoctorSettings,
+    ViewSettings,
 )
 
 

@@ -29,6 +29,8 @@ from echoprime.tables import (
 )
 from pipelines.checks import require_positive, require_room, require_writable
 from pipelines.committing import Committer, compact_if_scattered
+from pipelines.pace import Pace
+from pipelines.pools import Pool
 from pipelines.progress import JobProgress
 from pipelines.ray_session import ClusterSize, ray_session, require_ray_address
 from pipelines.results import JobResult, recorded
@@ -50,6 +52,9 @@ BYTES_PER_STUDY = 65_536
 
 EXCLUSIONS = "same study, same patient"
 """Candidates that are never a study's neighbours: the study itself, and others of its patient."""
+
+INTERPRETER_CORES = 0.25
+"""An actor waits for its shards half of the time, and Ray's read tasks need a core."""
 
 COMMIT_STUDIES = 2_048
 COMMIT_SECONDS = 10.0
@@ -230,15 +235,17 @@ class _Job:
 def _interpret(job: _Job, table: StudyTable, result: JobResult, cluster: ClusterSize) -> None:
     from operators.candidate_shard import ShardActors
 
+    pace = Pace()
     count = job.settings.shards or min(max(LEAST_SHARDS, cluster.cores), MOST_SHARDS)
     shards = ShardActors.start(job.candidates, shards=count, run_id=result.run_id)
     committer = Committer(table, studies=COMMIT_STUDIES, seconds=COMMIT_SECONDS)
     with JobProgress("interpret", job.studies, show=job.settings.progress) as progress:
         try:
             for batch in _dataset(job, shards, cluster):
-                for stage in ("search", "interpret"):
-                    spent = pc.sum(batch[f"{stage}_seconds"]).as_py()
-                    result.seconds[stage] = result.seconds.get(stage, 0.0) + spent
+                spent = {stage: pc.sum(batch[f"{stage}_seconds"]).as_py() for stage in ("search", "interpret")}
+                pace.count(0, sum(spent.values()))
+                for stage, seconds in spent.items():
+                    result.seconds[stage] = result.seconds.get(stage, 0.0) + seconds
                 left_out = batch["candidates_left_out"]
                 result.candidates_left_out += pc.sum(left_out).as_py() or 0
                 result.studies_with_left_out += pc.sum(pc.greater(left_out, 0)).as_py() or 0
@@ -250,6 +257,14 @@ def _interpret(job: _Job, table: StudyTable, result: JobResult, cluster: Cluster
             shards.stop()
     table.drop_superseded()
     result.seconds["commit"] = committer.commit_seconds
+    result.wall = pace.wall
+    # its actors search through the shards, whose own work is inside the seconds of "search"
+    result.pools = {"interpreters": Pool(_actors(job, cluster), INTERPRETER_CORES).recorded("search", "interpret")}
+
+
+def _actors(job: _Job, cluster: ClusterSize) -> int:
+    """One a core, but never more than there are chunks."""
+    return min(cluster.cores, -(-job.studies // STUDIES_PER_CHUNK))
 
 
 def _dataset(
@@ -268,8 +283,8 @@ def _dataset(
         fn_constructor_args=(EncodedStudies(job.encodings, job.plan), job.bundle, job.candidates, shards),
         fn_constructor_kwargs={"k": settings.k, "pairing": settings.pairing, "language": settings.language},
         batch_size=1,
-        compute=ActorPoolStrategy(size=min(cluster.cores, chunks)),
-        num_cpus=0.25,  # an actor waits for its shards half of the time, and Ray's read tasks need a core
+        compute=ActorPoolStrategy(size=_actors(job, cluster)),
+        num_cpus=INTERPRETER_CORES,
     )
     batches: Iterator[pa.Table] = iter(
         dataset.iter_batches(batch_format="pyarrow", batch_size=None, prefetch_batches=0)

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import csv
 import json
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from safetensors.torch import save_file
 
 from echoprime.bundle import Bundle, Lexicon, Phenotype, SectionWeights, write_bundle
+from echoprime.demonstration.bundle import LABEL_SOURCES
 from echoprime.demonstration.dicom import loop_to_dicom
 from echoprime.networks import VideoEncoder, ViewClassifier, record_selfcheck, seeded_state
 from echoprime.reading import PREPROCESSING, read_clip
@@ -31,7 +34,13 @@ def phenotypes() -> tuple[Phenotype, ...]:
         return tuple(Phenotype(**row, threshold=thresholds.get(row["name"])) for row in csv.DictReader(file))
 
 
-def write_tiny_bundle(directory: Path, *, seed: int = 0, weights: bool = True) -> Bundle:
+def write_tiny_bundle(
+    directory: Path,
+    *,
+    seed: int = 0,
+    weights: bool = True,
+    label_sources: Mapping[str, Mapping[str, Any]] = LABEL_SOURCES,
+) -> Bundle:
     """120 candidates with random labels and reports; seeded, untrained networks of two blocks."""
     lexicon = Lexicon.from_phrases(json.loads((ASSETS / "demonstration" / "lexicon.json").read_text()))
     encoder, classifier = seeded_state(ENCODER, seed), seeded_state(CLASSIFIER, seed + 1)
@@ -56,7 +65,7 @@ def write_tiny_bundle(directory: Path, *, seed: int = 0, weights: bool = True) -
         sections=SectionWeights.from_csv((ASSETS / "section_weights.csv").read_bytes()),
         phenotypes=phenotypes(),
         lexicons=[lexicon],
-        label_sources={},
+        label_sources=label_sources,
         preprocessing=PREPROCESSING,
         files=files,
         encoder=ENCODER if weights else None,

@@ -56,9 +56,7 @@ def local_file(
         if not path.is_file():
             raise BundleError(f"{name}: named in {listed_in}, but not there; {cure}")
         if path.stat().st_size != size:
-            raise BundleError(
-                f"{name}: {path.stat().st_size:,} bytes, {listed_in} says {size:,}; {cure}"
-            )
+            raise BundleError(f"{name}: {path.stat().st_size:,} bytes, {listed_in} says {size:,}; {cure}")
         return path
     kept = cache / name
     if not (kept.is_file() and kept.stat().st_size == size):

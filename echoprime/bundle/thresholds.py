@@ -28,8 +28,8 @@ def with_thresholds(bundle: Bundle, file: Location) -> Bundle:
     Raises
     ------
     SettingError
-        The file is missing, is not as above, or names an unknown phenotype, one twice, or a threshold that is no
-        number (of a binary phenotype: within 0..1).
+        The file is missing, is not as above, or names an unknown phenotype, one twice, or a threshold that
+        is no number (of a binary phenotype: within 0..1).
     """
     file.require_reachable("--thresholds", SettingError, must_exist=True)
     try:
@@ -37,7 +37,9 @@ def with_thresholds(bundle: Bundle, file: Location) -> Bundle:
         columns = list(lines.fieldnames or ())
         rows = list(lines)
     except (OSError, UnicodeDecodeError, csv.Error):
-        raise SettingError(f"--thresholds {file}: cannot be read as a CSV; write phenotype,threshold") from None
+        raise SettingError(
+            f"--thresholds {file}: cannot be read as a CSV; write phenotype,threshold"
+        ) from None
     named = next((name for name in PHENOTYPE_COLUMNS if name in columns), None)
     if named is None or "threshold" not in columns:
         raise SettingError(

@@ -1,8 +1,8 @@
 """Report text back to phrase codes through the lexicon, and the report rebuilt from them (README, method 4).
 
-    recogniser = PhraseRecogniser(bundle.lexicon())
-    found = recogniser.recognise(text)
-    found.report, found.unrecognised
+recogniser = PhraseRecogniser(bundle.lexicon())
+found = recogniser.recognise(text)
+found.report, found.unrecognised
 """
 
 from __future__ import annotations

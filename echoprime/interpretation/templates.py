@@ -7,6 +7,10 @@ from collections.abc import Sequence
 
 NUMERICAL, STRING = "<numerical>", "<string>"
 
+_NUMBER = r"\d+(?:\.\d+)?"
+# no full stop but a decimal point; lazy, so that it ends where the template goes on
+_WORDS = r"\b\w(?:[^.]|\.(?=\d))*?"
+
 
 def section_pattern(phrases: Sequence[str], unknown: str) -> re.Pattern[str] | None:
     """One alternation of all templates of a section, in their order, upper and lower case alike.
@@ -62,11 +66,7 @@ def _expression(template: str, number: int, unknown: str, *, plain: bool) -> str
             after_words = place > 0 and pieces[place - 1] == STRING
             built += re.escape(piece) if plain else _literal(piece, after_words=after_words)
             continue
-        if piece == NUMERICAL:
-            words = r"\d+(?:\.\d+)?"
-        else:
-            # No full stop but a decimal point; lazy, so that it ends where the template goes on.
-            words = r"\b\w(?:[^.]|\.(?=\d))*?"
+        words = _NUMBER if piece == NUMERICAL else _WORDS
         name = f"?P<v{number}_{gaps}>" if piece == kept else "?:"
         gaps += piece == kept
         built += f"(?:{re.escape(unknown)}|({name}{words}))"

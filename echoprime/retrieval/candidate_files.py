@@ -51,7 +51,8 @@ class CandidateFiles:
             found = summary["format"]
             if found != SUMMARY_FORMAT:
                 raise BundleError(
-                    f"candidates {location}: format {found!r}, this version reads {SUMMARY_FORMAT}; {_MAKE} again"
+                    f"candidates {location}: format {found!r}, this version reads {SUMMARY_FORMAT}; "
+                    f"{_MAKE} again"
                 )
             opened = cls(location, summary)
             for name in summary["files"]:
@@ -67,11 +68,6 @@ class CandidateFiles:
     def hash(self) -> str:
         """BLAKE2b-128 of all files' hashes: part of `interpretation_id`, and the name of a node's copy."""
         return files_hash({name: entry["sha256"] for name, entry in self.summary["files"].items()})
-
-    @property
-    def notice(self) -> str:
-        """What must be said beside every number; empty = nothing."""
-        return str(self.summary["notice"])
 
     def file(self, name: str) -> Path:
         """Local path of one of its files; from a bucket it is copied once to this node and verified.

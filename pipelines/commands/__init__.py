@@ -4,7 +4,7 @@ Jobs are imported inside their command, so that `--help`, `status` and a run wit
 for torch or Ray.
 """
 
-from pipelines.commands import bundles, jobs, outputs
+from pipelines.commands import bundles, cluster, jobs, outputs, pages, population, reprocess
 from pipelines.commands.app import app
 
-__all__ = ["app", "bundles", "jobs", "outputs"]
+__all__ = ["app", "bundles", "cluster", "jobs", "outputs", "pages", "population", "reprocess"]

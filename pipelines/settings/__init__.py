@@ -1,6 +1,13 @@
 """Settings of every command: one frozen dataclass each, read from flags and from one TOML file."""
 
 from pipelines.settings.bundles import BundleCheckSettings, BundleImportSettings
+from pipelines.settings.cluster import (
+    DoctorSettings,
+    JobLogsSettings,
+    JobSettings,
+    JobsSettings,
+    SubmitSettings,
+)
 from pipelines.settings.jobs import (
     DemoSettings,
     Device,
@@ -15,24 +22,36 @@ from pipelines.settings.jobs import (
     StudySelection,
 )
 from pipelines.settings.outputs import ExportSettings, FailuresSettings, OutputSettings
+from pipelines.settings.population import PopulationSettings
+from pipelines.settings.pages import ViewSettings
 from pipelines.settings.recorded import recorded_settings
+from pipelines.settings.reprocess import CandidatesBuildSettings, CompareSettings
 
 __all__ = [
     "BundleCheckSettings",
     "BundleImportSettings",
+    "CandidatesBuildSettings",
+    "CompareSettings",
     "DemoSettings",
     "Device",
+    "DoctorSettings",
     "EncodeSettings",
     "EncoderPools",
     "ExportSettings",
     "FailuresSettings",
     "InterpretSettings",
     "InterpretationChoices",
+    "JobLogsSettings",
+    "JobSettings",
+    "JobsSettings",
     "ManifestSettings",
     "OutputSettings",
     "Pairing",
+    "PopulationSettings",
     "RunAllSettings",
     "RunSettings",
     "StudySelection",
+    "ViewSettings",
+    "SubmitSettings",
     "recorded_settings",
 ]

@@ -1,0 +1,306 @@
+"""A candidate set of one's own: encoded studies with their reports and labels.
+
+Embeddings go to a scratch file as they lie in the table, reports and labels are joined by DuckDB; the set is
+then written in the order of the studies' ids, so that the same studies give the same files.
+"""
+
+from __future__ import annotations
+
+import json
+import secrets
+import shutil
+import tempfile
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import duckdb
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+from numpy.typing import NDArray
+
+from echoprime.archive.sorting import batches, connect
+from echoprime.bundle import Bundle
+from echoprime.bundle.cache import file_sha256
+from echoprime.errors import SettingError
+from echoprime.interpretation.labels import LabelReader
+from echoprime.interpretation.recognition import PhraseRecogniser
+from echoprime.interpretation.study_tables import StudyTable as Known
+from echoprime.interpretation.study_tables import read_label_table, read_report_table
+from echoprime.interpretation.unrecognised import UnrecognisedSentences
+from echoprime.retrieval import CandidateFiles, CandidateWriter
+from echoprime.retrieval.candidate_files import SUMMARY, SUMMARY_FORMAT, files_hash
+from echoprime.retrieval.study_embedding import study_embedding
+from echoprime.storage import Location
+from echoprime.tables import EMBEDDING_LENGTH, INTERPRETABLE, StudyTable, newest_rows
+from echoprime.tables.files import read_rows
+
+ROWS_AT_ONCE = 2_048
+ROWS_PER_FILE = 160_000
+"""As a release's: a file's reports are held in memory while it is written."""
+
+UNRECOGNISED = "unrecognised.csv"
+
+
+@dataclass(frozen=True, kw_only=True)
+class CandidateSources:
+    """What a set is built of.
+
+    Attributes
+    ----------
+    encodings
+        The encodings table.
+    bundle
+        Whose lexicon, phenotypes and label sources are used.
+    reports, labels
+        CSVs, see `read_report_table` and `read_label_table`; one of them at least.
+    language
+        Of the reports.
+    read_labels
+        Labels that `labels` lacks are read out of the report's text.
+    """
+
+    encodings: StudyTable
+    bundle: Bundle
+    reports: Location | None
+    labels: Location | None
+    language: str = "en"
+    read_labels: bool = True
+
+
+@dataclass
+class _Build:
+    sources: CandidateSources
+    scratch: Path
+    connection: duckdb.DuckDBPyConnection
+    reports: Known | None
+    labels: Known | None
+    counts: Counter[str] = field(default_factory=Counter)
+    label_counts: dict[str, Counter[str]] = field(default_factory=dict)
+
+
+def build_candidates(sources: CandidateSources, target: Location) -> CandidateFiles:
+    """Write a candidate set, whole or not at all.
+
+    Parameters
+    ----------
+    sources
+        See there.
+    target
+        Folder or prefix that holds nothing yet.
+
+    Returns
+    -------
+    CandidateFiles
+        Opened from where it lies; its `summary` has the counts.
+
+    Raises
+    ------
+    UserError
+        A CSV is not as it should be, names none of the encoded studies, or something is in the way.
+    """
+    target.require_reachable("candidates", SettingError)
+    if target.names() or (target.is_local and target.local_path.is_file()):
+        raise SettingError(f"{target}: something is there already; name another folder for the candidate set")
+    if sources.reports is None and sources.labels is None:
+        raise SettingError("candidates need --reports, --labels, or both: a study alone says nothing")
+    with tempfile.TemporaryDirectory(prefix="echoprime-candidates-") as folder:
+        scratch = Path(folder)
+        connection = connect(scratch)
+        try:
+            build = _opened(sources, scratch, connection)
+            finished = scratch / "set"
+            _write(build, finished)
+        finally:
+            connection.close()
+        _bring(finished, target)
+    return CandidateFiles.open(target)
+
+
+def _opened(sources: CandidateSources, scratch: Path, connection: duckdb.DuckDBPyConnection) -> _Build:
+    kinds = {each.name: each.kind for each in sources.bundle.phenotypes}
+    reports = None if sources.reports is None else read_report_table(connection, sources.reports, scratch)
+    labels = None if sources.labels is None else read_label_table(connection, sources.labels, scratch, kinds)
+    build = _Build(sources, scratch, connection, reports, labels)
+    build.label_counts = {name: Counter() for name in kinds}
+    return build
+
+
+def _write(build: _Build, folder: Path) -> None:
+    sources = build.sources
+    chosen = _chosen(build)
+    embeddings, patients, kept = _embeddings(build, chosen)
+    names = [each.name for each in sources.bundle.phenotypes]
+    writer = CandidateWriter(
+        folder,
+        rows=len(kept),
+        labels=names,
+        embedding_space=str(sources.encodings.identity["embedding_space"]),
+        files=max(1, -(-len(kept) // ROWS_PER_FILE)),
+        dimension=EMBEDDING_LENGTH,
+    )
+    studies = chosen["study_id"].take(pa.array(kept))
+    recogniser = PhraseRecogniser(sources.bundle.lexicon(sources.language))
+    reader = LabelReader(sources.bundle.label_sources() if sources.read_labels else {}, names)
+    with UnrecognisedSentences(build.scratch) as unrecognised:
+        for rows in _joined(build, studies):
+            here = kept[writer.written : writer.written + rows.num_rows]
+            texts = [text or "" for text in rows["report"].to_pylist()]
+            reports = []
+            for text in texts:
+                found = recogniser.recognise(text)
+                reports.append(found.report)
+                build.counts["phrases_recognised"] += len(found.report)
+                build.counts["phrases_with_several_values"] += found.several_values
+                build.counts["sentences_unrecognised"] += unrecognised.add(found.unrecognised)
+            writer.append(
+                np.ascontiguousarray(embeddings[here]),
+                rows["study_id"].to_pylist(),
+                _labels(build, rows, texts, reader, names),
+                reports,
+                [patients[place] for place in here.tolist()],
+            )
+        unrecognised.write_csv(build.connection, folder / UNRECOGNISED)
+    writer.close()
+    _write_summary(build, folder, len(kept))
+
+
+def _chosen(build: _Build) -> pa.Table:
+    """Keys of the encoded studies that the CSVs name, sorted by `study_id`."""
+    keys = newest_rows(build.sources.encodings.keys())
+    whole = keys.filter(pc.is_in(keys["status"], pa.array(INTERPRETABLE)))
+    build.counts["studies_encoded"] = len(keys)
+    build.counts["left_out_incomplete"] = len(keys) - len(whole)
+    ids = whole["study_id"]
+    build.connection.register("encoded", pa.table({"study_id": ids, "place": np.arange(len(whole))}))
+    known = [each.table for each in (build.reports, build.labels) if each is not None]
+    union = " UNION ".join(f"SELECT study_id FROM {table}" for table in known)
+    query = f"SELECT place FROM encoded WHERE study_id IN ({union}) ORDER BY place"
+    places = build.connection.execute(query).fetchnumpy()["place"]
+    for name, table in (("reports", build.reports), ("labels", build.labels)):
+        if table is not None:
+            query = f"SELECT count(*) FROM {table.table} ANTI JOIN encoded USING (study_id)"
+            build.counts[f"{name}_rows"] = table.rows
+            build.counts[f"{name}_of_studies_not_encoded"] = int(
+                build.connection.execute(query).fetchall()[0][0]
+            )
+    if not len(places):
+        given = " and ".join(
+            str(each) for each in (build.sources.reports, build.sources.labels) if each is not None
+        )
+        raise SettingError(
+            f"{given}: none of its studies is among the {len(whole):,} encoded ones of "
+            f"{build.sources.encodings.location}; study_id must be written as there"
+        )
+    build.counts["left_out_without_report_or_label"] = len(whole) - len(places)
+    return whole.take(pa.array(places))
+
+
+def _embeddings(build: _Build, chosen: pa.Table) -> tuple[NDArray[np.float32], list[str], NDArray[np.int64]]:
+    """Each chosen study's embedding and patient, and which of them have one; as the rows lie in the table."""
+    shape = (len(chosen), EMBEDDING_LENGTH)
+    found = np.lib.format.open_memmap(build.scratch / "embeddings.npy", "w+", np.float32, shape)
+    good = np.zeros(len(chosen), np.bool_)
+    patients = [""] * len(chosen)
+    places = {study: place for place, study in enumerate(chosen["study_id"].to_pylist())}
+    columns = ["study_id", "patient_id", "embeddings"]
+    for rows in read_rows(build.sources.encodings.location, chosen, columns):
+        videos = rows["embeddings"].combine_chunks()
+        numbers = np.asarray(videos.flatten().flatten()).reshape(-1, EMBEDDING_LENGTH)
+        ends = np.cumsum(np.asarray(pc.list_value_length(videos)))
+        start = 0
+        for study, patient, end in zip(
+            rows["study_id"].to_pylist(), rows["patient_id"].to_pylist(), ends.tolist(), strict=True
+        ):
+            place = places[study]
+            vector = study_embedding(numbers[start:end])
+            patients[place], start = patient or "", end
+            if vector is not None:
+                found[place], good[place] = vector, True
+    kept = np.flatnonzero(good)
+    build.counts["left_out_without_embedding"] = len(chosen) - len(kept)
+    if not len(kept):
+        raise SettingError("none of the studies has an encoded video; a candidate needs one")
+    return found, patients, kept
+
+
+def _joined(build: _Build, studies: pa.ChunkedArray) -> Any:  # noqa: ANN401  # an iterator of pyarrow tables
+    """study_id, report and labels of each candidate, in order."""
+    build.connection.register("numbered", pa.table({"study_id": studies, "number": np.arange(len(studies))}))
+    columns, joins = ["n.study_id"], ""
+    columns.append("r.report" if build.reports else "NULL::VARCHAR AS report")
+    if build.reports:
+        joins += f" LEFT JOIN {build.reports.table} r USING (study_id)"
+    if build.labels:
+        columns += [f'l."{name}"' for name in build.labels.columns]
+        joins += f" LEFT JOIN {build.labels.table} l USING (study_id)"
+    query = f"SELECT {', '.join(columns)} FROM numbered n{joins} ORDER BY n.number"
+    return batches(build.connection, query, ROWS_AT_ONCE)
+
+
+def _labels(
+    build: _Build, rows: pa.Table, texts: list[str], reader: LabelReader, names: list[str]
+) -> NDArray[np.float64]:
+    """float64 (rows, names): the table's, else what the report says; NaN = unknown."""
+    labels = np.full((rows.num_rows, len(names)), np.nan)
+    for name in build.labels.columns if build.labels else ():
+        labels[:, names.index(name)] = rows[name].to_numpy()
+    build.counts["candidates_with_report"] += sum(map(bool, texts))
+    given = ~np.isnan(labels)
+    for row, text in enumerate(texts):
+        if text:
+            labels[row] = np.where(given[row], labels[row], reader.read(text))
+    for column, name in enumerate(names):
+        known, table = int((~np.isnan(labels[:, column])).sum()), int(given[:, column].sum())
+        build.label_counts[name].update(table=table, report=known - table, unknown=len(labels) - known)
+    return labels
+
+
+def _write_summary(build: _Build, folder: Path, rows: int) -> None:
+    sources, bundle = build.sources, build.sources.bundle
+    names = sorted(path.name for path in folder.iterdir() if path.name != UNRECOGNISED)
+    files = {
+        name: {"size": (folder / name).stat().st_size, "sha256": file_sha256(folder / name)} for name in names
+    }
+    content: Mapping[str, Any] = {
+        "format": SUMMARY_FORMAT,
+        "candidates": rows,
+        "embedding_space": sources.encodings.identity["embedding_space"],
+        "encoding_id": sources.encodings.identity["encoding_id"],
+        "hash": files_hash({name: entry["sha256"] for name, entry in files.items()}),
+        "notice": bundle.notice,
+        "lexicon": {
+            "language": sources.language,
+            "sha256": bundle.files[f"lexicon/{sources.language}.json"].sha256,
+        },
+        "sources": {
+            name: None if table is None else {"rows": table.rows, "sha256": table.sha256}
+            for name, table in (("reports", build.reports), ("labels", build.labels))
+        },
+        "labels_ignored_columns": list(build.labels.ignored) if build.labels else [],
+        "counts": dict(sorted(build.counts.items())),
+        "labels": {name: dict(counts) for name, counts in build.label_counts.items()},
+        "files": files,
+    }
+    (folder / SUMMARY).write_text(json.dumps(content, indent=1, ensure_ascii=False))
+
+
+def _bring(folder: Path, target: Location) -> None:
+    """A folder appears at once; in a bucket the summary, which makes it a set, comes last."""
+    if target.is_local:
+        place = target.local_path
+        place.parent.mkdir(parents=True, exist_ok=True)
+        beside = place.parent / f".{place.name}.writing-{secrets.token_hex(4)}"
+        try:
+            shutil.move(folder, beside)
+            if place.exists():
+                place.rmdir()  # empty, as was checked
+            beside.rename(place)
+        finally:
+            shutil.rmtree(beside, ignore_errors=True)
+        return
+    for path in sorted(folder.iterdir(), key=lambda path: path.name == SUMMARY):
+        (target / path.name).put_file(path)
