@@ -17,10 +17,12 @@ from echoprime.storage import Location
 from echoprime.tables import StudyTable, table_exists
 from pipelines.console import console
 from pipelines.run import run
-from pipelines.settings import DemoSettings, RunAllSettings
+from pipelines.settings import DemoSettings, RunAllSettings, ViewSettings
+from pipelines.view import write_pages
 
 NEIGHBOURS_SHOWN = 3
 MONTAGE = "montage.png"
+PAGE = "study.html"
 
 
 def run_demo(settings: DemoSettings) -> int:
@@ -29,7 +31,7 @@ def run_demo(settings: DemoSettings) -> int:
     Parameters
     ----------
     settings
-        Its directory will hold archive/, bundle/, out/ and montage.png.
+        Its directory will hold archive/, bundle/, out/, montage.png and study.html.
     """
     started = time.monotonic()
     out = console(wrap=True)
@@ -79,8 +81,8 @@ def show_results(out: Console, place: Path, drawn: tuple[DrawnStudy, ...]) -> No
     _show_report(out, shown)
     _show_phenotypes(out, shown)
     _show_ejection_fractions(out, studies, drawn)
-    picture = write_montage(place, drawn[0].study_id)
-    out.print(f"\nmontage of {drawn[0].study_id}: {picture}")
+    picture, page = write_montage(place, drawn[0].study_id), write_page(place, drawn[0].study_id)
+    out.print(f"\nmontage of {drawn[0].study_id}: {picture}\nits page, with clips that play: {page}")
     _show_commands(out, place)
 
 
@@ -171,7 +173,7 @@ def write_montage(place: Path, study_id: str) -> Path:
     pathlib.Path
         The PNG.
     """
-    from echoprime.pages import draw_montage
+    from echoprime.pages import draw_montage, shown
     from echoprime.reading import read_clip
 
     table = StudyTable.existing(Location.parse(place / "out" / "encodings"))
@@ -181,7 +183,11 @@ def write_montage(place: Path, study_id: str) -> Path:
     picture = place / MONTAGE
     picture.write_bytes(
         draw_montage(
-            [read_clip((place / "archive" / video["path"]).read_bytes()) for video in encoded],
+            # drawn: no name is in them, so what stands still may be shown
+            [
+                shown(read_clip((place / "archive" / video["path"]).read_bytes()), deidentified=True)
+                for video in encoded
+            ],
             [video["view"] for video in encoded],
             [max(study["view_probabilities"][video["embedding"]]) for video in encoded],
             notice=NOTICE,
@@ -189,6 +195,28 @@ def write_montage(place: Path, study_id: str) -> Path:
         )
     )
     return picture
+
+
+def write_page(place: Path, study_id: str) -> Path:
+    """Write one study's page, as `echoprime view` does.
+
+    Returns
+    -------
+    pathlib.Path
+        The HTML file.
+    """
+    page = place / PAGE
+    write_pages(
+        ViewSettings(
+            output=str(place / "out"),
+            study=study_id,
+            page=str(page),
+            deidentified=True,  # drawn: no name is in its pictures
+            identifiers=True,
+        ),
+        quiet=True,
+    )
+    return page
 
 
 def _show_commands(out: Console, place: Path) -> None:

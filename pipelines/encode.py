@@ -130,6 +130,7 @@ def _encode(
     with recorded(run, result), ray_session(settings.ray_address) as cluster:
         pace = Pace()
         pools = encode_pools(settings, cluster)
+        result.pools = pools.recorded()
         rows = _dataset(settings, bundle, plan, pools)
         with JobProgress("encode", plan.studies, show=settings.progress) as progress:
             try:
@@ -154,6 +155,7 @@ def _encode(
             "commit": committer.commit_seconds,
             "start": pace.start_seconds,
         }
+        result.wall = pace.wall
         result.clips_per_second = pace.per_second
 
 

@@ -242,7 +242,8 @@ def _interpret(job: _Job, table: StudyTable, result: JobResult, cluster: Cluster
     with JobProgress("interpret", job.studies, show=job.settings.progress) as progress:
         try:
             for batch in _dataset(job, shards, cluster):
-                spent = {stage: pc.sum(batch[f"{stage}_seconds"]).as_py() for stage in ("search", "interpret")}
+                stages = ("search", "interpret")
+                spent = {stage: pc.sum(batch[f"{stage}_seconds"]).as_py() for stage in stages}
                 pace.count(0, sum(spent.values()))
                 for stage, seconds in spent.items():
                     result.seconds[stage] = result.seconds.get(stage, 0.0) + seconds
@@ -259,7 +260,8 @@ def _interpret(job: _Job, table: StudyTable, result: JobResult, cluster: Cluster
     result.seconds["commit"] = committer.commit_seconds
     result.wall = pace.wall
     # its actors search through the shards, whose own work is inside the seconds of "search"
-    result.pools = {"interpreters": Pool(_actors(job, cluster), INTERPRETER_CORES).recorded("search", "interpret")}
+    pool = Pool(_actors(job, cluster), INTERPRETER_CORES)
+    result.pools = {"interpreters": pool.recorded("search", "interpret")}
 
 
 def _actors(job: _Job, cluster: ClusterSize) -> int:

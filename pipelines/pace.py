@@ -30,6 +30,12 @@ class Pace:
         return (self._begun or self._last) - self._started
 
     @property
+    def wall(self) -> dict[str, float]:
+        """Seconds by phase until now: start, work (begun to the last row), finish (since the last row)."""
+        work = 0.0 if self._begun is None else self._last - self._begun
+        return {"start": self.start_seconds, "work": work, "finish": time.monotonic() - self._last}
+
+    @property
     def per_second(self) -> float | None:
         """Clips a second from when the work began to the last row; None if there were none."""
         if self._begun is None or not self._clips or self._last <= self._begun:

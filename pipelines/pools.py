@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
+from typing import Any
 
 from echoprime.errors import SettingError
 from pipelines.ray_session import ClusterSize
@@ -22,6 +23,16 @@ class Pool:
     cores: float
     gpus: float = 0.0
 
+    def recorded(self, *stages: str) -> dict[str, Any]:
+        """As a run's record keeps it, with the stages that it spends its seconds in.
+
+        Examples
+        --------
+        >>> Pool(2, cores=0.25).recorded("encode")
+        {'actors': 2, 'cores': 0.25, 'gpus': 0.0, 'stages': ['encode']}
+        """
+        return {**asdict(self), "stages": list(stages)}
+
 
 @dataclass(frozen=True)
 class EncodePools:
@@ -31,6 +42,14 @@ class EncodePools:
     readers: Pool
     encoders: Pool
     view_classifiers: Pool
+
+    def recorded(self) -> dict[str, dict[str, Any]]:
+        """As a run's record keeps them: each with the stage that it spends its seconds in."""
+        return {
+            "readers": self.readers.recorded("read"),
+            "encoders": self.encoders.recorded("encode"),
+            "view_classifiers": self.view_classifiers.recorded("classify"),
+        }
 
 
 def encode_pools(settings: EncoderPools, cluster: ClusterSize) -> EncodePools:

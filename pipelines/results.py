@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from typing import Any
 
 from echoprime.errors import EchoPrimeError, UserError
 from echoprime.tables import RunRecord
@@ -34,6 +35,10 @@ class JobResult:
     candidates_left_out, studies_with_left_out
         Candidates that were no neighbours because they are of the study itself or its patient, summed over
         the studies, and the studies that had any. Interpret alone.
+    wall
+        Phase -> seconds of wall clock: start, work, finish.
+    pools
+        Actor pools by name: actors, cores, gpus, stages.
     clips_per_second
         Encoded clips a second, from when the work began to the last row; None where there were none.
     """
@@ -48,6 +53,8 @@ class JobResult:
     seconds: dict[str, float] = field(default_factory=dict)
     candidates_left_out: int = 0
     studies_with_left_out: int = 0
+    wall: dict[str, float] = field(default_factory=dict)
+    pools: dict[str, dict[str, Any]] = field(default_factory=dict)
     clips_per_second: float | None = None
 
     @property
@@ -84,4 +91,11 @@ def _finish(run: RunRecord, result: JobResult, exit_code: int) -> None:
     counts |= {":".join(filter(None, outcome)): videos for outcome, videos in sorted(result.outcomes.items())}
     if result.job == "interpret":
         counts["candidates_left_out"] = result.candidates_left_out
-    run.finish(exit_code, counts, result.seconds)
+    run.finish(
+        exit_code,
+        counts,
+        result.seconds,
+        wall=result.wall,
+        pools=result.pools,
+        clips_per_second=result.clips_per_second,
+    )

@@ -3,16 +3,13 @@
 from __future__ import annotations
 
 import math
+import textwrap
 from collections.abc import Sequence
 from io import BytesIO
-from typing import TYPE_CHECKING
 
-import numpy as np
-from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFont
 
-if TYPE_CHECKING:
-    from echoprime.reading import Clip
+from echoprime.pages.display import Shown
 
 TILE, GAP, MARGIN = 224, 12, 28
 """Pixels: a tile is as large as what the networks see."""
@@ -23,7 +20,7 @@ FULL_ROW = 5
 
 
 def draw_montage(
-    clips: Sequence[Clip],
+    pictures: Sequence[Shown],
     views: Sequence[str],
     probabilities: Sequence[float],
     *,
@@ -34,8 +31,8 @@ def draw_montage(
 
     Parameters
     ----------
-    clips
-        The videos as the networks see them: the sector alone, nothing that was written around it.
+    pictures
+        What may be shown of each video, see `echoprime.pages.display.shown`.
     views, probabilities
         For each its most probable view and that view's probability, 0..1.
     notice
@@ -52,22 +49,28 @@ def draw_montage(
     ValueError
         When the three differ in length, or are empty.
     """
-    if not clips or not len(clips) == len(views) == len(probabilities):
+    if not pictures or not len(pictures) == len(views) == len(probabilities):
         raise ValueError(
-            f"{len(clips)} clips, {len(views)} views, {len(probabilities)} probabilities: must be as many"
+            f"{len(pictures)} pictures, {len(views)} views, {len(probabilities)} probabilities: not as many"
         )
-    columns, rows = grid(len(clips))
+    columns, rows = grid(len(pictures))
     width = 2 * MARGIN + columns * TILE + (columns - 1) * GAP
     height = HEAD + rows * (TILE + CAPTION) + (rows - 1) * GAP + (FOOT if notice else MARGIN // 2)
     page = Image.new("RGB", (width, height), PAPER)
     pen = ImageDraw.Draw(page)
     pen.text((MARGIN, HEAD / 2), title, INK, font=_font(16), anchor="lm")
-    videos = f"{len(clips)} video{'s' if len(clips) > 1 else ''}"
+    videos = f"{len(pictures)} video{'s' if len(pictures) > 1 else ''}"
     pen.text((width - MARGIN, HEAD / 2), videos, QUIET, font=_font(13), anchor="rm")
-    for index, (clip, view, probability) in enumerate(zip(clips, views, probabilities, strict=True)):
+    for index, (picture, view, probability) in enumerate(zip(pictures, views, probabilities, strict=True)):
         left = MARGIN + index % columns * (TILE + GAP)
         top = HEAD + index // columns * (TILE + CAPTION + GAP)
-        page.paste(Image.fromarray(middle_frame(clip)), (left, top))
+        if picture.why_not:
+            words = textwrap.fill(f"not shown: {picture.why_not}", 26)
+            pen.text(
+                (left + TILE / 2, top + TILE / 2), words, QUIET, font=_font(13), anchor="mm", align="center"
+            )
+        else:
+            page.paste(Image.fromarray(picture.middle), (left, top))
         pen.rectangle((left, top, left + TILE - 1, top + TILE - 1), outline=RULE)
         _caption(pen, left, top + TILE, view, probability)
     if notice:
@@ -88,15 +91,6 @@ def grid(count: int) -> tuple[int, int]:
     """
     rows = math.ceil(count / FULL_ROW)
     return math.ceil(count / rows), rows
-
-
-def middle_frame(clip: Clip) -> NDArray[np.uint8]:
-    """The frame in the middle of those that are real: uint8 (224, 224, 3), RGB.
-
-    The networks see DICOM clips in the order blue, green, red; other videos as red, green, blue.
-    """
-    frame = clip.frames[clip.used // 2]
-    return np.ascontiguousarray(frame[..., ::-1] if clip.format == "dicom" else frame)
 
 
 def _caption(pen: ImageDraw.ImageDraw, left: int, top: int, view: str, probability: float) -> None:

@@ -9,6 +9,7 @@ import secrets
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, replace
 from datetime import UTC, datetime
+from typing import Any
 
 from echoprime.storage import JSON, Location
 
@@ -70,7 +71,14 @@ class RunRecord:
     counts
         Studies and videos by outcome and reason.
     seconds
-        Wall clock by stage.
+        Seconds by stage, summed over its actors.
+    wall
+        Wall clock by phase, seconds: start (until the work began), work (first row to last), finish.
+    pools
+        Actor pools by name: actors, cores and gpus that each asks for, and the stages that they spend their
+        seconds in.
+    clips_per_second
+        Encoded clips a second of work; None where none were.
     """
 
     out: Location = field(compare=False)
@@ -83,6 +91,9 @@ class RunRecord:
     exit_code: int | None = None
     counts: Mapping[str, JSON] = field(default_factory=dict)
     seconds: Mapping[str, float] = field(default_factory=dict)
+    wall: Mapping[str, float] = field(default_factory=dict)
+    pools: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    clips_per_second: float | None = None
 
     @classmethod
     def start(
@@ -123,6 +134,10 @@ class RunRecord:
         exit_code: int,
         counts: Mapping[str, JSON] | None = None,
         seconds: Mapping[str, float] | None = None,
+        *,
+        wall: Mapping[str, float] | None = None,
+        pools: Mapping[str, Mapping[str, Any]] | None = None,
+        clips_per_second: float | None = None,
     ) -> RunRecord:
         """Write how the run ended; returns the record as it is now."""
         done = replace(
@@ -131,6 +146,9 @@ class RunRecord:
             exit_code=exit_code,
             counts=counts or {},
             seconds=seconds or {},
+            wall=wall or {},
+            pools=pools or {},
+            clips_per_second=clips_per_second,
         )
         done._write()
         return done

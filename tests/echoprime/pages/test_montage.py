@@ -7,14 +7,14 @@ import pytest
 from PIL import Image
 
 from echoprime.pages import draw_montage
-from echoprime.pages.montage import CAPTION, FOOT, GAP, HEAD, MARGIN, TILE, grid, middle_frame
-from echoprime.reading import Clip
+from echoprime.pages.display import Shown, not_shown
+from echoprime.pages.montage import CAPTION, FOOT, GAP, HEAD, MARGIN, TILE, grid
 
 
-def clip(colour, *, used=16, form="dicom"):
-    frames = np.zeros((16, 224, 224, 3), np.uint8)
+def clip(colour, *, used=16):
+    frames = np.zeros((used, 224, 224, 3), np.uint8)
     frames[: used // 2 + 1, 60:160, 60:160] = colour
-    return Clip(frames=frames, used=used, frames_in_file=used * 2, format=form)
+    return Shown(frames)
 
 
 def page(content):
@@ -39,18 +39,18 @@ def test_size_follows_the_number_of_videos(count):
     )
 
 
-def test_each_tile_shows_its_clip():
-    picture = draw([clip((0, 0, 200)), clip((200, 0, 0), form="mp4")])
+def test_each_tile_shows_its_video():
+    picture = draw([clip((200, 0, 0)), clip((0, 0, 200))])
     middle = HEAD + TILE // 2
     first, second = picture[middle, MARGIN + TILE // 2], picture[middle, MARGIN + TILE + GAP + TILE // 2]
-    # DICOM clips are blue, green, red; others red, green, blue: both of these are red
-    assert first.tolist() == second.tolist() == [200, 0, 0]
+    assert (first.tolist(), second.tolist()) == ([200, 0, 0], [0, 0, 200])
 
 
-def test_the_middle_of_the_real_frames_is_shown():
-    short = clip((70, 80, 90), used=3)
-    assert middle_frame(short)[100, 100].tolist() == [90, 80, 70]
-    assert not short.frames[2].any()
+def test_what_may_not_be_shown_is_said():
+    drawn, said = draw([clip((0, 0, 0))]), draw([not_shown("too little of it moves")])
+    tile = (slice(HEAD + 20, HEAD + TILE - 20), slice(MARGIN + 2, MARGIN + TILE - 2))
+    assert drawn[tile].max() == 0
+    assert said[tile].max() > 90
 
 
 def test_notice_title_and_captions_are_written():
@@ -70,7 +70,7 @@ def test_the_same_clips_give_the_same_bytes():
 
 
 def test_lengths_must_agree():
-    with pytest.raises(ValueError, match="1 clips, 0 views"):
+    with pytest.raises(ValueError, match="1 pictures, 0 views"):
         draw_montage([clip((1, 1, 1))], [], [0.5], notice="")
-    with pytest.raises(ValueError, match="0 clips"):
+    with pytest.raises(ValueError, match="0 pictures"):
         draw_montage([], [], [], notice="")
