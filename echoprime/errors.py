@@ -120,5 +120,9 @@ class BundleError(UserError):
     """A release or bundle is missing, damaged, or does not fit what is asked of it."""
 
 
+class CohortError(UserError):
+    """A cohort's table is missing, or is not what it should be."""
+
+
 class TableError(UserError):
     """A table belongs to other settings, another version, or another run that is still writing."""
