@@ -38,10 +38,21 @@ def differences(there: Mapping[str, JSON], here: Mapping[str, JSON]) -> list[str
     >>> differences({}, {"clips": 1})
     ['clips is not set there and 1 here']
     """
+    return [f"{name} is {old} there and {new} here" for name, old, new in changed_settings(there, here)]
+
+
+def changed_settings(there: Mapping[str, JSON], here: Mapping[str, JSON]) -> list[tuple[str, str, str]]:
+    """The same leaves as (name, what is there, what is here).
+
+    Examples
+    --------
+    >>> changed_settings({"k": 50, "interpretation_id": "a"}, {"k": 20, "interpretation_id": "b"})[0]
+    ('k', '50', '20')
+    """
     old, new = dict(_flat(there)), dict(_flat(here))
     names = sorted((old.keys() | new.keys()) - {""}, key=lambda name: (name.endswith("_id"), name))
     return [
-        f"{name} is {_short(old.get(name))} there and {_short(new.get(name))} here"
+        (name, _short(old.get(name)), _short(new.get(name)))
         for name in names
         if old.get(name) != new.get(name)
     ]

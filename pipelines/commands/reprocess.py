@@ -5,7 +5,7 @@ from __future__ import annotations
 from cyclopts import App
 
 from pipelines.commands.app import app, examples
-from pipelines.settings import CandidatesBuildSettings
+from pipelines.settings import CandidatesBuildSettings, CompareSettings
 
 candidates_app = App(name="candidates", help="Candidate sets of your own, from studies already encoded.")
 app.command(candidates_app)
@@ -62,3 +62,26 @@ def candidates_build(
             read_labels=read_labels,
         )
     )
+
+
+@app.command(
+    help_epilogue=examples(
+        "echoprime compare out/interpretations/default out/interpretations/own",
+        "echoprime compare out/interpretations/default out/interpretations/own --directory differences/",
+    )
+)
+def compare(first: str, second: str, /, *, directory: str | None = None) -> int:
+    """Which values, calls and sentences differ between two interpretations: tables and one page.
+
+    Parameters
+    ----------
+    first
+        Interpretations table: OUT/interpretations/NAME.
+    second
+        The one that it is compared with.
+    directory
+        Folder or s3:// prefix to write; default: comparisons/FIRST-SECOND beside SECOND's interpretations/.
+    """
+    from pipelines.compare import compare as job
+
+    return job(CompareSettings(first=first, second=second, directory=directory))
