@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 GOLDEN ?=
 PYTEST := $(BIN)/python -m pytest
 
-.PHONY: help install demo test lint test-slow test-golden test-gpu bench assets clean
+.PHONY: help install demo test lint test-slow test-browser test-golden test-gpu bench assets clean
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | expand -t 14
@@ -33,6 +33,11 @@ test: lint ## everything not marked gpu, slow, cluster or browser
 
 test-slow: install ## tests that take minutes: full-size networks, kills, a million rows
 	$(PYTEST) -m 'slow and not gpu'
+
+test-browser: install ## pages in real Chromium, and read by an OCR; screenshots land in build/screenshots
+	@for tool in chromium tesseract; do command -v $$tool > /dev/null || { \
+	  echo "no $$tool; as root: apt-get install chromium tesseract-ocr (Debian's; Ubuntu's chromium is a snap)"; exit 2; }; done
+	$(PYTEST) -m browser tests/browser
 
 test-golden: install ## agreement with the published system: make test-golden GOLDEN=DIR
 	@test -d '$(GOLDEN)' || { echo "GOLDEN='$(GOLDEN)' is no folder; say make test-golden GOLDEN=DIR"; exit 2; }

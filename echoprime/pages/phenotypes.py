@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping
 from typing import Any
 
@@ -11,10 +10,12 @@ from markupsafe import Markup
 from numpy.typing import NDArray
 
 from echoprime.bundle.phenotypes import UNITS
-from echoprime.pages.charts import ACCENT, QUIET, SECOND, as_svg, chart
+from echoprime.pages.charts import ACCENT, SECOND, as_svg, chart
 
 LOW, HIGH = 10, 90
 """Percentiles between which the middle of the neighbours' labels lies."""
+BINS = 50
+"""Of a histogram: 2 % or about 1 mmHg each."""
 
 
 def phenotype_rows(interpretation: Mapping[str, Any], identity: Mapping[str, Any]) -> list[dict[str, Any]]:
@@ -81,7 +82,7 @@ def spread(labels: NDArray[np.float64], *, continuous: bool) -> str:
 
 
 def spreads(interpretation: Mapping[str, Any]) -> list[dict[str, Any]]:
-    """A drawing for each continuous phenotype: the neighbours' labels as dots, the value as a line.
+    """A drawing for each continuous phenotype: the neighbours' labels as a histogram, the value as a line.
 
     Returns
     -------
@@ -96,30 +97,20 @@ def spreads(interpretation: Mapping[str, Any]) -> list[dict[str, Any]]:
             if name in UNITS and len(labels) and value is not None:
                 words = name.replace("_", " ").removesuffix(" continuous")
                 caption = (
-                    f"{words.capitalize()}, {UNITS[name]}: a dot for each of {len(labels)} neighbours that "
-                    f"have the label, the line at their mean, {value:.1f}."
+                    f"{words.capitalize()}, {UNITS[name]}: the labels of the {len(labels)} neighbours that "
+                    f"have one, the line at their mean, {value:.1f}."
                 )
-                found.append({"name": name, "svg": _dots(labels, value, UNITS[name]), "caption": caption})
+                found.append({"name": name, "svg": _histogram(labels, value, UNITS[name]), "caption": caption})
     return found
 
 
-def _dots(labels: NDArray[np.float64], value: float, unit: str) -> Markup:
-    """Labels stacked where they are alike, as in a dot plot."""
-    low, high = (0.0, 100.0) if unit == "%" else (0.0, max(60.0, float(labels.max()) * 1.1))
-    width = (high - low) / 60
-    heights: dict[int, int] = {}
-    places = []
-    for label in np.sort(labels):
-        bin_number = math.floor((label - low) / width)
-        heights[bin_number] = heights.get(bin_number, 0) + 1
-        places.append((low + (bin_number + 0.5) * width, heights[bin_number]))
-    tallest = max(heights.values())
-    with chart(height=0.75 + 0.11 * tallest) as (figure, axes):
-        axes.scatter([x for x, _ in places], [y for _, y in places], s=16, color=ACCENT, linewidths=0)
+def _histogram(labels: NDArray[np.float64], value: float, unit: str) -> Markup:
+    low, high = (0.0, 100.0) if unit == "%" else (0.0, max(60.0, float(labels.max())))
+    with chart(height=1.7) as (figure, axes):
+        axes.hist(labels, bins=BINS, range=(low, high), color=ACCENT, alpha=0.85)
         axes.axvline(value, color=SECOND)
-        axes.set(xlim=(low, high), ylim=(0, tallest + 1), yticks=[], xlabel=unit)
-        axes.spines["left"].set_visible(False)
-        axes.tick_params(colors=QUIET)
+        axes.yaxis.get_major_locator().set_params(integer=True, nbins=4)
+        axes.set(xlim=(low, high), xlabel=unit, ylabel="neighbours")
         return as_svg(figure)
 
 

@@ -154,7 +154,7 @@ def run_page(run: RunRecord) -> str:
         bounded=what_bounded(run),
         wall=[(_PHASES.get(name, name), seconds) for name, seconds in run.wall.items()],
         pools=pool_use(run),
-        stages=list(run.seconds.items()),
+        stages=[(stage, seconds) for stage, seconds in run.seconds.items() if stage not in run.wall],
         settings=[(name, _said(value)) for name, value in run.settings.items()],
         versions=list(run.versions.items()),
     )
