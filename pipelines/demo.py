@@ -12,7 +12,13 @@ from rich.panel import Panel
 from rich.table import Table
 from rich.text import Text
 
-from echoprime.demonstration import NOTICE, DrawnStudy, draw_archive, write_demonstration_bundle
+from echoprime.demonstration import (
+    NOTICE,
+    DrawnStudy,
+    draw_archive,
+    write_cohort,
+    write_demonstration_bundle,
+)
 from echoprime.storage import Location
 from echoprime.tables import StudyTable, table_exists
 from pipelines.console import console
@@ -31,13 +37,14 @@ def run_demo(settings: DemoSettings) -> int:
     Parameters
     ----------
     settings
-        Its directory will hold archive/, bundle/, out/, montage.png and study.html.
+        Its directory will hold archive/, cohort.csv, bundle/, out/, montage.png and study.html.
     """
     started = time.monotonic()
     out = console(wrap=True)
     place = Path(settings.directory)
     out.print(Panel(Text(NOTICE, style="bold"), expand=False))
     drawn = draw_archive(place / "archive", progress=_drawing(out))
+    write_cohort(place, drawn)
     if not (place / "bundle" / "bundle.json").exists():
         with out.status("writing the demonstration's bundle: seeded, untrained networks of full size"):
             write_demonstration_bundle(place / "bundle")
@@ -225,6 +232,9 @@ def _show_commands(out: Console, place: Path) -> None:
         "  echoprime bundle import RELEASE bundle/\n"
         "  echoprime run --archive ARCHIVE --bundle bundle/ --output out/\n"
         f"\nWhat is here:\n  echoprime status {place / 'out'}\n  echoprime failures {place / 'out'}\n"
-        f"  echoprime export {place / 'out'} plain/",
+        f"  echoprime export {place / 'out'} plain/\n"
+        f"\nA population study of it, with a drawn cohort:\n  echoprime population --output {place / 'out'} "
+        f"--cohort {place / 'cohort.csv'} --by sex,site,device "
+        "--known ejection_fraction=drawn_ejection_fraction",
         markup=False,
     )

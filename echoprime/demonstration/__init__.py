@@ -2,6 +2,7 @@
 
 from echoprime.demonstration.archive import DrawnStudy, draw_archive, drawn_studies, repair_damaged
 from echoprime.demonstration.bundle import NOTICE, write_demonstration_bundle
+from echoprime.demonstration.cohort import write_cohort
 from echoprime.demonstration.dicom import loop_to_dicom
 from echoprime.demonstration.phantom import DRAWN_VIEWS, draw_loop
 
@@ -14,5 +15,6 @@ __all__ = [
     "drawn_studies",
     "loop_to_dicom",
     "repair_damaged",
+    "write_cohort",
     "write_demonstration_bundle",
 ]

@@ -40,7 +40,7 @@ AGREEMENT = pa.schema(
 def agreements(
     analysed: Analysed, phenotypes: Phenotypes, known: dict[str, str], bootstrap: Bootstrap
 ) -> pa.Table:
-    """Columns as in `AGREEMENT`: one row a continuous phenotype with known values, and group."""
+    """Columns as in `AGREEMENT`: one row a continuous phenotype and group."""
     rows: list[dict[str, Any]] = []
     for name, column in known.items():
         if not phenotypes.units[name]:

@@ -227,9 +227,10 @@ def _load(connection: duckdb.DuckDBPyConnection, place: Location) -> bool:
     place.require_reachable("cohort", CohortError, must_exist=True)
     if place.is_dir():
         raise CohortError(f"cohort {place}: a folder; give a CSV or Parquet file")
+    unnamed: list[int] = []
     with _fetched(place) as file:
         if place.name.casefold().endswith((".parquet", ".pq")):
-            reading, delimiter, unnamed = "read_parquet($file)", ",", []
+            reading, delimiter = "read_parquet($file)", ","
         else:
             delimiter, unnamed = _header(file, place.name)
             # every field as text: what it is, is decided over all rows, not over the first ones

@@ -85,10 +85,10 @@ def describe_columns(
             )
         levels = _levels(connection, name) if distinct <= MOST_LEVELS else ()
         kind: Kind = "text" if distinct > MOST_LEVELS else "category"
-        if numbers == known and not set(levels) <= {"0", "1", "0.0", "1.0"}:
+        if numbers == known and levels and set(levels) <= {"0", "1", "0.0", "1.0"}:
+            levels = tuple(sorted({level[0] for level in levels}))
+        elif numbers == known:
             kind, levels = "number", ()
-        elif numbers == known and levels:
-            kind, levels = "category", tuple(sorted({level[0] for level in levels}))
         found.append(Column(name, kind, levels, rows - known))
     return found
 

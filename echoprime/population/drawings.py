@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 from markupsafe import Markup
+from matplotlib.ticker import MaxNLocator
 from sklearn.metrics import roc_curve
 
 from echoprime.pages.charts import ACCENT, INK, QUIET, RULE, SECOND, as_svg, chart
@@ -43,7 +44,7 @@ def histogram(values: Floats, label: str, least: int) -> Markup:
         axes.axvline(float(np.median(values)), color=SECOND, linestyle="--")
         axes.set_xlabel(f"{label} (dashed: median)")
         axes.set_ylabel("studies")
-        axes.yaxis.get_major_locator().set_params(integer=True)
+        axes.yaxis.set_major_locator(MaxNLocator(integer=True))
     return as_svg(figure)
 
 

@@ -38,7 +38,8 @@ NOTHING = Estimate(None, None, None, 0, 0)
 def patient_sums(values: Floats, patients: Codes) -> tuple[Floats, int]:
     """Sum over each patient's studies (patients without any left out), and how many patients there are."""
     there = np.bincount(patients) > 0
-    return np.bincount(patients, weights=values)[there], int(there.sum())
+    sums: Floats = np.bincount(patients, weights=values)[there].astype(np.float64)
+    return sums, int(there.sum())
 
 
 def mean(values: Floats, patients: Codes) -> Estimate:

@@ -156,7 +156,7 @@ def _tables_one(rows: list[Row], result: Population) -> list[Table]:
             if name == "analysed"
             else f"Analysed studies by {words(name)}"
         )
-        labels = ["", ".", *groups, "missing", *(["SMD"] if smd else [])]
+        labels = ["", ".", *[group or "all" for group in groups], "missing", *(["SMD"] if smd else [])]
         tables.append({"title": title, "columns": _columns(*labels), "rows": lines})
     return tables
 

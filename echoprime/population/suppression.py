@@ -145,7 +145,7 @@ def _hide_in_table_one(rows: list[Row], least: int) -> None:
     """Groups that are small as a whole; then levels that are small in some group, in every group alike."""
     kept = {"table", "variable", "level", "group"}
     for table in _parts(rows, ["table"]):
-        sizes = [row for row in table if row["variable"] == "" and row["group"] != "all"]
+        sizes = [row for row in table if row["variable"] == "" and row["group"]]
         places = hidden_places([[row["number"]] for row in sizes], least)
         small_groups = {sizes[place]["group"] for place in places}
         for variable in _parts([row for row in table if row["variable"]], ["variable"]):
@@ -158,10 +158,10 @@ def _hide_in_table_one(rows: list[Row], least: int) -> None:
 
 
 def _hide_levels(rows: list[Row], small_groups: set[str], least: int, kept: set[str]) -> None:
-    """Of one variable: a level that is hidden in one group is hidden in all, but not in the column of all."""
-    groups = [group for group in dict.fromkeys(row["group"] for row in rows)]
-    apart = [group for group in groups if group != "all" and group not in small_groups]
-    for chosen in (apart, ["all"]):
+    """Of one variable: a level hidden in one group is hidden in all of them, but not where all are together."""
+    groups = list(dict.fromkeys(row["group"] for row in rows))
+    apart = [group for group in groups if group and group not in small_groups]
+    for chosen in (apart, [""]):
         levels = _parts([row for row in rows if row["group"] in chosen], ["level"])
         if not levels:
             continue
