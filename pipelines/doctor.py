@@ -1,0 +1,69 @@
+"""One page on whether this machine, a cluster, a bundle, an archive and an output are fit for a job."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+
+from rich.table import Table
+
+from echoprime.errors import UserError
+from echoprime.storage import Location
+from pipelines.console import console
+from pipelines.doctor_findings import Finding, failure
+from pipelines.doctor_machine import machine_findings
+from pipelines.doctor_places import archive_findings, bundle_findings, output_findings, s3_findings
+from pipelines.doctor_ray import ray_findings
+from pipelines.exit_codes import DONE, MISTAKEN
+from pipelines.settings.cluster import DoctorSettings
+
+STYLES = {"ok": "green", "warning": "yellow", "failure": "bold red"}
+
+
+def examine(settings: DoctorSettings) -> int:
+    """Check what is there and what was asked for, show a page; 2 if something must be mended."""
+    groups: list[tuple[str, list[Finding]]] = []
+    for title, checks in _groups(settings):
+        groups.append((title, _all(title, checks)))
+    out = console(wrap=True)
+    counts = dict.fromkeys(STYLES, 0)
+    for title, findings in groups:
+        table = Table(box=None, pad_edge=False, show_header=False, title=title, title_justify="left")
+        table.add_column(width=7, no_wrap=True)
+        table.add_column(width=18, no_wrap=True)
+        table.add_column(overflow="fold")
+        for finding in findings:
+            counts[finding.state] += 1
+            text = finding.found + (f"\n-> {finding.cure}" if finding.cure else "")
+            table.add_row(finding.state, finding.what, text, style=STYLES[finding.state])
+        out.print(table)
+        out.print()
+    out.print(", ".join(f"{number} {state}" for state, number in counts.items()))
+    return MISTAKEN if counts["failure"] else DONE
+
+
+def _groups(settings: DoctorSettings) -> Iterator[tuple[str, Callable[[], Iterator[Finding]]]]:
+    yield "this machine", machine_findings
+    places = [place for place in (settings.bundle, settings.archive, settings.output) if place is not None]
+    if any(place.startswith("s3://") for place in places):
+        yield "S3", lambda: s3_findings([Location.parse(place) for place in places])
+    if settings.bundle is not None:
+        bundle = settings.bundle
+        yield "bundle", lambda: bundle_findings(bundle, settings.device)
+    if settings.archive is not None:
+        archive = settings.archive
+        yield "archive", lambda: archive_findings(archive)
+    if settings.output is not None:
+        output = settings.output
+        yield "output", lambda: output_findings(output)
+    yield "Ray", lambda: ray_findings(settings.ray_address)
+
+
+def _all(title: str, checks: Callable[[], Iterator[Finding]]) -> list[Finding]:
+    """Every finding of a group; an error that stops the group is its last."""
+    findings: list[Finding] = []
+    try:
+        for finding in checks():
+            findings.append(finding)
+    except UserError as error:
+        findings.append(failure(title, str(error)))
+    return findings

@@ -1,0 +1,185 @@
+"""Checks of what a job is given: S3 and its clock, a bundle, an archive, an output."""
+
+from __future__ import annotations
+
+import itertools
+import os
+import secrets
+import time
+from collections.abc import Iterator, Sequence
+from email.utils import parsedate_to_datetime
+
+from echoprime.archive import Listing
+from echoprime.bundle import open_bundle
+from echoprime.errors import BundleError, SettingError, UserError
+from echoprime.storage import Location, free_bytes
+from pipelines.checks import LEAST_ROOM
+from pipelines.doctor_findings import Finding, failure, ok, warning
+
+LISTED = 1_000
+"""Objects of an archive that are listed: enough to see that it is one, a second in a bucket."""
+
+READ = 3
+"""Objects that are read whole."""
+
+CLOCK_SECONDS = 300.0
+"""S3 refuses requests whose clock is off by 15 minutes; at five somebody should look."""
+
+_SHOWN = ("AWS_PROFILE", "AWS_REGION", "AWS_DEFAULT_REGION", "AWS_ENDPOINT_URL", "AWS_ENDPOINT_URL_S3")
+_SECRET = ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN")
+
+
+def s3_findings(places: Sequence[Location]) -> Iterator[Finding]:
+    """Settings that boto reads, never a secret's value; whether the buckets answer; the clock."""
+    found = [f"{name}={os.environ[name]}" for name in _SHOWN if name in os.environ]
+    found += [f"{name} set" for name in _SECRET if name in os.environ]
+    yield ok("settings", ", ".join(found) or "none in the environment: ~/.aws, a role, or the machine's own")
+    for bucket in sorted({place.bucket for place in places if not place.is_local}):
+        try:
+            Location.parse(f"s3://{bucket}").require_reachable("bucket", SettingError)
+        except UserError as error:
+            yield failure("bucket", str(error))
+        else:
+            yield ok("bucket", f"{bucket} answers")
+    yield _clock()
+
+
+def _clock() -> Finding:
+    """Against the endpoint's own Date header, which needs no keys."""
+    import requests
+
+    from echoprime.storage.s3 import endpoint, region
+
+    url = endpoint() or f"https://s3.{region()}.amazonaws.com"
+    try:
+        said = requests.head(url, timeout=10).headers.get("Date")
+    except requests.RequestException:
+        said = None
+    if said is None:
+        return warning("clock", f"{url} does not say its time; not compared")
+    off = time.time() - parsedate_to_datetime(said).timestamp()
+    if abs(off) > CLOCK_SECONDS:
+        return failure("clock", f"{off:+.0f} s from the store's: requests will be refused", "set the clock (NTP)")
+    return ok("clock", f"{off:+.0f} s from the store's")
+
+
+def bundle_findings(named: str, device: str) -> Iterator[Finding]:
+    """What it can do, its files' hashes, and its sample computed again."""
+    bundle = open_bundle(named)
+    yield ok(
+        "contents",
+        f"{bundle.name!r}: {bundle.candidates_rows:,} candidates, languages {', '.join(bundle.languages)}",
+    )
+    yield ok("files", f"{bundle.check_files()} have the SHA-256 that bundle.json names")
+    if bundle.trained:
+        yield ok("weights", "trained")
+    else:
+        yield warning("weights", f"untrained: {bundle.notice}", "import the official release for real numbers")
+    if not bundle.encodes:
+        yield warning("sample", "no weights: interprets only", "import the release with model_data/weights")
+        return
+    from echoprime.networks import load_encoder, load_view_classifier, select_device
+    from echoprime.networks.selfcheck import check
+
+    try:
+        place = select_device(device)
+        found = check(bundle, load_encoder(bundle, place), load_view_classifier(bundle, place))
+    except BundleError as error:
+        yield failure("sample", str(error))
+    else:
+        yield ok(
+            "sample",
+            f"on {place}: embedding differs by {found.embedding_difference:.1e}, logits by "
+            f"{found.logit_difference:.1e}; tolerance {found.tolerance:.0e}",
+        )
+
+
+def archive_findings(named: str) -> Iterator[Finding]:
+    """That it can be listed, holds what may be videos, and that some of it can be read; no names."""
+    root = Location.parse(named)
+    listing = Listing(root)
+    entries = list(itertools.islice(listing, LISTED))
+    left_out = f"; {sum(listing.left_out.values()):,} others passed over" if listing.left_out else ""
+    if not entries:
+        yield failure("listing", f"{root}: nothing that may be a video{left_out}", "give the archive's folder")
+        return
+    more = "the first " if len(entries) == LISTED else ""
+    size = sum(entry.size for entry in entries) / 1e9
+    yield ok("listing", f"{more}{len(entries):,} objects, {size:.2f} GB{left_out}")
+    step = max(1, len(entries) // READ)
+    problems, started, read = [], time.monotonic(), 0
+    chosen = entries[::step][:READ]
+    for entry in chosen:
+        try:
+            data = (root / entry.path).read_bytes()
+        except OSError as error:
+            problems.append(error.strerror or type(error).__name__)
+            continue
+        read += len(data)
+        if len(data) != entry.size:
+            problems.append(f"{len(data):,} bytes where the listing says {entry.size:,}")
+    seconds = max(time.monotonic() - started, 1e-6)
+    if problems:
+        yield failure(
+            "reading",
+            f"{len(problems)} of {len(chosen)} objects cannot be read: {'; '.join(sorted(set(problems)))}",
+            "see that the job's user or keys may read every object, not only list",
+        )
+    else:
+        yield ok("reading", f"{len(chosen)} objects read, {read / 1e6 / seconds:.0f} MB a second")
+
+
+def output_findings(named: str) -> Iterator[Finding]:
+    """Room, and a small table truly committed, read and removed again."""
+    import pyarrow as pa
+    from deltalake import DeltaTable, write_deltalake
+
+    output = Location.parse(named)
+    output.require_reachable("--output", SettingError)
+    free = free_bytes(output)
+    if free is not None:
+        room = f"{free / 1e9:.0f} GB free"
+        yield ok("room", room) if free > LEAST_ROOM else failure("room", room, "make room, or another --output")
+    trial = output / f".doctor-{secrets.token_hex(4)}"
+    made = _folders_to_make(output)
+    try:
+        for number in (1, 2):  # the second needs the store's conditional put
+            rows = pa.table({"number": [number]})
+            write_deltalake(trial.uri, rows, mode="append", storage_options=trial.delta_options or None)
+        table = DeltaTable(trial.uri, storage_options=trial.delta_options or None)
+        count = table.to_pyarrow_table().num_rows
+    except Exception as error:  # deltalake raises OSError, its own errors, and a panic's
+        reason = " ".join(str(error).split())[:200]
+        yield failure("commit", reason, "the job's user or keys must write, list and delete below --output")
+        return
+    finally:
+        _remove(trial)
+        for folder in made:
+            folder.rmdir()
+    if (count, table.version()) != (2, 1):
+        yield failure("commit", f"{count} rows of 2 came back", "the store does not keep what it is given")
+    else:
+        yield ok("commit", "two commits written, read and removed")
+
+
+def _folders_to_make(output: Location) -> list:  # type: ignore[type-arg]  # of Path
+    """Folders that a trial makes and must take away again, innermost first."""
+    made = []
+    if output.is_local:
+        path = output.local_path
+        while not path.exists():
+            made.append(path)
+            path = path.parent
+    return made
+
+
+def _remove(trial: Location) -> None:
+    if trial.is_local:
+        import shutil
+
+        shutil.rmtree(trial.local_path, ignore_errors=True)
+        return
+    try:
+        trial.filesystem.rm(trial.path, recursive=True)
+    except FileNotFoundError:
+        return

@@ -1,0 +1,180 @@
+"""The files under cluster/ hold what their readers understand: KubeRay, Kubernetes, a shell, a builder of images."""
+
+from __future__ import annotations
+
+import copy
+import importlib.metadata
+import importlib.resources
+import json
+import re
+import shlex
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from jsonschema import Draft202012Validator
+from packaging.version import Version
+from referencing import Registry, Resource
+from referencing.jsonschema import DRAFT202012
+
+from pipelines.settings import RunAllSettings
+from pipelines.submit_words import read_command
+
+ROOT = Path(__file__).parents[2]
+CLUSTER = ROOT / "cluster"
+KUBERNETES = "v1.34.0-local-strict"
+SCHEMA = json.loads((ROOT / "tests" / "data" / "kuberay.json").read_text())
+
+
+def registry() -> Registry[Any]:
+    """Our schema of ray.io/v1, and Kubernetes' own definitions with unknown fields refused."""
+    schemas = importlib.resources.files("kubernetes_validate") / "kubernetes-json-schema" / KUBERNETES
+    pods = json.loads((schemas / "_definitions.json").read_text())
+    return Registry().with_resources(
+        [
+            ("kuberay", Resource(SCHEMA, DRAFT202012)),
+            ("https://kubernetes.io/api/_definitions.json", Resource(pods, DRAFT202012)),
+        ]
+    )
+
+
+VALIDATORS = {
+    kind: Draft202012Validator({"$ref": f"kuberay#/definitions/{kind}"}, registry=registry())
+    for kind in ("RayCluster", "RayJob")
+}
+
+
+def read(name: str) -> dict[str, Any]:
+    content: dict[str, Any] = yaml.safe_load((CLUSTER / name).read_text())
+    return content
+
+
+def cluster_of(content: dict[str, Any]) -> dict[str, Any]:
+    spec: dict[str, Any] = content["spec"]
+    return spec["rayClusterSpec"] if content["kind"] == "RayJob" else spec
+
+
+def problems(content: dict[str, Any]) -> list[str]:
+    return [error.message for error in VALIDATORS[content["kind"]].iter_errors(content)]
+
+
+FILES = pytest.mark.parametrize("name", ["raycluster.yaml", "rayjob.yaml"])
+
+
+@FILES
+def test_kuberay_understands_every_field(name: str) -> None:
+    assert problems(read(name)) == []
+
+
+@FILES
+@pytest.mark.parametrize(
+    ("where", "key", "value"),
+    [
+        ((), "rayVersoin", "2.60.0"),
+        (("headGroupSpec",), "rayStartParam", {}),
+        (("headGroupSpec", "rayStartParams"), "num-cpus", 0),
+        (("headGroupSpec", "template", "spec"), "containres", []),
+        (("headGroupSpec", "template", "spec", "containers", 0), "imagePullPolcy", "Always"),
+        (("headGroupSpec", "template", "spec", "containers", 0, "resources"), "limit", {}),
+        (("workerGroupSpecs", 0), "replica", 3),
+        (("workerGroupSpecs", 1), "maxReplicas", "four"),
+        (("workerGroupSpecs", 0, "template", "spec", "volumes", 0), "emptydir", {}),
+        (("authOptions",), "mode", "tokens"),
+    ],
+)
+def test_a_slip_is_found(name: str, where: tuple[str | int, ...], key: str, value: object) -> None:
+    content = copy.deepcopy(read(name))
+    place: Any = cluster_of(content)
+    for step in where:
+        place = place[step]
+    place[key] = value
+    assert problems(content)
+
+
+@FILES
+def test_pods_are_not_root_and_have_shared_memory(name: str) -> None:
+    cluster = cluster_of(read(name))
+    pods = [group["template"]["spec"] for group in (cluster["headGroupSpec"], *cluster["workerGroupSpecs"])]
+    assert len(pods) == 3
+    for pod in pods:
+        (container,) = pod["containers"]
+        assert pod["securityContext"]["runAsNonRoot"]
+        assert pod["securityContext"]["runAsUser"] == 1000
+        assert not container["securityContext"]["allowPrivilegeEscalation"]
+        mounts = {mount["mountPath"]: mount["name"] for mount in container["volumeMounts"]}
+        (memory,) = [each for each in pod["volumes"] if each["name"] == mounts["/dev/shm"]]
+        assert memory["emptyDir"]["medium"] == "Memory"
+        assert "/cache" in mounts
+    assert cluster["authOptions"]["mode"] == "token"
+
+
+@FILES
+def test_versions_are_the_tested_ones(name: str) -> None:
+    assert cluster_of(read(name))["rayVersion"] == importlib.metadata.version("ray")
+    images = re.findall(r"image: \S+echoprime:([0-9.]+)-(?:cpu|cuda)", (CLUSTER / name).read_text())
+    assert images == [importlib.metadata.version("echoprime-pipeline")] * 3
+
+
+def test_the_rayjob_runs_a_command_that_this_version_understands() -> None:
+    """Read by the command line itself; it joins the cluster that it runs on."""
+    spec = read("rayjob.yaml")["spec"]
+    program, *words = shlex.split(spec["entrypoint"])
+    assert program == "echoprime"
+    assert words[-2:] == ["--ray-address", "auto"]
+    sent = read_command(words[:-2])
+    assert isinstance(sent.options[0], RunAllSettings)
+    assert yaml.safe_load(spec["runtimeEnvYAML"])["env_vars"]["RAY_JOB_STOP_SIGNAL"] == "SIGINT"
+
+
+def test_both_descriptions_make_the_same_cluster() -> None:
+    assert cluster_of(read("raycluster.yaml")) == cluster_of(read("rayjob.yaml"))
+
+
+def lint(*words: str) -> str:
+    answer = subprocess.run(
+        [str(Path(sys.executable).parent / words[0]), *words[1:]],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    return answer.stdout + answer.stderr
+
+
+def test_hadolint_has_nothing_to_say(tmp_path: Path) -> None:
+    assert lint("hadolint", "cluster/Dockerfile") == ""
+    wrong = tmp_path / "Dockerfile"
+    wrong.write_text("FROM python\nRUN cd /x\n")
+    assert "DL3006" in lint("hadolint", str(wrong))
+
+
+def test_shellcheck_has_nothing_to_say(tmp_path: Path) -> None:
+    assert lint("shellcheck", "cluster/slurm.sh") == ""
+    wrong = tmp_path / "job.sh"
+    wrong.write_text("#!/bin/bash\nrm $1/*\n")
+    assert "SC2086" in lint("shellcheck", str(wrong))
+
+
+def test_the_image_has_everything_that_the_wheel_is_made_of() -> None:
+    """What the builder copies is what is packaged; the base is pinned, and nobody is root at the end."""
+    text = (CLUSTER / "Dockerfile").read_text()
+    copied = set(re.findall(r"^COPY (.+) \S+$", text, re.MULTILINE))
+    assert {"assets", "echoprime", "operators", "pipelines", "constraints.txt"} <= {
+        word for line in copied for word in line.split()
+    }
+    allowed = re.findall(r"^!(\S+)$", (CLUSTER / "Dockerfile.dockerignore").read_text(), re.MULTILINE)
+    for name in allowed:
+        assert (ROOT / name).exists()
+    (base,) = re.findall(r"^ARG PYTHON=(\S+)$", text, re.MULTILINE)
+    assert Version(base.split("-")[0]).release[:2] in {(3, 11), (3, 12), (3, 13)}
+    assert re.findall(r"^USER (\S+)$", text, re.MULTILINE) == ["1000"]
+
+
+@pytest.mark.parametrize("name", ["Dockerfile", "raycluster.yaml", "rayjob.yaml", "slurm.sh"])
+def test_each_file_says_what_it_was_not_run_on(name: str) -> None:
+    head = "\n".join((CLUSTER / name).read_text().splitlines()[:25])
+    assert "# Checked: " in head
+    assert "# Not run: " in head
