@@ -97,7 +97,7 @@ def spreads(interpretation: Mapping[str, Any]) -> list[dict[str, Any]]:
             if name in UNITS and len(labels) and value is not None:
                 words = name.replace("_", " ").removesuffix(" continuous")
                 caption = (
-                    f"{words.capitalize()}, {UNITS[name]}: the labels of the {len(labels)} neighbours that "
+                    f"{words.capitalize()}, {UNITS[name]}: the labels of {len(labels)} neighbours that "
                     f"have one, the line at their mean, {value:.1f}."
                 )
                 found.append({"name": name, "svg": _histogram(labels, value, UNITS[name]), "caption": caption})

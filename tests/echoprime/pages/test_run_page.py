@@ -1,0 +1,59 @@
+"""The run's page: what bounded a run comes from its record, and is not said where the record does not."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from echoprime.pages.run import pool_use, run_page, what_bounded
+from echoprime.storage import Location
+from echoprime.tables import RunRecord
+
+POOLS = {
+    "readers": {"actors": 1, "cores": 0.1, "gpus": 0.0, "stages": ["read"]},
+    "encoders": {"actors": 2, "cores": 0.25, "gpus": 0.0, "stages": ["encode"]},
+}
+
+
+def record(**more: Any) -> RunRecord:
+    fields: dict[str, Any] = {
+        "out": Location.parse("/out"), "run_id": "20260102-030405-abcdef", "command": "encode",
+        "settings": {"output": "/out", "limit": None, "force": False}, "versions": {"torch": "2.14.1"},
+        "started_at": "2026-01-02T03:04:05.000+00:00", "finished_at": "2026-01-02T03:06:05.000+00:00",
+        "exit_code": 0,
+        "counts": {"studies": 10, "incomplete": 0, "encoded": 37, "failed:not_decodable": 1,
+                   "skipped:still": 2},
+        "seconds": {"read": 20.0, "encode": 180.0, "commit": 0.5},
+        "wall": {"start": 10.0, "work": 100.0, "finish": 1.0}, "pools": POOLS, "clips_per_second": 0.37,
+    }  # fmt: skip
+    return RunRecord(**{**fields, **more})
+
+
+def test_the_busiest_pool_bounded_it() -> None:
+    assert [pool.busy for pool in pool_use(record())] == [0.2, 0.9]
+    assert what_bounded(record()).startswith("The encoders: their 2 actors were busy 90 %")
+
+
+def test_a_pool_that_mostly_waited_is_not_blamed() -> None:
+    assert what_bounded(record(seconds={"read": 20.0, "encode": 60.0})).startswith("No pool: the busiest")
+
+
+def test_a_short_run_says_so() -> None:
+    assert "too short" in what_bounded(record(wall={"start": 30.0, "work": 2.0, "finish": 0.1}))
+
+
+def test_an_old_record_without_times_is_shown_too() -> None:
+    old = record(wall={}, pools={}, clips_per_second=None, finished_at=None, exit_code=None)
+    assert "Not known" in what_bounded(old)
+    text = run_page(old)
+    assert "it was killed" in text
+    assert "Wall clock by phase" not in text
+
+
+def test_everything_of_the_record_is_on_the_page() -> None:
+    text = run_page(record())
+    for words in (
+        "done", "120.0 s", "0.37", "not decodable", "92.5 %", "2.5 %", "90 %", "2.14.1", "not set", "100.0",
+        "Encode run 20260102-030405-abcdef",
+    ):  # fmt: skip
+        assert words in text, words
+    assert "Ended with exit code 3" in run_page(record(exit_code=3))

@@ -1,0 +1,141 @@
+"""The study's page: every warning that it owes its reader, evidence, and no identifier unless asked."""
+
+from __future__ import annotations
+
+import re
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import numpy as np
+import pytest
+
+from echoprime.bundle import VIEWS
+from echoprime.pages import Shown, not_shown, study_page
+from echoprime.pages.studies import studies_page
+
+WRITTEN = datetime(2026, 1, 2, 3, 4, tzinfo=UTC)
+MOVING = Shown(np.random.default_rng(0).integers(0, 255, (4, 224, 224, 3)).astype(np.uint8))
+
+
+def video(number: int, outcome: str = "encoded", reason: str = "", **more: Any) -> dict[str, Any]:
+    encoded = outcome == "encoded"
+    return {
+        "path": f"Smith^John/{number}.dcm", "outcome": outcome, "reason": reason, "message": "",
+        "embedding": number if encoded else None, "view": "A4C" if encoded else None, "frames": 40,
+        "frame_time": 25.0, "rows": 600, "columns": 800, **more,
+    }  # fmt: skip
+
+
+def encoding(*videos: dict[str, Any], **more: Any) -> dict[str, Any]:
+    encoded = [each for each in videos if each["outcome"] == "encoded"]
+    probabilities = [0.02] * len(VIEWS)
+    probabilities[VIEWS.index("A4C")] = 0.8
+    return {
+        "study_id": "Smith^John", "study_key": "0123456789abcdef" * 2, "patient_id": "P-77",
+        "acquired_at": WRITTEN, "status": "complete", "videos": list(videos),
+        "view_probabilities": [probabilities] * len(encoded), "encoding_id": "e", "run_id": "r",
+        "written_at": WRITTEN, **more,
+    }  # fmt: skip
+
+
+def section(
+    name: str, phenotypes: list[str], labels: list[list[float | None]], **more: Any
+) -> dict[str, Any]:
+    neighbours = [{"similarity": 0.9 - 0.1 * n, "labels": row} for n, row in enumerate(labels)]
+    return {
+        "section": name, "assessable": True, "report": f"{name}: It beats.", "report_row": 7,
+        "report_similarity": 0.9, "shares": [0.75, 0.25], "phenotypes": phenotypes,
+        "neighbours": neighbours, **more,
+    }  # fmt: skip
+
+
+def interpretation(**more: Any) -> dict[str, Any]:
+    return {
+        "study_key": "0123456789abcdef" * 2, "encoded_at": WRITTEN, "written_at": WRITTEN, "run_id": "r2",
+        "interpretation_id": "i", "notice": "untrained: for tests", "calls_calibrated": False,
+        "ejection_fraction": 55.0, "tavr": 0.5, "tavr_call": False,
+        "sections": [
+            section("Left Ventricle", ["ejection_fraction"], [[50.0], [60.0], [None]]),
+            section("Aortic Valve", ["tavr"], [[1.0], [0.0]]),
+            section(
+                "IVC", [], [], assessable=False, report="IVC: Not assessable.", shares=[], report_row=None,
+                report_similarity=None,
+            ),
+        ],
+        **more,
+    }  # fmt: skip
+
+
+IDENTITY = {"thresholds": {"tavr": 0.76}, "k": 50, "pairing": "section", "language": "en"}
+
+
+def page(study: dict[str, Any], found: dict[str, Any] | None, pictures: list[Shown], **more: Any) -> str:
+    text = study_page(study, found, pictures, identity=IDENTITY, **more)
+    return re.sub(r"data:[^\"]+", "data:", text)
+
+
+def warnings(text: str) -> list[str]:
+    return re.findall(r'<p class="warning" role="note">(.*?)</p>', text)
+
+
+def test_evidence_stands_beside_every_number() -> None:
+    text = page(encoding(video(0), video(1)), interpretation(), [MOVING, not_shown("too little of it moves")])
+    assert '<p class="notice" role="note">untrained: for tests</p>' in text
+    for words in (
+        "51 to 59, SD 7.1", "2 of 3", "55.0 %", "1 of 2 have it", "0.76", "uncalibrated", "75 %", "25 %",
+        "candidate 7, similarity 0.900", "Not shown: too little of it moves", "It beats.", "40 a second",
+    ):  # fmt: skip
+        assert words in text, words
+    assert text.count("<video ") == 1
+    assert "<svg" in text
+    assert [each.split(":")[0].split(",")[0] for each in warnings(text)] == [
+        "Not assessable",
+        "Calls are uncalibrated",
+    ]
+
+
+def test_identifiers_are_on_the_page_only_when_asked_for() -> None:
+    arguments = (encoding(video(0), video(1), video(2, "failed", "still")), interpretation(), [MOVING] * 2)
+    without = page(*arguments)
+    for word in ("Smith", "P-77", ".dcm", "2026-01-02 03:04 UTC</dd>\n<div><dt>Patient"):
+        assert word not in without
+    asked = page(*arguments, identifiers=True)
+    assert "Smith^John/2.dcm" in asked
+    assert "P-77" in asked
+
+
+def test_what_is_wrong_is_said_at_the_top() -> None:
+    study = encoding(video(0), video(1), video(2, "failed", "read_error"), status="incomplete")
+    text = page(study, interpretation(encoded_at=WRITTEN - timedelta(days=1)), [MOVING] * 2)
+    said = " ".join(warnings(text))
+    assert text.index("Incomplete: a video") < text.index("<main>")
+    for words in ("Incomplete", "1 of 3 videos failed: 1 read error", "Out of date", "Not assessable"):
+        assert words in said
+    assert "75 %" not in text  # shares of the earlier encoding's videos
+
+    gone = page(encoding(video(0), status="vanished"), None, [not_shown("no longer in the archive")])
+    assert [each.split(" ")[0] for each in warnings(gone)] == ["The", "Not"]
+    assert "no longer in the archive" in gone
+    assert "<h2>Report</h2>" not in gone
+
+    empty = page(encoding(video(0, "failed", "not_decodable")), None, [])
+    assert "No video of this study was encoded" in " ".join(warnings(empty))
+
+
+def test_there_must_be_a_picture_for_each_video() -> None:
+    with pytest.raises(ValueError, match="1 pictures for 2 encoded videos"):
+        page(encoding(video(0), video(1)), None, [MOVING])
+
+
+def test_the_same_study_gives_the_same_page() -> None:
+    arguments = (encoding(video(0), video(1)), interpretation(), [MOVING] * 2)
+    assert study_page(*arguments, identity=IDENTITY) == study_page(*arguments, identity=IDENTITY)
+
+
+def test_the_index_names_no_one_unless_asked() -> None:
+    studies = [(encoding(video(0), video(1)), interpretation()), (encoding(video(0)), None)]
+    text = studies_page(studies, ["a.html", "b.html"], notice="untrained: for tests")
+    assert 'href="a.html"' in text
+    assert "55.0" in text
+    assert "Smith" not in text
+    assert "Smith^John" in studies_page(studies, ["a.html", "b.html"], identifiers=True)
