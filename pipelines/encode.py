@@ -5,13 +5,20 @@ from __future__ import annotations
 import itertools
 import os
 from collections.abc import Iterator
-from dataclasses import asdict
 from typing import Any
 
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from echoprime.archive import KnownStudies, Plan, open_manifest, plan_studies, read_studies, write_plan
+from echoprime.archive import (
+    KnownStudies,
+    Plan,
+    open_manifest,
+    plan_studies,
+    read_studies,
+    table_files,
+    write_plan,
+)
 from echoprime.bundle import Bundle, open_bundle
 from echoprime.errors import BundleError, EchoPrimeError, SettingError
 from echoprime.storage import Location, canonical_hash
@@ -21,6 +28,7 @@ from pipelines.checks import require_positive, require_room, require_writable
 from pipelines.committing import Committer, compact_if_scattered
 from pipelines.pace import Pace
 from pipelines.pools import EncodePools, encode_pools
+from pipelines.presence import mark_presence
 from pipelines.progress import JobProgress
 from pipelines.ray_session import ray_session, require_ray_address
 from pipelines.results import JobResult, recorded
@@ -57,7 +65,7 @@ def encode(settings: EncodeSettings) -> JobResult:
         # 2. What is left to do: studies that are new, changed, or were incomplete.
         compact_if_scattered(table)
         keys = table.keys()
-        known = KnownStudies(keys)
+        known = KnownStudies(keys, table_files(table) if settings.same_files else None)
         planning = plan_studies(manifest, done=known, studies=chosen, limit=settings.limit)
         first = next(planning, None)
         counts = planning.counts
@@ -66,7 +74,9 @@ def encode(settings: EncodeSettings) -> JobResult:
                 raise SettingError(f"--studies {settings.studies}: none of its studies is in the manifest")
             if len(keys) > len(known):  # a run was killed before it dropped the rows that it had replaced
                 table.drop_superseded()
-            return JobResult(job="encode", nothing_to_do=True, studies=counts.done, planned=asdict(counts))
+            planned = mark_presence(table, known, counts, output, manifest.root, settings)
+            there = counts.done + counts.returned
+            return JobResult(job="encode", nothing_to_do=True, studies=there, planned=planned)
         run = RunRecord.start(output, "encode", recorded_settings(settings), run_id=run_id)
         plan = write_plan(
             itertools.chain([first], planning),
@@ -76,7 +86,8 @@ def encode(settings: EncodeSettings) -> JobResult:
         )
         require_room(output, plan.videos * BYTES_PER_VIDEO)
         # 3. Ray streams the plan's chunks through the three pools; the driver commits what comes out.
-        result = JobResult(job="encode", run_id=run_id, planned=asdict(counts))
+        planned = mark_presence(table, known, counts, output, manifest.root, settings)
+        result = JobResult(job="encode", run_id=run_id, planned=planned)
         _encode(settings, bundle, table, plan, run, identity["encoding_id"], result)
     return result
 

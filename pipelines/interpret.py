@@ -19,6 +19,7 @@ from echoprime.errors import BundleError, SettingError
 from echoprime.retrieval import CandidateFiles, CandidateSet
 from echoprime.storage import Location, canonical_hash
 from echoprime.tables import (
+    INCOMPLETE,
     INTERPRETABLE,
     RunRecord,
     StudyTable,
@@ -189,9 +190,9 @@ def _left_to_do(
     newest = newest.slice(0, settings.limit)
     incomplete = 0
     if not settings.include_incomplete:
-        complete = pc.is_in(newest["status"], pa.array(INTERPRETABLE))
-        incomplete = len(newest) - (pc.sum(complete).as_py() or 0)
-        newest = newest.filter(complete)
+        # Those that vanished incomplete stay so: another run will not take them up.
+        incomplete = pc.sum(pc.equal(newest["status"], INCOMPLETE)).as_py() or 0
+        newest = newest.filter(pc.is_in(newest["status"], pa.array(INTERPRETABLE)))
     return not_interpreted(newest, table), incomplete
 
 

@@ -24,8 +24,9 @@ class JobResult:
     studies
         Studies that this run wrote; where there was nothing to do, those in the table.
     planned
-        Studies by how they stood to the table: new, changed, again (incomplete before), done, vanished (in
-        the table, no longer in the archive: kept), not_found (of --studies). Encode alone.
+        Studies by how they stood to the table: new, changed, again (incomplete before), done, returned (done,
+        in the archive again), vanished (in the table, no longer in the archive: marked and kept), not_judged
+        (not listed, but perhaps of another archive), not_found (of --studies). Encode alone.
     outcomes
         (outcome, reason) -> videos, of this run.
     incomplete

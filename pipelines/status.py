@@ -15,7 +15,16 @@ from rich.table import Table
 
 from echoprime.errors import ArchiveError
 from echoprime.storage import Location
-from echoprime.tables import RunRecord, StudyTable, list_runs, newest_rows
+from echoprime.tables import (
+    INCOMPLETE,
+    INTERPRETABLE,
+    VANISHED,
+    VANISHED_INCOMPLETE,
+    RunRecord,
+    StudyTable,
+    list_runs,
+    newest_rows,
+)
 from pipelines.compact import output_tables
 from pipelines.console import console
 from pipelines.exit_codes import DONE
@@ -91,9 +100,12 @@ def videos_of(table: StudyTable) -> Iterator[dict[str, Any]]:
 
 
 def _show_encodings(out: Console, table: StudyTable) -> None:
-    studies = table.newest(["status"])
-    complete = pc.sum(pc.equal(studies["status"], "complete")).as_py() or 0
-    out.print(f"encodings: {studies.num_rows:,} studies, {studies.num_rows - complete:,} of them incomplete")
+    status = Counter(table.newest(["status"])["status"].to_pylist())
+    incomplete = status[INCOMPLETE] + status[VANISHED_INCOMPLETE]
+    out.print(f"encodings: {status.total():,} studies, {incomplete:,} of them incomplete")
+    gone = status[VANISHED] + status[VANISHED_INCOMPLETE]
+    if gone:
+        out.print(f"{gone:,} of them are no longer in the archive: marked and kept")
     outcomes = Counter((video["outcome"], video["reason"]) for video in videos_of(table))
     out.print(outcome_table(outcomes))
 
@@ -113,21 +125,23 @@ def _show_left_to_do(out: Console, tables: dict[str, Location], runs: list[RunRe
     """Compare the last encode run's manifest with the tables, as another run would."""
     keys = StudyTable.existing(tables["encodings"]).keys()
     newest = newest_rows(keys)
-    complete = newest.filter(pc.equal(newest["status"], "complete"))
+    complete = newest.filter(pc.is_in(newest["status"], pa.array(INTERPRETABLE)))
     encode_runs = [run for run in runs if run.command == "encode"]
     if encode_runs:
-        out.print(f"another encode: {_left_to_encode(str(encode_runs[-1].settings['manifest']), keys)}")
+        encodings = StudyTable.existing(tables["encodings"])
+        out.print(f"another encode: {_left_to_encode(encode_runs[-1], encodings, keys)}")
     for name, place in tables.items():
         if name != "encodings":
             count = len(not_interpreted(complete, StudyTable.existing(place)))
             out.print(f"another interpret --name {name.partition('/')[2]}: {count:,} studies")
 
 
-def _left_to_encode(manifest: str, keys: pa.Table) -> str:
-    from echoprime.archive import KnownStudies, open_manifest, plan_studies
+def _left_to_encode(run: RunRecord, encodings: StudyTable, keys: pa.Table) -> str:
+    from echoprime.archive import KnownStudies, open_manifest, plan_studies, table_files
 
+    known = KnownStudies(keys, table_files(encodings) if run.settings.get("same_files") else None)
     try:
-        planning = plan_studies(open_manifest(Location.parse(manifest)), done=KnownStudies(keys))
+        planning = plan_studies(open_manifest(Location.parse(str(run.settings["manifest"]))), done=known)
         for _ in planning:
             pass
     except ArchiveError as error:
@@ -135,6 +149,7 @@ def _left_to_encode(manifest: str, keys: pa.Table) -> str:
     counts = planning.counts
     return (
         f"{counts.new + counts.changed + counts.again:,} studies of the last run's manifest "
-        f"({counts.new:,} new, {counts.changed:,} changed, {counts.again:,} incomplete; {counts.done:,} done"
+        f"({counts.new:,} new, {counts.changed:,} changed, {counts.again:,} incomplete; "
+        f"{counts.done + counts.returned:,} done"
         f"; {counts.vanished or 0:,} of the table are no longer in it)"
     )

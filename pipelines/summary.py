@@ -46,7 +46,9 @@ def planned_counts(result: JobResult) -> dict[str, int]:
         "changed": "changed",
         "again": "incomplete before",
         "done": "done already",
-        "vanished": "no longer in the archive, kept",
+        "returned": "in the archive again, not encoded again",
+        "vanished": "no longer in the archive, marked and kept",
+        "not_judged": "not in this listing, not judged: studies of other archives lie in this output",
         "not_found": "of --studies not in the manifest",
     }
     return {words[name]: count for name, count in result.planned.items() if name in words and count}

@@ -22,7 +22,7 @@ def write_encodings(
     rows_a_commit: int = 50,
     **columns: Any,
 ) -> StudyTable:
-    """Studies `s-0000`, ... of 1 to 4 videos; every fourth patient comes twice.
+    """Studies `s-0000`, ... of 1 to 4 videos; every patient comes twice.
 
     Parameters
     ----------
@@ -59,7 +59,7 @@ def drawn_row(number: int, rng: np.random.Generator, bundle: Bundle) -> dict[str
     return {
         "study_id": f"s-{number:04d}",
         "study_key": f"{number:032x}",
-        "patient_id": f"p-{number - number % 4 % 2:04d}",
+        "patient_id": f"p-{number - number % 2:04d}",
         "status": "complete",
         "videos": [
             {

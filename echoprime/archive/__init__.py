@@ -8,6 +8,7 @@ from echoprime.archive.listing import Entry, Listing
 from echoprime.archive.manifest import ManifestSummary, write_manifest
 from echoprime.archive.manifest_file import Manifest, open_manifest
 from echoprime.archive.plan import PlannedStudy, Planning, plan_studies, study_key
+from echoprime.archive.same_files import files_key, table_files
 from echoprime.archive.selection import read_studies
 
 __all__ = [
@@ -20,12 +21,14 @@ __all__ = [
     "Plan",
     "PlannedStudy",
     "Planning",
+    "files_key",
     "open_manifest",
     "open_plan",
     "plan_studies",
     "read_chunk",
     "read_studies",
     "study_key",
+    "table_files",
     "write_manifest",
     "write_plan",
 ]

@@ -13,8 +13,9 @@ from datetime import datetime
 from itertools import groupby
 from typing import TypeAlias
 
-from echoprime.archive.known import KnownStudies
+from echoprime.archive.known import KnownStudies, State
 from echoprime.archive.manifest_file import Manifest
+from echoprime.archive.same_files import files_key
 from echoprime.errors import ArchiveError
 from echoprime.storage import canonical_hash
 
@@ -54,8 +55,9 @@ class PlanCounts:
 
     Attributes
     ----------
-    new, changed, again, done
-        Not in the table; other content; incomplete; nothing to do. The first three are planned.
+    new, changed, again, done, returned
+        Not in the table; other content; incomplete; nothing to do; nothing to do, and in the archive again
+        after it had vanished. The first three are planned.
     studies, videos
         Planned.
     selected
@@ -63,13 +65,15 @@ class PlanCounts:
     not_found
         Studies of the list that the manifest does not have.
     vanished
-        In the table, no longer in the manifest; None with a selection, or where `done` holds keys alone.
+        In the table, no longer in the manifest; None with a selection, where a CSV says what is listed, or
+        where `done` holds keys alone.
     """
 
     new: int = 0
     changed: int = 0
     again: int = 0
     done: int = 0
+    returned: int = 0
     studies: int = 0
     videos: int = 0
     selected: int = 0
@@ -150,7 +154,6 @@ def _stream(
     videos_per_part: int,
     counts: PlanCounts,
 ) -> Iterator[PlannedStudy]:
-    known = 0
     for study_id, rows in groupby(_rows(manifest), key=lambda row: row[0]):
         if limit is not None and counts.selected >= limit:
             break
@@ -160,12 +163,9 @@ def _stream(
         whole = list(rows)
         videos = [(row[1], row[2], row[3]) for row in whole]
         key = study_key(study_id, videos)
-        state = (
-            done.state(study_id, key) if isinstance(done, KnownStudies) else "done" if key in done else "new"
-        )
+        state = _state(done, study_id, key, videos)
         setattr(counts, state, getattr(counts, state) + 1)
-        known += state != "new"
-        if state == "done":
+        if state in ("done", "returned"):
             continue
         counts.studies += 1
         counts.videos += len(videos)
@@ -177,8 +177,16 @@ def _stream(
             yield PlannedStudy(study_id, key, patient, acquired, number, len(parts), part)
     if chosen is not None and limit is None:
         counts.not_found = len(chosen) - counts.selected
-    if chosen is None and limit is None and isinstance(done, KnownStudies):
-        counts.vanished = len(done) - known
+    whole = chosen is None and limit is None and manifest.study_from != "csv"
+    if whole and isinstance(done, KnownStudies):
+        counts.vanished = done.unseen
+
+
+def _state(done: Container[str], study_id: str, key: str, videos: list[Video]) -> State:
+    if not isinstance(done, KnownStudies):
+        return "done" if key in done else "new"
+    files = files_key(study_id, [video[:2] for video in videos]) if done.compares_files else None
+    return done.state(study_id, key, files)
 
 
 def _rows(

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from echoprime.comparison.agreement import ValueChange
 from echoprime.pages.charts import ACCENT, QUIET, RULE, SECOND, as_svg, chart
 
-COLUMNS = 3
+COLUMNS = 4
 
 
 def scatter(points: Mapping[str, NDArray[Any]], first: str, second: str) -> Markup:
@@ -34,7 +34,7 @@ def scatter(points: Mapping[str, NDArray[Any]], first: str, second: str) -> Mark
             here = grid[place]
             low, high = _span(np.concatenate([one, two]))
             here.plot([low, high], [low, high], color=QUIET, linewidth=0.8)
-            here.scatter(one, two, s=7, color=ACCENT, alpha=0.55, linewidths=0)
+            here.scatter(one, two, s=12, color=ACCENT, alpha=0.6, linewidths=0)
             here.set(xlim=(low, high), ylim=(low, high), aspect="equal")
             here.set_title(name.replace("_", "\n", 1).replace("_", " "), fontsize=7.5)
             here.tick_params(labelsize=7)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from echoprime.comparison.comparing import FILES, Comparison
+from echoprime.comparison.comparing import FILES, POINTS_SHOWN, Comparison
 from echoprime.comparison.drawings import differences, limits, scatter
 from echoprime.pages import render_page
 
@@ -26,6 +26,7 @@ def comparison_page(comparison: Comparison) -> str:
         comparison=comparison,
         settings=[(name, first.strip('"'), second.strip('"')) for name, first, second in comparison.settings],
         scatter=scatter(drawn, comparison.first, comparison.second) if drawn else None,
+        all_drawn=comparison.both <= POINTS_SHOWN,
         shown=max((pair.shape[1] for pair in drawn.values()), default=0),
         differences=[
             differences(by_name[name], drawn[name]) for name in names if name in drawn and by_name[name].unit

@@ -91,7 +91,7 @@ def studies(scales: Mapping[str, float], calls: Sequence[str]) -> str:
                 count(*) FILTER (change = 'number') AS sentences_with_other_number
             FROM changes GROUP BY study_id),
         scaled AS (SELECT *, [{", ".join(scaled)}] AS steps FROM both_sides)
-        SELECT * EXCLUDE (steps, report_differs), {" + ".join(changed)} AS values_changed,
+        SELECT scaled.* EXCLUDE (steps, report_differs), {" + ".join(changed)} AS values_changed,
             {" + ".join(called) or "0"} AS calls_changed,
             coalesce(sections_changed, 0) AS sections_changed,
             coalesce(sentences_removed, 0) AS sentences_removed,

@@ -38,6 +38,14 @@ class StudySelection:
 
 
 @dataclass(frozen=True, kw_only=True)
+class ArchiveChanges:
+    """How a listed study is compared with what the table holds of it."""
+
+    same_files: bool = False
+    """A copy of the archive elsewhere: names and sizes decide what is encoded again, not times or ETags."""
+
+
+@dataclass(frozen=True, kw_only=True)
 class EncoderPools:
     """How encoding uses a machine. The defaults suit it: they come from the cores and GPUs that Ray sees."""
 
@@ -132,7 +140,7 @@ class _RunPlaces:
 
 
 @dataclass(frozen=True, kw_only=True)
-class EncodeSettings(RunSettings, EncoderPools, StudySelection, _EncodePlaces):
+class EncodeSettings(RunSettings, EncoderPools, ArchiveChanges, StudySelection, _EncodePlaces):
     """Settings of `echoprime encode`."""
 
 
@@ -142,7 +150,9 @@ class InterpretSettings(RunSettings, InterpretationChoices, StudySelection, _Int
 
 
 @dataclass(frozen=True, kw_only=True)
-class RunAllSettings(RunSettings, EncoderPools, InterpretationChoices, StudySelection, _RunPlaces):
+class RunAllSettings(
+    RunSettings, EncoderPools, InterpretationChoices, ArchiveChanges, StudySelection, _RunPlaces
+):
     """Settings of `echoprime run`: manifest, encode and interpret in one."""
 
 

@@ -132,7 +132,14 @@ def test_studies_with_the_largest_changes(place: Path, compared: Comparison) -> 
     rows = pq.read_table(place / "out" / "studies.parquet").to_pylist()
     assert len(rows) == compared.both == STUDIES
     scales = {each.name: each.scale for each in compared.values}
+    changes = pq.read_table(place / "out" / "sentences.parquet").to_pylist()
+    sections = {
+        study: {c["section"] for c in changes if c["study_id"] == study}
+        for study in {c["study_id"] for c in changes}
+    }
+    assert not any(name.endswith("_1") for name in rows[0])
     for row in rows:
+        assert row["sections_changed"] == len(sections.get(row["study_id"], ()))
         steps = {n: abs(row[f"{n}_difference"] or 0) / scale for n, scale in scales.items()}
         assert row["largest_change"] == pytest.approx(max(steps.values()))
         assert steps[row["largest_change_of"]] == pytest.approx(max(steps.values()))
