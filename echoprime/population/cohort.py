@@ -35,6 +35,8 @@ MISSING = ("", "na", "n/a", "nan", "null", "none")
 """What stands for no value, whatever its case."""
 
 HEADER_BYTES = 1 << 20
+UNNAMED = "echoprime column without a name "
+"""What spreadsheets leave behind the last column."""
 
 
 @dataclass(frozen=True)
@@ -227,34 +229,45 @@ def _load(connection: duckdb.DuckDBPyConnection, place: Location) -> bool:
     place.require_reachable("cohort", CohortError, must_exist=True)
     if place.is_dir():
         raise CohortError(f"cohort {place}: a folder; give a CSV or Parquet file")
-    unnamed: list[int] = []
     with _fetched(place) as file:
-        if place.name.casefold().endswith((".parquet", ".pq")):
-            reading, delimiter = "read_parquet($file)", ","
-        else:
-            delimiter, unnamed = _header(file, place.name)
-            # every field as text: what it is, is decided over all rows, not over the first ones
-            reading = (
-                f"read_csv($file, header = true, all_varchar = true, delim = '{delimiter}', quote = '\"', "
-                "escape = '\"', strict_mode = false, null_padding = false)"
-            )
+        delimiter = ","
         try:
-            names = list(
-                connection.sql(f"SELECT * FROM {reading} LIMIT 0", params={"file": str(file)}).columns
-            )
-            texts = {name: f"trim({quoted(name)}::VARCHAR)" for name in names}
-            missing = ", ".join(f"'{word}'" for word in MISSING)
-            picked = ", ".join(
-                f"CASE WHEN lower({text}) NOT IN ({missing}) THEN {text} END AS {quoted(name.strip())}"
-                for place_, (name, text) in enumerate(texts.items())
-                if place_ not in unnamed
-            )
-            ask(connection, f"CREATE TABLE raw AS SELECT {picked} FROM {reading}", {"file": str(file)})
+            if place.name.casefold().endswith((".parquet", ".pq")):
+                reading = "read_parquet($file)"
+                names = list(connection.sql(f"SELECT * FROM {reading}", params={"file": str(file)}).columns)
+            else:
+                delimiter, names = _header(file, place.name)
+                reading = _csv_reading(delimiter, names)
+            _make_raw(connection, reading, names, file)
         except duckdb.Error as error:
             raise CohortError(_unreadable(place.name, error)) from None
     if count(connection, "SELECT count(*) FROM raw") == 0:
         raise CohortError(f"{place.name}: no rows; give a cohort with at least one")
     return delimiter == ";"
+
+
+def _csv_reading(delimiter: str, names: Sequence[str]) -> str:
+    """SQL that reads a CSV whose columns are known.
+
+    Every field as text: what a column is, is decided over all rows, not over the first ones. Nothing is guessed:
+    a guess drops lines that do not fit it, without a word.
+    """
+    columns = ", ".join(f"'{name.replace(chr(39), chr(39) * 2)}': 'VARCHAR'" for name in names)
+    return (
+        f"read_csv($file, columns = {{{columns}}}, auto_detect = false, header = true, delim = '{delimiter}', "
+        "quote = '\"', escape = '\"')"
+    )
+
+
+def _make_raw(connection: duckdb.DuckDBPyConnection, reading: str, names: Sequence[str], file: Path) -> None:
+    """Trim every field, and take what stands for no value for none; columns without a name are passed over."""
+    missing = ", ".join(f"'{word}'" for word in MISSING)
+    texts = {name: f"trim({quoted(name)}::VARCHAR)" for name in names if not name.startswith(UNNAMED)}
+    picked = ", ".join(
+        f"CASE WHEN lower({text}) NOT IN ({missing}) THEN {text} END AS {quoted(name.strip())}"
+        for name, text in texts.items()
+    )
+    ask(connection, f"CREATE TABLE raw AS SELECT {picked} FROM {reading}", {"file": str(file)})
 
 
 def _unreadable(source: str, error: duckdb.Error) -> str:
@@ -268,8 +281,8 @@ def _unreadable(source: str, error: duckdb.Error) -> str:
     )
 
 
-def _header(file: Path, source: str) -> tuple[str, list[int]]:
-    """The delimiter that the first line is written with, and which of its columns have no name."""
+def _header(file: Path, source: str) -> tuple[str, list[str]]:
+    """The delimiter that the first line is written with, and its columns' names."""
     with file.open("rb") as content:
         first = content.readline(HEADER_BYTES)
     try:
@@ -286,7 +299,7 @@ def _header(file: Path, source: str) -> tuple[str, list[int]]:
         raise CohortError(
             f"{source}: {len(twice)} columns' names stand in its header twice; rename one of each"
         )
-    return delimiter, [place for place, name in enumerate(names) if not name]
+    return delimiter, [name or f"{UNNAMED}{place}" for place, name in enumerate(names)]
 
 
 @contextmanager

@@ -82,8 +82,8 @@ def _frame(
         name: np.ma.filled(np.ma.asarray(found[name], np.float64), np.nan) for name in numbers
     }
     for name in categories:
-        values = np.ma.filled(np.ma.asarray(found[name], object), None)
-        frame[name] = pd.Categorical(values)
+        values = np.ma.asarray(found[name], object)
+        frame[name] = pd.Categorical(np.where(np.ma.getmaskarray(values), None, values.data))
     if "is_analysed" in found:
         frame["is_analysed"] = np.asarray(found["is_analysed"], np.bool_)
     return pd.DataFrame(frame)
@@ -175,7 +175,7 @@ def _of_category(
                 {
                     "variable": name, "level": level, "group": group, "number": int(each[place]),
                     "missing": missing, "shown": f"{each[place]}{share}",
-                    "smd": f"{difference:.3f}" if difference is not None and place == 0 else "",
+                    "smd": _difference_shown(difference) if place == 0 else "",
                 }
             )  # fmt: skip
     return rows
@@ -207,6 +207,12 @@ def category_difference(one: NDArray[np.int64], other: NDArray[np.int64]) -> flo
     if not np.abs(spread).sum():
         return None
     return float(np.sqrt(max(0.0, (p - q) @ np.linalg.pinv(spread) @ (p - q))))
+
+
+def _difference_shown(difference: float | None) -> str:
+    if difference is None:
+        return ""
+    return "<0.001" if difference < 0.001 else f"{difference:.3f}"
 
 
 def _shown(text: str, values: int = 2) -> str:
