@@ -83,7 +83,8 @@ def shown(clip: Clip, *, deidentified: bool = False) -> Shown:
         As it was read, masked or not.
     deidentified
         The user vouches that no picture of the archive holds a name: detail that stays in place is kept.
-        What lies outside the sector is black all the same.
+        What lies outside the sector is black all the same: the networks' sector for DICOM, the moving one
+        for other videos, which the networks see whole.
 
     Returns
     -------
@@ -101,6 +102,8 @@ def shown(clip: Clip, *, deidentified: bool = False) -> Shown:
         return not_shown("one frame does not tell tissue from captions")
     frames = clip.frames[: clip.used]
     frames = np.ascontiguousarray(frames[..., ::-1] if clip.format == "dicom" else frames)
+    if deidentified and clip.format == "dicom":
+        return Shown(frames)  # the networks' mask was over it when it was read
     sector = moving_sector(frames)
     if not LEAST_SECTOR <= sector.mean() <= MOST_SECTOR:
         return not_shown("no moving sector with a border was found")

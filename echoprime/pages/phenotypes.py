@@ -70,10 +70,10 @@ def spread(labels: NDArray[np.float64], *, continuous: bool) -> str:
     >>> spread(np.array([1.0, 0.0, 1.0]), continuous=False)
     '2 of 3 have it'
     >>> spread(np.array([]), continuous=False)
-    'no neighbour has the label'
+    'none has the label'
     """
     if not len(labels):
-        return "no neighbour has the label"
+        return "none has the label"
     if not continuous:
         return f"{np.count_nonzero(labels > 0)} of {len(labels)} have it"
     low, high = np.percentile(labels, (LOW, HIGH))
