@@ -75,6 +75,9 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
         ("failures {}/o3", "no table"),
         ("export {}/o3 {}/plain", "no table"),
         ("compact {}/o3", "no table"),
+        ("view {}/o3", "give one of --study, --studies and --run"),
+        ("view {}/o3 --study Smith^John", "no table"),
+        ("view {}/o3 --run latest", "has no run"),
         ("bundle check {}/gone", "echoprime bundle import"),
         ("bundle import {}/empty {}/b2", "assets"),
         ("statsu {}/o", "statsu"),
@@ -92,6 +95,15 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
         ("run --archive {}/archive --bundle {}/bundle --output {}/o --study-from dcm", "--study-from"),
         ("run --archive {}/archive --bundle {}/bundle --output {}/o --studies {}/names.csv", "names.csv"),
         ("bundle check {}/m.parquet", "echoprime bundle import"),
+        ("interpret --bundle {}/bundle --output {}/o2 --candidates {}/empty", "no summary.json there"),
+        ("interpret --bundle {}/bundle --output {}/o2 --thresholds {}/gone.csv", "gone.csv"),
+        ("interpret --bundle {}/bundle --output {}/o2 --thresholds {}/names.csv", "phenotype, threshold"),
+        ("run --archive {}/archive --bundle {}/bundle --output {}/o --candidates {}/gone", "candidates build"),
+        ("candidates build --bundle {}/gone --encodings {}/o --reports {}/names.csv {}/c", "bundle import"),
+        ("candidates build --bundle {}/bundle --encodings {}/o3 --reports {}/names.csv {}/c", "no table"),
+        ("candidates build --bundle {}/bundle --reports {}/names.csv {}/c", "--encodings"),
+        ("compare {}/o3/interpretations/a {}/o3/interpretations/b", "no table"),
+        ("compare {}/o3/interpretations/a", "SECOND"),
     ],
 )
 def test_a_mistake_is_one_line(place: Path, words: str, said: str) -> None:
@@ -113,13 +125,13 @@ def test_a_disk_without_room_is_refused(place: Path, tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     "command",
     ["", "bundle", "bundle import", "bundle check", "manifest", "encode", "interpret", "run", "status",
-     "failures", "export", "compact", "demo"],
+     "failures", "export", "compact", "view", "demo", "population", "candidates", "candidates build", "compare"],
 )  # fmt: skip
 def test_help(command: str) -> None:
     answer = run(*command.split(), "--help")
     assert answer.returncode == 0
     assert "Usage: echoprime" in answer.stdout
-    if command not in ("", "bundle"):
+    if command not in ("", "bundle", "candidates"):
         assert f"echoprime {command}" in answer.stdout.split("Examples:")[1]
 
 
