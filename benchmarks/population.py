@@ -4,7 +4,8 @@
 
 Tables of interpretations, encodings and manifest, and a cohort, are drawn in bulk: their values mean nothing,
 only their amount. Two thirds of the patients came once; studies have 5 to 15 videos. The embeddings are left
-empty: no population study reads them. Reports and evidence are short for the same reason. Prints a Markdown table.
+empty: no population study reads them. Reports and evidence are short for the same reason. Prints a Markdown
+table.
 """
 
 from __future__ import annotations
@@ -111,7 +112,9 @@ def encoded_rows(rng: np.random.Generator, keys: pa.Array, videos: NDArray[np.in
         ENCODINGS,
         {
             "study_id": keys, "study_key": keys, "status": repeated("complete", rows),
-            "videos": pa.ListArray.from_arrays(offsets, pa.StructArray.from_arrays(fields, fields=list(VIDEO))),
+            "videos": pa.ListArray.from_arrays(
+                offsets, pa.StructArray.from_arrays(fields, fields=list(VIDEO))
+            ),
         },
         rows,
     )  # fmt: skip
@@ -226,7 +229,7 @@ def main() -> None:
         heading(__doc__, ["duckdb", "pandas", "pyarrow", "scipy", "statsmodels", "scikit-learn", "tableone"])
     )
     print(
-        f"{asked.studies:,} studies, {facts['studies']:,} of them analysed, of {facts['patients']:,} patients.\n"
+        f"{asked.studies:,} studies, {facts['studies']:,} of them analysed, {facts['patients']:,} patients.\n"
     )
     print("| stage | seconds |\n|---|---:|")
     for stage, seconds in facts["seconds"].items():

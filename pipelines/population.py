@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 
 from echoprime.errors import SettingError
-from echoprime.population import Bootstrap, Population, study_population, write_population
+from echoprime.population import AFTER_READING, Bootstrap, Population, study_population, write_population
 from echoprime.storage import Location
 from pipelines.checks import require_positive, require_writable
 from pipelines.console import console
@@ -32,7 +33,6 @@ def study(settings: PopulationSettings) -> int:
     name = settings.population or settings.name
     _check(settings, name)
     output = Location.parse(settings.output)
-    out = console(stderr=True)
     result = study_population(
         output,
         Location.parse(settings.cohort),
@@ -45,7 +45,7 @@ def study(settings: PopulationSettings) -> int:
         period=None if settings.period == "auto" else settings.period,
         least_count=settings.least_count,
         bootstrap=Bootstrap(settings.draws, settings.seed),
-        progress=lambda stage: out.print(f"population: {stage}"),
+        progress=_progress(),
     )
     # 2. The tables, then the page, whose presence says that all is there.
     require_writable(output)
@@ -53,6 +53,19 @@ def study(settings: PopulationSettings) -> int:
     write_population(result, place, interpretation=settings.name)
     _show(result, place)
     return DONE
+
+
+def _progress() -> Callable[[str], None]:
+    """A line a stage, once everything is read and joined: what a mistake is answered with stands alone."""
+    out, begun = console(stderr=True), False
+
+    def show(stage: str) -> None:
+        nonlocal begun
+        begun = begun or stage == AFTER_READING
+        if begun:
+            out.print(f"population: {stage}")
+
+    return show
 
 
 def _check(settings: PopulationSettings, name: str) -> None:
@@ -78,7 +91,7 @@ def _listed(text: str) -> tuple[str, ...]:
 
 
 def _show(result: Population, place: Location) -> None:
-    """What a person reads: who was analysed, who was not, how good the estimates are, where all of it lies."""
+    """What a person reads: who was analysed, who was not, how close the estimates are, where it all lies."""
     out = console()
     for line in result.summary():
         out.print(line)

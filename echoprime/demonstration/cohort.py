@@ -1,6 +1,6 @@
 """A drawn cohort for the drawn archive: who its hearts would belong to. Nobody: every value is made up here.
 
-`cohort.csv` lies beside the archive. Some patients came twice, one row joins no study, one study is in no row.
+`cohort.csv` lies beside the archive. Two patients came twice, one row joins no study, one study is in no row.
 """
 
 from __future__ import annotations

@@ -49,12 +49,13 @@ def agreements(
             for level, members in grouping:
                 estimated, truth = analysed.values[name][members], analysed.known[column][members]
                 both = np.isfinite(estimated) & np.isfinite(truth)
+                patients = analysed.patients[members][both]
                 rows.append(
                     {
                         "phenotype": name, "column": column, "unit": phenotypes.units[name],
                         "by": grouping.by, "level": level, "studies": len(members),
                         "known": int(np.isfinite(truth).sum()), "pairs": int(both.sum()),
-                        **agreement(estimated[both], truth[both], analysed.patients[members][both], bootstrap),
+                        **agreement(estimated[both], truth[both], patients, bootstrap),
                     }
                 )  # fmt: skip
     return pa.Table.from_pylist(rows, AGREEMENT)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 
 import duckdb
 import numpy as np
@@ -133,8 +134,8 @@ def read_analysed(
         "patient IS NOT NULL AS patient_known",
         # a study of an unknown patient is a patient of its own: chr(1) before a name that no patient has
         "dense_rank() OVER (ORDER BY coalesce(patient, chr(1) || study_id)) - 1 AS patient_number",
-        "row_number() OVER (PARTITION BY coalesce(patient, chr(1) || study_id) ORDER BY day NULLS LAST, study_id) "
-        "= 1 AS first_study",
+        "row_number() OVER (PARTITION BY coalesce(patient, chr(1) || study_id) "
+        "ORDER BY day NULLS LAST, study_id) = 1 AS first_study",
     ]
     query = f"SELECT {', '.join(picked)} FROM analysed ORDER BY study_id"
     found = connection.execute(query).fetchnumpy()
@@ -200,7 +201,7 @@ def number_grouping(name: str, values: Floats) -> Grouping:
     different = np.unique(values[known])
     if name.casefold() == "age":
         edges = np.array(AGES, float)
-        ends = [f"{low:g}-{high - 1:g}" for low, high in zip(AGES, AGES[1:], strict=False)]
+        ends = [f"{low:g}-{high - 1:g}" for low, high in pairwise(AGES)]
         names = ["under 18", *ends[1:], f"{AGES[-1]} and over"]
     elif len(different) <= MOST_GROUPS / 3:
         edges, names = different, [f"{value:g}" for value in different]

@@ -249,18 +249,19 @@ def _load(connection: duckdb.DuckDBPyConnection, place: Location) -> bool:
 def _csv_reading(delimiter: str, names: Sequence[str]) -> str:
     """SQL that reads a CSV whose columns are known.
 
-    Every field as text: what a column is, is decided over all rows, not over the first ones. Nothing is guessed:
-    a guess drops lines that do not fit it, without a word.
+    Every field as text: what a column is, is decided over all rows, not over the first ones. Nothing is
+    guessed: a guess drops lines that do not fit it, without a word.
     """
     columns = ", ".join(f"'{name.replace(chr(39), chr(39) * 2)}': 'VARCHAR'" for name in names)
     return (
-        f"read_csv($file, columns = {{{columns}}}, auto_detect = false, header = true, delim = '{delimiter}', "
+        f"read_csv($file, columns = {{{columns}}}, auto_detect = false, header = true, "
+        f"delim = '{delimiter}', "
         "quote = '\"', escape = '\"')"
     )
 
 
 def _make_raw(connection: duckdb.DuckDBPyConnection, reading: str, names: Sequence[str], file: Path) -> None:
-    """Trim every field, and take what stands for no value for none; columns without a name are passed over."""
+    """Trim every field, and take what stands for no value for none; unnamed columns are passed over."""
     missing = ", ".join(f"'{word}'" for word in MISSING)
     texts = {name: f"trim({quoted(name)}::VARCHAR)" for name in names if not name.startswith(UNNAMED)}
     picked = ", ".join(

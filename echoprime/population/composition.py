@@ -1,4 +1,4 @@
-"""What the archive is made of: outcomes, views, videos a study, frames. Counted where it lies, never row by row."""
+"""What the archive is made of: outcomes, views, devices, frames; counted where it lies, never row by row."""
 
 from __future__ import annotations
 
@@ -82,7 +82,8 @@ def _count(connection: duckdb.DuckDBPyConnection) -> None:
     encoded = "list_filter(videos, lambda v: v.outcome = 'encoded')"
     ask(
         connection,
-        f"CREATE TABLE study_counts AS SELECT analysed, len(videos) AS all_videos, len({encoded}) AS encoded, "
+        "CREATE TABLE study_counts AS SELECT analysed, len(videos) AS all_videos, "
+        f"len({encoded}) AS encoded, "
         f"list_distinct(list_transform({encoded}, lambda v: v.view)) AS views FROM in_cohort",
     )
 

@@ -67,8 +67,8 @@ def mean(values: Floats, patients: Codes) -> Estimate:
     sums, clusters = patient_sums(values - centre, patients)
     if clusters < 2:
         return Estimate(centre, None, None, len(values), clusters)
-    error = np.sqrt(clusters / (clusters - 1) * np.square(sums).sum()) / len(values)
-    reach = stats.t.ppf((1 + CONFIDENCE) / 2, clusters - 1) * error
+    error = float(np.sqrt(clusters / (clusters - 1) * np.square(sums).sum())) / len(values)
+    reach = float(stats.t.ppf((1 + CONFIDENCE) / 2, clusters - 1)) * error
     return Estimate(centre, centre - reach, centre + reach, len(values), clusters)
 
 

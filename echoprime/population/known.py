@@ -61,19 +61,19 @@ def require_sound(
     Raises
     ------
     CohortError
-        A binary phenotype's are not 0 and 1, a continuous one's are no numbers, or per cents look like shares.
+        A binary phenotype's are not 0 and 1, a continuous one's are no numbers, or per cents lie in 0..1.
     """
     for phenotype, name in known.items():
         column, unit = cohort.column(name, "--known"), phenotypes.units[phenotype]
-        if not unit and not set(column.levels) <= {"0", "1"} or (not unit and column.kind == "number"):
+        if (not unit and not set(column.levels) <= {"0", "1"}) or (not unit and column.kind == "number"):
             raise CohortError(
                 f"{cohort.source}: {name} is to be known values of {phenotype}, which is 0 or 1; write 0 and "
                 f"1, or leave it out with --ignore {name}"
             )
         if unit and column.kind != "number":
             raise CohortError(
-                f"{cohort.source}: {name} is to be known values of {phenotype}, in {unit}, and is not numbers "
-                f"throughout; correct it, or leave it out with --ignore {name}"
+                f"{cohort.source}: {name} is to be known values of {phenotype}, in {unit}, and is not "
+                f"numbers throughout; correct it, or leave it out with --ignore {name}"
             )
         if unit == "%":
             text = quoted(of_cohort(name))

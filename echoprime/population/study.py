@@ -32,6 +32,10 @@ from echoprime.population.workspace import workspace
 from echoprime.storage import Location
 
 
+AFTER_READING = "composition"
+"""The stage before which everything that can be wrong with what was given has been found."""
+
+
 @dataclass
 class Population:
     """What came out.
@@ -171,7 +175,7 @@ def study_population(
                 connection, phenotypes, people, by, tuple(dict.fromkeys(columns.values()))
             )
             flow, cohort_flow = count_flow(connection), count_cohort(connection)
-        with stage("composition"):
+        with stage(AFTER_READING):
             composition, amounts = compositions(connection)
         with stage("table one"):
             table_one = tables_one(connection, people, by, analysed)

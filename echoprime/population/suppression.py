@@ -1,8 +1,9 @@
 """Small counts taken out of tables that leave a hospital, with what they could be reckoned back from.
 
-A row is hidden where one of the counts behind it lies between 1 and the least count. Levels of a column add up
-to the row of all, so one hidden level alone could be reckoned back: others are hidden with it, the smallest
-first, until at least two are, and together they hold the least count. What is hidden is null, and `hidden` says so.
+A row is hidden where one of the counts behind it lies between 1 and the least count. Levels of a column add
+up to the row of all, so one hidden level alone could be reckoned back: others are hidden with it, smallest
+first, until at least two are, and together they hold the least count.
+Hidden numbers are null, and `hidden` says so.
 The flow and the composition count files and rows, not findings, and are left as they are.
 """
 
@@ -158,7 +159,7 @@ def _hide_in_table_one(rows: list[Row], least: int) -> None:
 
 
 def _hide_levels(rows: list[Row], small_groups: set[str], least: int, kept: set[str]) -> None:
-    """Of one variable: a level hidden in one group is hidden in all of them, but not where all are together."""
+    """Of one variable: a level hidden in one group is hidden in all, but not where all are together."""
     groups = list(dict.fromkeys(row["group"] for row in rows))
     apart = [group for group in groups if group and group not in small_groups]
     for chosen in (apart, [""]):

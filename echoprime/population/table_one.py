@@ -1,4 +1,4 @@
-"""Table one: what the cohort is like, by tableone; who was left out beside who was analysed, then by group."""
+"""Table one: what the cohort is like; who was left out beside who was analysed, then by group."""
 
 from __future__ import annotations
 
@@ -82,8 +82,9 @@ def _frame(
         name: np.ma.filled(np.ma.asarray(found[name], np.float64), np.nan) for name in numbers
     }
     for name in categories:
-        values = np.ma.asarray(found[name], object)
-        frame[name] = pd.Categorical(np.where(np.ma.getmaskarray(values), None, values.data))
+        texts: Any = np.ma.asarray(found[name], object)
+        texts.data[np.ma.getmaskarray(texts)] = None
+        frame[name] = pd.Categorical(texts.data)
     if "is_analysed" in found:
         frame["is_analysed"] = np.asarray(found["is_analysed"], np.bool_)
     return pd.DataFrame(frame)
@@ -216,7 +217,7 @@ def _difference_shown(difference: float | None) -> str:
 
 
 def _shown(text: str, values: int = 2) -> str:
-    """A cell of tableone's; what could not be computed is left out: a mean of nothing, a deviation of one value."""
+    """A cell of tableone's without what cannot be computed: a mean of nothing, a deviation of one value."""
     if "nan" in text or "inf" in text:
         return ""
     return text.partition(" (")[0] if values < 2 else text

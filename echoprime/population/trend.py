@@ -104,7 +104,8 @@ def trends(analysed: Analysed, phenotypes: Phenotypes, period: Period) -> tuple[
             found = (mean if measure == "mean" else share)(values[there], analysed.patients[there])
             points.append(
                 {
-                    **what, "period": period_name(start, period), "starts": start.astype("datetime64[D]").item(),
+                    **what, "period": period_name(start, period),
+                    "starts": start.astype("datetime64[D]").item(),
                     "studies": len(rows), "assessed": found.studies, "patients": found.patients,
                     "value": found.value, "value_low": found.low, "value_high": found.high,
                 }
@@ -129,8 +130,8 @@ def slope(values: Floats, years: Floats, patients: Codes) -> dict[str, float | i
     Returns
     -------
     dict
-        assessed, patients, per_year, per_year_low, per_year_high, p; the last four None where all values, or all
-        days, are alike or fewer than three patients are there.
+        assessed, patients, per_year, per_year_low, per_year_high, p; without the last four where all values,
+        or all days, are alike or fewer than three patients are there.
     """
     different, codes = np.unique(patients, return_inverse=True)
     found: dict[str, float | int | None] = {"assessed": len(values), "patients": len(different)}

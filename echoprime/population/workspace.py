@@ -50,7 +50,7 @@ def quoted(name: str) -> str:
 
 
 def shape_expression(name: str) -> str:
-    """SQL for what a text column's values look like, digits as 0 and letters as a: a message may show that."""
+    """SQL for what a text column's values look like, digits as 0, letters as a: a message may show that."""
     digits = f"regexp_replace(left({quoted(name)}, 24), '[0-9]', '0', 'g')"
     return f"regexp_replace({digits}, '\\p{{L}}', 'a', 'g')"
 

@@ -18,7 +18,7 @@ from pipelines.settings import PopulationSettings
     )
 )
 def population(settings: Annotated[PopulationSettings, Parameter(name="*")]) -> int:
-    """Join a cohort to an interpretation: flow, table one, prevalence, trends, agreement; tables and one page."""
+    """Join a cohort to an interpretation: flow, table one, prevalence, trend, agreement; tables and page."""
     from pipelines.population import study
 
     return study(settings)

@@ -20,7 +20,7 @@ class PopulationSettings:
     """Where the jobs wrote; the results go to OUTPUT/populations/POPULATION."""
 
     cohort: str
-    """CSV or Parquet with study_id or patient_id, and whatever is known: age, sex, site, device, date, outcomes."""
+    """CSV or Parquet: study_id or patient_id, and what is known: age, sex, site, device, date, outcomes."""
 
     name: str = "default"
     """Interpretation to study: OUTPUT/interpretations/NAME."""
@@ -35,7 +35,7 @@ class PopulationSettings:
     """Columns that make groups, separated by commas: sex,site,device."""
 
     known: tuple[str, ...] = ()
-    """PHENOTYPE=COLUMN with known values of it; again for others. A column named like a phenotype needs none."""
+    """PHENOTYPE=COLUMN with known values; once for each. A column named like a phenotype needs none."""
 
     ignore: str = ""
     """Columns of the cohort that are not looked at, separated by commas."""

@@ -29,8 +29,8 @@ def video(outcome: str = "encoded", reason: str = "", view: str | None = "A4C") 
     }  # fmt: skip
 
 
-def study(study_id: str, **known: Any) -> dict[str, Any]:  # noqa: ANN401  # columns of two tables
-    """One study: `status`, `videos`, `interpreted` and `patient_id` may be given, and any phenotype's value."""
+def study(study_id: str, **known: Any) -> dict[str, Any]:  # columns of two tables
+    """One study: `status`, `videos`, `interpreted`, `patient_id` may be given, and any phenotype's value."""
     return {"study_id": study_id, "status": "complete", "videos": [video()], "interpreted": True, **known}
 
 
@@ -70,11 +70,12 @@ def _encoded(each: Mapping[str, Any]) -> dict[str, Any]:
     }
 
 
-def _interpreted(each: Mapping[str, Any], stamp: Any) -> dict[str, Any]:  # noqa: ANN401  # a time
+def _interpreted(each: Mapping[str, Any], stamp: Any) -> dict[str, Any]:  # a time
     encoded = sum(one["outcome"] == "encoded" for one in each["videos"])
     calls = {f"{name}_call": None if each.get(name) is None else each[name] >= 0.5 for name in CALLED}
     return {
-        **each, **calls, "study_key": each["study_id"], "videos": len(each["videos"]), "videos_encoded": encoded,
+        **each, **calls, "study_key": each["study_id"], "videos": len(each["videos"]),
+        "videos_encoded": encoded,
         "encoded_at": stamp, "calls_calibrated": False, "report": "", "sections": [], "notice": NOTICE,
     }  # fmt: skip
 

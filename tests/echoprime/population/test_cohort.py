@@ -41,7 +41,7 @@ def test_kinds_of_columns(file: Path) -> None:
 
 
 def test_spelling_is_forgiven(file: Path) -> None:
-    """A byte-order mark, semicolons, decimal commas, capitals, spaces, missing values as people write them."""
+    """A byte-order mark, semicolons, decimal commas, capitals, spaces, missing values as people write."""
     text = '\ufeffStudy_ID;Age;Sex;Date\n"s1";61,5;F;20240229\n s2 ;NA;"M";20240301\ns3;n/a;;\n'
     cohort, rows = read(file, text)
     assert cohort.key == "study_id"

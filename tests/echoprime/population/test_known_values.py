@@ -76,7 +76,7 @@ def test_few_patients_have_no_interval() -> None:
 @given(
     st.lists(st.tuples(st.integers(0, 8), st.booleans(), st.integers(0, 3)), min_size=2, max_size=60).filter(
         lambda rows: (
-            0 < sum(row[1] * row[2] for row in rows) and 0 < sum((not row[1]) * row[2] for row in rows)
+            sum(row[1] * row[2] for row in rows) > 0 and sum((not row[1]) * row[2] for row in rows) > 0
         )
     )
 )

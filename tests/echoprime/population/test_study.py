@@ -18,11 +18,11 @@ FEW_DRAWS = Bootstrap(draws=200)
 
 
 def cohort_row(study_id: str, patient: str, **known: object) -> dict[str, object]:
-    return {"study_id": study_id, "patient_id": patient, "age": 60, "sex": "F", "site": "large", "date": "2024-01-01",
-            "ef_by_hand": "", "tavr": "", **known}  # fmt: skip
+    return {"study_id": study_id, "patient_id": patient, "age": 60, "sex": "F", "site": "large",
+            "date": "2024-01-01", "ef_by_hand": "", "tavr": "", **known}  # fmt: skip
 
 
-def small_study(place: Any, **choices: Any) -> Population:  # noqa: ANN401  # whatever `study_population` takes
+def small_study(place: Any, **choices: Any) -> Population:  # whatever `study_population` takes
     """24 studies of 20 patients, and what is left out of them for every reason there is."""
     studies = [
         study(
@@ -41,7 +41,8 @@ def small_study(place: Any, **choices: Any) -> Population:  # noqa: ANN401  # wh
     write_output(place / "out", studies, listed=["not-encoded"])
     rows = [
         cohort_row(
-            f"s{n:02}", f"pat{n % 20:02}", age=30 + 2 * n, sex="FM"[n % 2], site="small" if n < 3 else "large", date=f"20{20 + n // 12}-{n % 12 + 1:02}-15",
+            f"s{n:02}", f"pat{n % 20:02}", age=30 + 2 * n, sex="FM"[n % 2],
+            site="small" if n < 3 else "large", date=f"20{20 + n // 12}-{n % 12 + 1:02}-15",
             ef_by_hand=42 + n, tavr=int(n >= 12),
         )
         for n in range(24)
@@ -67,7 +68,8 @@ def test_every_exclusion_is_counted(result: Population) -> None:
     flow = {row["what"].partition(":")[0]: row["studies"] for row in rows(result, "flow")}
     assert flow == {
         "in the manifest of the archive": 30, "not encoded yet": 1, "encoded": 29, "incomplete": 1,
-        "not interpreted yet": 1, "interpreted": 27, "not in the cohort": 1, "interpreted and in the cohort": 26,
+        "not interpreted yet": 1, "interpreted": 27, "not in the cohort": 1,
+        "interpreted and in the cohort": 26,
         "none of its videos could be encoded": 1, "analysed": 25,
     }  # fmt: skip
     # what is left of each step is the next one
@@ -162,7 +164,8 @@ def test_table_one_is_tableones(result: Population) -> None:
     sex = ["FM"[n % 2] for n in range(24)] + ["F"]
     site = pd.Categorical(["small" if n < 3 else "large" for n in range(24)] + ["large"])
     frame = pd.DataFrame({"site": site, "sex": sex})
-    made = TableOne(frame, columns=["site"], categorical=["site"], groupby="sex", include_null=False, smd=True,
+    made = TableOne(frame, columns=["site"], categorical=["site"], groupby="sex", include_null=False,
+                    smd=True,
                     label_suffix=False, pval=False).tableone  # fmt: skip
     made.columns = [column[-1] for column in made.columns]
     ours = rows(result, "table_one", table="sex", variable="site")
