@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 GOLDEN ?=
 PYTEST := $(BIN)/python -m pytest
 
-.PHONY: help install demo test lint test-slow test-browser test-golden test-gpu bench assets clean
+.PHONY: help install demo test lint test-slow test-cluster test-browser test-golden test-gpu bench assets clean
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | expand -t 14
@@ -42,6 +42,9 @@ test-browser: install ## pages in real Chromium, and read by an OCR; screenshots
 test-golden: install ## agreement with the published system: make test-golden GOLDEN=DIR
 	@test -d '$(GOLDEN)' || { echo "GOLDEN='$(GOLDEN)' is no folder; say make test-golden GOLDEN=DIR"; exit 2; }
 	ECHOPRIME_GOLDEN='$(abspath $(GOLDEN))' $(PYTEST) tests/parity
+
+test-cluster: install ## two Ray nodes with a token and an S3 server: jobs submitted, tables compared (minutes)
+	$(PYTEST) -m 'cluster and not gpu'
 
 test-gpu: install ## tests that need a GPU
 	$(PYTEST) -m gpu

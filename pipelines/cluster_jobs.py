@@ -45,7 +45,7 @@ def connect(address: str) -> Any:  # noqa: ANN401  # Ray's JobSubmissionClient; 
     import requests
     from ray.job_submission import JobSubmissionClient
 
-    class Client(JobSubmissionClient):  # type: ignore[misc]  # ray has no types here
+    class Client(JobSubmissionClient):
         """Ray's, with an end to its patience."""
 
         def _do_request(self, *words: Any, **options: Any) -> Any:  # noqa: ANN401

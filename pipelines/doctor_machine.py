@@ -48,15 +48,21 @@ def installed_packages() -> dict[str, str]:
 
 
 def _python() -> Iterator[Finding]:
-    yield ok("system", f"{platform.system()} {platform.release()}, {platform.machine()}") if (
-        sys.platform == "linux"
-    ) else warning("system", platform.platform(), "Linux is what it is tested on")
+    yield (
+        ok("system", f"{platform.system()} {platform.release()}, {platform.machine()}")
+        if (sys.platform == "linux")
+        else warning("system", platform.platform(), "Linux is what it is tested on")
+    )
     packages = NodePackages(installed_packages())
     wrong = packages.wrong()
-    yield failure("packages", ", ".join(wrong), INSTALL) if wrong else ok(
-        "packages",
-        f"Python {platform.python_version()}, echoprime {importlib.metadata.version(DISTRIBUTION)}, "
-        + ", ".join(f"{name} {packages.versions[name]}" for name in ("ray", "torch", "deltalake")),
+    yield (
+        failure("packages", ", ".join(wrong), INSTALL)
+        if wrong
+        else ok(
+            "packages",
+            f"Python {platform.python_version()}, echoprime {importlib.metadata.version(DISTRIBUTION)}, "
+            + ", ".join(f"{name} {packages.versions[name]}" for name in ("ray", "torch", "deltalake")),
+        )
     )
     yield _constraints(packages.versions)
 
@@ -74,7 +80,9 @@ def _constraints(versions: dict[str, str]) -> Finding:
     }
     if other:
         return warning("tested versions", ", ".join(other.values()), INSTALL)
-    return ok("tested versions", f"all {len(pinned)} of constraints.txt that are installed are the tested ones")
+    return ok(
+        "tested versions", f"all {len(pinned)} of constraints.txt that are installed are the tested ones"
+    )
 
 
 def _cores() -> Finding:
@@ -160,15 +168,24 @@ def _decoders() -> Iterator[Finding]:
         import cv2
 
         half = cv2.resize(np.full((8, 8), 7, np.uint8), (4, 4), interpolation=cv2.INTER_CUBIC)
-        yield ok("OpenCV", cv2.__version__) if (half == 7).all() else failure("OpenCV", "scales wrongly", INSTALL)
+        yield (
+            ok("OpenCV", cv2.__version__)
+            if (half == 7).all()
+            else failure("OpenCV", "scales wrongly", INSTALL)
+        )
     except ImportError as error:
         yield failure("OpenCV", str(error), INSTALL)
     try:
         import av
 
         missing = [name for name in ("h264", "mpeg4", "mjpeg") if name not in av.codecs_available]
-        found = f"av {av.__version__}, FFmpeg's libavcodec {'.'.join(map(str, av.library_versions['libavcodec']))}"
-        yield failure("FFmpeg", f"{found} lacks {', '.join(missing)}", INSTALL) if missing else ok("FFmpeg", found)
+        codecs = ".".join(map(str, av.library_versions["libavcodec"]))
+        found = f"av {av.__version__}, FFmpeg's libavcodec {codecs}"
+        yield (
+            failure("FFmpeg", f"{found} lacks {', '.join(missing)}", INSTALL)
+            if missing
+            else ok("FFmpeg", found)
+        )
     except ImportError as error:
         yield failure("FFmpeg", str(error), INSTALL)
     try:
@@ -176,6 +193,10 @@ def _decoders() -> Iterator[Finding]:
 
         grey = np.arange(64, dtype=np.uint8).reshape(8, 8)
         same = (imagecodecs.jpegls_decode(imagecodecs.jpegls_encode(grey)) == grey).all()
-        yield ok("imagecodecs", imagecodecs.__version__) if same else failure("imagecodecs", "decodes wrongly", INSTALL)
+        yield (
+            ok("imagecodecs", imagecodecs.__version__)
+            if same
+            else failure("imagecodecs", "decodes wrongly", INSTALL)
+        )
     except (ImportError, AttributeError) as error:
         yield failure("imagecodecs", str(error), INSTALL)

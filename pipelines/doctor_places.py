@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 import itertools
 import os
 import secrets
 import time
 from collections.abc import Iterator, Sequence
 from email.utils import parsedate_to_datetime
+from pathlib import Path
 
 from echoprime.archive import Listing
 from echoprime.bundle import open_bundle
@@ -59,7 +61,9 @@ def _clock() -> Finding:
         return warning("clock", f"{url} does not say its time; not compared")
     off = time.time() - parsedate_to_datetime(said).timestamp()
     if abs(off) > CLOCK_SECONDS:
-        return failure("clock", f"{off:+.0f} s from the store's: requests will be refused", "set the clock (NTP)")
+        return failure(
+            "clock", f"{off:+.0f} s from the store's: requests will be refused", "set the clock (NTP)"
+        )
     return ok("clock", f"{off:+.0f} s from the store's")
 
 
@@ -74,7 +78,9 @@ def bundle_findings(named: str, device: str) -> Iterator[Finding]:
     if bundle.trained:
         yield ok("weights", "trained")
     else:
-        yield warning("weights", f"untrained: {bundle.notice}", "import the official release for real numbers")
+        yield warning(
+            "weights", f"untrained: {bundle.notice}", "import the official release for real numbers"
+        )
     if not bundle.encodes:
         yield warning("sample", "no weights: interprets only", "import the release with model_data/weights")
         return
@@ -101,7 +107,9 @@ def archive_findings(named: str) -> Iterator[Finding]:
     entries = list(itertools.islice(listing, LISTED))
     left_out = f"; {sum(listing.left_out.values()):,} others passed over" if listing.left_out else ""
     if not entries:
-        yield failure("listing", f"{root}: nothing that may be a video{left_out}", "give the archive's folder")
+        yield failure(
+            "listing", f"{root}: nothing that may be a video{left_out}", "give the archive's folder"
+        )
         return
     more = "the first " if len(entries) == LISTED else ""
     size = sum(entry.size for entry in entries) / 1e9
@@ -139,7 +147,9 @@ def output_findings(named: str) -> Iterator[Finding]:
     free = free_bytes(output)
     if free is not None:
         room = f"{free / 1e9:.0f} GB free"
-        yield ok("room", room) if free > LEAST_ROOM else failure("room", room, "make room, or another --output")
+        yield (
+            ok("room", room) if free > LEAST_ROOM else failure("room", room, "make room, or another --output")
+        )
     trial = output / f".doctor-{secrets.token_hex(4)}"
     made = _folders_to_make(output)
     try:
@@ -155,14 +165,15 @@ def output_findings(named: str) -> Iterator[Finding]:
     finally:
         _remove(trial)
         for folder in made:
-            folder.rmdir()
+            with contextlib.suppress(OSError):  # it could not be made
+                folder.rmdir()
     if (count, table.version()) != (2, 1):
         yield failure("commit", f"{count} rows of 2 came back", "the store does not keep what it is given")
     else:
         yield ok("commit", "two commits written, read and removed")
 
 
-def _folders_to_make(output: Location) -> list:  # type: ignore[type-arg]  # of Path
+def _folders_to_make(output: Location) -> list[Path]:
     """Folders that a trial makes and must take away again, innermost first."""
     made = []
     if output.is_local:

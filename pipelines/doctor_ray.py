@@ -12,7 +12,16 @@ from pipelines.ray_session import ray_session
 NODE_SECONDS = 90.0
 """A node that has not started a process in this time starts no actor either."""
 
-NUMBERS = ("torch", "torchvision", "numpy", "opencv-python-headless", "imagecodecs", "av", "pydicom", "pyarrow")
+NUMBERS = (
+    "torch",
+    "torchvision",
+    "numpy",
+    "opencv-python-headless",
+    "imagecodecs",
+    "av",
+    "pydicom",
+    "pyarrow",
+)
 """Packages whose versions move numbers: nodes that differ in them give rows that differ."""
 
 
@@ -31,7 +40,9 @@ def _nodes(address: str | None) -> Iterator[Finding]:
     nodes = [node for node in ray.nodes() if node["Alive"]]  # type: ignore[no-untyped-call]  # Ray's, untyped
     ask = ray.remote(num_cpus=0)(installed_packages)
     asked = {
-        ask.options(scheduling_strategy=NodeAffinitySchedulingStrategy(node["NodeID"], soft=False)).remote(): node
+        ask.options(
+            scheduling_strategy=NodeAffinitySchedulingStrategy(node["NodeID"], soft=False)
+        ).remote(): node
         for node in nodes
     }
     done, late = ray.wait(list(asked), num_returns=len(asked), timeout=NODE_SECONDS)
@@ -41,14 +52,18 @@ def _nodes(address: str | None) -> Iterator[Finding]:
         try:
             answers[name] = ray.get(reference)
         except ray.exceptions.RayError as error:
-            yield failure("nodes", f"{name}: {_line(error)}", "install this package there (cluster/Dockerfile)")
+            yield failure(
+                "nodes", f"{name}: {_line(error)}", "install this package there (cluster/Dockerfile)"
+            )
     if late:
         yield failure("nodes", f"{len(late)} start no process in {NODE_SECONDS:.0f} s", "see Ray's dashboard")
     if answers:
         yield _same(answers, "this machine" if address is None else "the driver")
     store = min(node["Resources"].get("object_store_memory", 0) for node in nodes) / 1e9
     if store < 0.1:
-        yield warning("object store", f"{store:.2f} GB on a node", "ray start --object-store-memory=1000000000")
+        yield warning(
+            "object store", f"{store:.2f} GB on a node", "ray start --object-store-memory=1000000000"
+        )
     else:
         yield ok("object store", f"{store:.1f} GB on each node at least")
 

@@ -82,7 +82,7 @@ def check_places(command: SentCommand, *, shared: bool) -> list[str]:
 
 
 def _check_bundle(place: Location, command: SentCommand) -> None:
-    """The jobs' own checks of bundle and numbers, here instead of minutes later there; nothing large is read."""
+    """The jobs' own checks, here instead of minutes later there; nothing large is read."""
     from pipelines.encode import check_encoding
 
     bundle = open_bundle(place)
@@ -174,6 +174,6 @@ def ask_nodes(client: Any, python: str, submission_id: str) -> NodePackages:  # 
     lines = [line for line in log.splitlines() if line.startswith('{"python"')]
     if not lines:
         raise SettingError(
-            f"--python {python}: does not run on the cluster's head; give the interpreter that its Ray runs on"
+            f"--python {python}: does not run on the cluster's head; give the interpreter of its Ray"
         )
     return NodePackages(json.loads(lines[-1]))

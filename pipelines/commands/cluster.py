@@ -20,7 +20,9 @@ Words = Annotated[str, Parameter(show=False, allow_leading_hyphen=False)]
         "interpret --bundle s3://models/echoprime --output s3://echo-out/2024 --name again",
     )
 )
-def submit(*words: Words, settings: Annotated[SubmitSettings, Parameter(name="*", consume_multiple=True)]) -> int:
+def submit(
+    *words: Words, settings: Annotated[SubmitSettings, Parameter(name="*", consume_multiple=True)]
+) -> int:
     """Send the command after -- to a Ray cluster, follow it, and end as it ends.
 
     Any command but demo, submit and jobs. Places must be ones that every node sees.
@@ -86,7 +88,7 @@ def jobs_stop(job: str, /, *, address: str) -> int:
     )
 )
 def doctor(settings: Annotated[DoctorSettings, Parameter(name="*")] = DoctorSettings()) -> int:  # noqa: B008
-    """Check this machine, and a cluster, bundle, archive and output: ok, warning or failure, with the cure."""
+    """Check this machine, a cluster, bundle, archive and output: ok, warning or failure, with the cure."""
     from pipelines.doctor import examine
 
     return examine(settings)

@@ -1,4 +1,4 @@
-"""A Ray cluster of `ray start` processes on this machine, with a token, on free ports, ended by their pids."""
+"""A Ray cluster of `ray start` processes on this machine: with a token, on free ports, ended by pid."""
 
 from __future__ import annotations
 
@@ -186,7 +186,8 @@ def _end(started: list[subprocess.Popen[bytes]]) -> None:
 
     import psutil  # isort: skip
 
-    families = [psutil.Process(process.pid).children(recursive=True) for process in started if not process.poll()]
+    alive = [process for process in started if process.poll() is None]
+    families = [psutil.Process(process.pid).children(recursive=True) for process in alive]
     for process in reversed(started):
         process.terminate()
     for process in reversed(started):

@@ -1,4 +1,4 @@
-"""The files under cluster/ hold what their readers understand: KubeRay, Kubernetes, a shell, a builder of images."""
+"""The files under cluster/ hold what their readers understand: KubeRay, Kubernetes, a shell, a builder."""
 
 from __future__ import annotations
 

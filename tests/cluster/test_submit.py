@@ -14,6 +14,7 @@ import pytest
 
 from echoprime.bundle import Bundle
 from echoprime.storage import Location
+from tests.cluster.breaking_proxy import BreakingProxy
 from tests.cluster.ray_nodes import RayNodes, bare_python, ray_nodes
 from tests.rows import rows
 from tests.s3_server import S3Server
@@ -123,6 +124,29 @@ def test_the_tables_are_those_of_a_local_run(nodes: RayNodes, bucket: Location, 
     again = call(nodes, submitted(nodes, "--", "run", *places(bucket, "sent")))
     assert again.returncode == 0
     assert "encode: nothing to do" in again.stdout
+
+
+def test_a_lost_connection_loses_no_line(nodes: RayNodes, bucket: Location, local: Location) -> None:
+    """Cut twice in mid-run, for some seconds each; then the whole log is compared with the cluster's."""
+    host, port = nodes.jobs.removeprefix("http://").split(":")
+    with BreakingProxy(host, int(port)) as proxy:
+        words = submitted(nodes, "--", "run", *places(bucket, "cut"))
+        words[words.index("--address") + 1] = f"http://127.0.0.1:{proxy.port}"
+        process = subprocess.Popen(
+            words, env=environment(nodes), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+        )
+        assert process.stdout is not None
+        first = process.stdout.readline()
+        for seconds in (4.0, 2.0):
+            proxy.cut(seconds)
+            time.sleep(seconds + 3)
+        rest, said = process.communicate(timeout=300)
+        assert proxy.cuts
+    assert process.returncode == 0, said
+    assert "the connection is lost" in said
+    assert jobs(nodes, "logs", job_of(said)).stdout == first + rest
+    for table in TABLES:
+        assert rows(bucket / "cut" / table) == rows(local / table)
 
 
 def test_exit_codes_come_back(nodes: RayNodes, bucket: Location, local: Location) -> None:

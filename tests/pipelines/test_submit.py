@@ -1,0 +1,138 @@
+"""What `echoprime submit` checks before it asks any cluster."""
+
+from __future__ import annotations
+
+import importlib.metadata
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from cyclopts import CycloptsError
+
+from echoprime.errors import BundleError, SettingError
+from pipelines.commands import app
+from pipelines.configuration import take_configuration
+from pipelines.doctor_machine import installed_packages
+from pipelines.submit_checks import NodePackages, check_places
+from pipelines.submit_package import staged_package
+from pipelines.submit_words import read_command
+from tests.tiny import write_tiny_bundle
+
+RUN = ["run", "--archive", "s3://a/x", "--bundle", "s3://a/b/", "--output", "s3://a/o"]
+
+
+def test_defaults_are_left_out_and_the_rest_is_said_in_full() -> None:
+    sent = read_command([*RUN, "--no-progress", "--limit", "3", "--k", "50", "--pairing=position"])
+    assert sent.name == "run"
+    assert sent.words == (
+        "run", "--archive=s3://a/x", "--bundle=s3://a/b", "--output=s3://a/o", "--limit=3",
+        "--pairing=position", "--no-progress", "--ray-address=auto",
+    )  # fmt: skip
+    assert {name: str(place) for name, place in sent.places.items()} == {
+        "archive": "s3://a/x",
+        "bundle": "s3://a/b",
+        "output": "s3://a/o",
+    }
+
+
+def test_what_is_written_is_read_as_the_same_settings() -> None:
+    sent = read_command([*RUN, "--limit", "3", "--study-from", "dicom"])
+    assert read_command(sent.words[:-1]).words == sent.words
+
+
+def test_relative_folders_and_arguments_become_whole(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert read_command(["status", "out"]).words == ("status", f"{tmp_path}/out")
+    assert read_command(["manifest", "a", "m.parquet"]).words == (
+        "manifest", f"{tmp_path}/a", f"{tmp_path}/m.parquet",
+    )  # fmt: skip
+    assert read_command(["bundle", "check", "b"]).words == ("bundle", "check", f"{tmp_path}/b")
+
+
+def test_a_configuration_file_stays_here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The nodes do not have it: its settings are in the words."""
+    file = tmp_path / "echoprime.toml"
+    file.write_text('archive = "s3://a/x"\nbundle = "s3://a/b"\noutput = "s3://a/o"\nlimit = 5\n')
+    words, configuration = take_configuration(["run", "--config", str(file), "--limit", "6"])
+    monkeypatch.setattr(app, "config", configuration)
+    assert read_command(words).words == (
+        "run", "--archive=s3://a/x", "--bundle=s3://a/b", "--output=s3://a/o", "--limit=6",
+        "--ray-address=auto",
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize("words", [[], ["demo"], ["submit", "--address", "http://h:1"], ["jobs", "list"],
+                                   [*RUN, "--help"], [*RUN, "--ray-address", "auto"]])  # fmt: skip
+def test_what_is_not_sent(words: list[str]) -> None:
+    with pytest.raises(SettingError):
+        read_command(words)
+
+
+@pytest.mark.parametrize("words", [["runn"], ["run", "--archive", "s3://a/x"], [*RUN, "--bundel", "x"]])
+def test_what_the_command_line_refuses_here_it_refuses_there(words: list[str]) -> None:
+    with pytest.raises((CycloptsError, SettingError)):
+        read_command(words)
+
+
+def test_local_folders_need_to_be_shared(tmp_path: Path) -> None:
+    bundle = write_tiny_bundle(tmp_path / "bundle")
+    (tmp_path / "archive").mkdir()
+    words = ["run", "--archive", f"{tmp_path}/archive", "--bundle", f"{tmp_path}/bundle",
+             "--output", f"{tmp_path}/out"]  # fmt: skip
+    with pytest.raises(SettingError, match=r"--archive .* a folder of this machine.*--shared"):
+        check_places(read_command(words), shared=False)
+    assert check_places(read_command(words), shared=True) == []
+    assert not (tmp_path / "out").exists()
+    with pytest.raises(BundleError, match="language 'xx'"):
+        check_places(read_command([*words, "--language", "xx"]), shared=True)
+    with pytest.raises(SettingError, match="--k 0"):
+        check_places(read_command([*words, "--k", "0"]), shared=True)
+    (bundle.location.local_path / "encoder.safetensors").write_bytes(b"cut")
+    with pytest.raises(BundleError, match=r"encoder\.safetensors"):
+        check_places(read_command(words), shared=True)
+
+
+def test_a_shared_folder_that_is_not_mounted_here_is_a_warning(tmp_path: Path) -> None:
+    words = ["interpret", "--bundle", f"{tmp_path}/gone", "--output", f"{tmp_path}/out"]
+    (warning,) = check_places(read_command(words), shared=True)
+    assert "not checked from here: --bundle" in warning
+
+
+def test_this_machine_can_run_this_version() -> None:
+    here = NodePackages(installed_packages())
+    here.require(image=True)
+    assert here.wrong() == []
+
+
+@pytest.mark.parametrize(
+    ("change", "image", "said"),
+    [
+        ({"python": "3.9.2"}, False, "Python 3.9.2"),
+        ({"ray": "2.9.0"}, False, "ray 2.9.0, wanted"),
+        ({"torch": None}, False, "torch missing"),
+        ({"echoprime-pipeline": None}, True, "leave out --image"),
+        ({"echoprime-pipeline": "0.0.1"}, True, "echoprime-pipeline 0.0.1, here"),
+    ],
+)
+def test_other_versions_are_refused(change: dict[str, str | None], image: bool, said: str) -> None:
+    changed = {**installed_packages(), **change}
+    versions = {name: found for name, found in changed.items() if found is not None}
+    with pytest.raises(SettingError, match=said.replace(".", r"\.")):
+        NodePackages(versions).require(image=image)
+
+
+def test_the_package_runs_where_it_is_not_installed() -> None:
+    """Its modules, assets and version, from a folder, in a Python that sees no checkout."""
+    with staged_package() as folder:
+        code = (
+            "import sys, echoprime, pipelines; from pipelines.cli import main; "
+            "from echoprime.demonstration.assets import asset; "
+            f"assert echoprime.__file__.startswith({str(folder)!r}), echoprime.__file__; "
+            "assert asset('demonstration/lexicon.json').is_file(); sys.exit(main(['--version']))"
+        )
+        answer = subprocess.run(
+            [sys.executable, "-c", code], cwd=folder, capture_output=True, text=True, check=False
+        )
+        assert answer.returncode == 0, answer.stderr
+        assert importlib.metadata.version("echoprime-pipeline") in answer.stdout
