@@ -177,8 +177,8 @@ def _stream(
             yield PlannedStudy(study_id, key, patient, acquired, number, len(parts), part)
     if chosen is not None and limit is None:
         counts.not_found = len(chosen) - counts.selected
-    whole = chosen is None and limit is None and manifest.study_from != "csv"
-    if whole and isinstance(done, KnownStudies):
+    all_listed = chosen is None and limit is None and manifest.study_from != "csv"
+    if all_listed and isinstance(done, KnownStudies):
         counts.vanished = done.unseen
 
 

@@ -43,8 +43,9 @@ def with_thresholds(bundle: Bundle, file: Location) -> Bundle:
     named = next((name for name in PHENOTYPE_COLUMNS if name in columns), None)
     if named is None or "threshold" not in columns:
         raise SettingError(
-            f"--thresholds {file}: looked for the columns phenotype, threshold; "
-            f"found {', '.join(columns[:10]) or 'none'}; write a header line with these names"
+            # not the names found: without a header line they would be values
+            f"--thresholds {file}: looked for the columns phenotype, threshold, found {len(columns)} others; "
+            "write a header line with these names"
         )
     kinds = {each.name: each.kind for each in bundle.phenotypes}
     thresholds: dict[str, float | None] = {}

@@ -29,7 +29,7 @@ def scatter(points: Mapping[str, NDArray[Any]], first: str, second: str) -> Mark
     rows = math.ceil(len(points) / COLUMNS)
     columns = min(COLUMNS, len(points))
     with chart(height=2.5 * rows, width=2.4 * columns, rows=rows, columns=columns) as (figure, axes):
-        grid = np.atleast_1d(axes).ravel()
+        grid = np.asarray(axes, object).ravel()
         for place, (name, (one, two)) in enumerate(points.items()):
             here = grid[place]
             low, high = _span(np.concatenate([one, two]))
@@ -83,16 +83,18 @@ def differences(change: ValueChange, pair: NDArray[Any]) -> Markup:
 
 def limits(changes: Sequence[ValueChange]) -> Markup:
     """Mean difference and limits of agreement of the phenotypes that are shares of 0..1."""
-    known = [each for each in changes if not each.unit and each.mean_difference is not None]
+    known = [
+        (each.name.replace("_", " "), each.mean_difference, each.low, each.high)
+        for each in reversed(changes)
+        if not each.unit and each.mean_difference is not None
+    ]
     with chart(height=0.6 + 0.24 * len(known)) as (figure, axes):
         axes.axvline(0, color=RULE, linewidth=0.8)
-        for place, each in enumerate(reversed(known)):
-            if each.low is not None and each.high is not None:
-                axes.plot([each.low, each.high], [place, place], color=QUIET, linewidth=1.2)
-            axes.scatter([each.mean_difference], [place], s=20, color=ACCENT, zorder=3)
-        axes.set_yticks(
-            range(len(known)), [each.name.replace("_", " ") for each in reversed(known)], fontsize=8
-        )
+        for place, (_, mean, low, high) in enumerate(known):
+            if low is not None and high is not None:
+                axes.plot([low, high], [place, place], color=QUIET, linewidth=1.2)
+            axes.scatter([mean], [place], s=20, color=ACCENT, zorder=3)
+        axes.set_yticks(range(len(known)), [name for name, *_ in known], fontsize=8)
         axes.set_xlabel("second minus first: mean, and 1.96 standard deviations to both sides")
         axes.spines["left"].set_visible(False)
         axes.tick_params(axis="y", length=0)

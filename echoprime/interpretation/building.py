@@ -262,15 +262,14 @@ def _labels(
 def _write_summary(build: _Build, folder: Path, rows: int) -> None:
     sources, bundle = build.sources, build.sources.bundle
     names = sorted(path.name for path in folder.iterdir() if path.name != UNRECOGNISED)
-    files = {
-        name: {"size": (folder / name).stat().st_size, "sha256": file_sha256(folder / name)} for name in names
-    }
+    hashes = {name: file_sha256(folder / name) for name in names}
+    files = {name: {"size": (folder / name).stat().st_size, "sha256": hashes[name]} for name in names}
     content: Mapping[str, Any] = {
         "format": SUMMARY_FORMAT,
         "candidates": rows,
         "embedding_space": sources.encodings.identity["embedding_space"],
         "encoding_id": sources.encodings.identity["encoding_id"],
-        "hash": files_hash({name: entry["sha256"] for name, entry in files.items()}),
+        "hash": files_hash(hashes),
         "notice": bundle.notice,
         "lexicon": {
             "language": sources.language,

@@ -95,10 +95,25 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
         ("run --archive {}/archive --bundle {}/bundle --output {}/o --study-from dcm", "--study-from"),
         ("run --archive {}/archive --bundle {}/bundle --output {}/o --studies {}/names.csv", "names.csv"),
         ("bundle check {}/m.parquet", "echoprime bundle import"),
+        ("run --archive {}/archive --bundle {}/bundle --output {}/o --ray-address x:y", "give HOST:PORT"),
+        ("submit --address http://127.0.0.1:9", "after --"),
+        ("submit -- run --archive s3://a --bundle s3://b --output s3://c", "--address"),
+        ("submit --address http://127.0.0.1:9 -- demo", "not sent"),
+        ("submit --address http://127.0.0.1:9 -- run --archive {}/archive --bundle {}/bundle", "--output"),
+        ("submit --address http://127.0.0.1:9 -- status {}/o", "--shared"),
+        ("submit --address http://127.0.0.1:9 --shared -- status {}/o", "no Ray Jobs API"),
+        ("submit --address head:8265 --shared -- status {}/o", "http://head:8265"),
+        (
+            "submit --address http://127.0.0.1:9 --pass-environment NOT_SET_HERE -- status s3://a/o",
+            "NOT_SET_HERE",
+        ),
+        ("jobs list --address http://127.0.0.1:9", "no Ray Jobs API"),
+        ("jobs logs a-job --address 127.0.0.1", "http://head:8265"),
+        ("jobs stop a-job --address ftp://127.0.0.1", "http://head:8265"),
         ("interpret --bundle {}/bundle --output {}/o2 --candidates {}/empty", "no summary.json there"),
         ("interpret --bundle {}/bundle --output {}/o2 --thresholds {}/gone.csv", "gone.csv"),
         ("interpret --bundle {}/bundle --output {}/o2 --thresholds {}/names.csv", "phenotype, threshold"),
-        ("run --archive {}/archive --bundle {}/bundle --output {}/o --candidates {}/gone", "candidates build"),
+        ("run --archive {}/archive --bundle {}/bundle --output {}/o --candidates {}/gone", "summary.json"),
         ("candidates build --bundle {}/gone --encodings {}/o --reports {}/names.csv {}/c", "bundle import"),
         ("candidates build --bundle {}/bundle --encodings {}/o3 --reports {}/names.csv {}/c", "no table"),
         ("candidates build --bundle {}/bundle --reports {}/names.csv {}/c", "--encodings"),
@@ -125,7 +140,8 @@ def test_a_disk_without_room_is_refused(place: Path, tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     "command",
     ["", "bundle", "bundle import", "bundle check", "manifest", "encode", "interpret", "run", "status",
-     "failures", "export", "compact", "view", "demo", "population", "candidates", "candidates build", "compare"],
+     "failures", "export", "compact", "view", "demo", "population",
+     "candidates", "candidates build", "compare"],
 )  # fmt: skip
 def test_help(command: str) -> None:
     answer = run(*command.split(), "--help")
