@@ -78,5 +78,5 @@ def _expression(template: str, number: int, unknown: str, *, plain: bool) -> str
 def _literal(text: str, *, after_words: bool) -> str:
     for character in "()+":
         text = text.replace(character, f"\\{character}")
-    # Behind a gap of words a dot must be one: as any character it would end the gap at once.
-    return text.replace(".", r"\.") if after_words else text
+    # Behind a gap of words a dot must be a full stop: as any character it would end the gap at once.
+    return text.replace(".", r"\.(?!\d)") if after_words else text
