@@ -120,7 +120,7 @@ CASES: tuple[tuple[str, tuple[Caption, ...]], ...] = (
     ("mp4", (Caption("GARCIA", (0.45, 0.4), 0.1, GREY, font=FONTS[1]),)),
     ("mp4", (Caption("SMITHSON", (0.5, 0.8), 0.08, WHITE, 0.7, FONTS[2]),)),
     ("mp4", (Caption("SMITHSON", (0.3, 0.05), 0.06), Caption("GARCIA", (0.8, 0.08), 0.06))),
-    ("mp4", (Caption("LEE", (0.5, 0.5), 0.3, WHITE, font=FONTS[1]),)),
+    ("mp4", (Caption("WEBER", (0.5, 0.5), 0.2, WHITE, font=FONTS[1]),)),
     ("mp4", (Caption("SMITHSON", (0.5, 0.6), 0.05, YELLOW, font=FONTS[3]),)),
 )
 """Form and captions: in margins, over the picture, thin, thick, faint, strong, from the start or later."""

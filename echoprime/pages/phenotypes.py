@@ -100,16 +100,20 @@ def spreads(interpretation: Mapping[str, Any]) -> list[dict[str, Any]]:
                     f"{words.capitalize()}, {UNITS[name]}: the labels of {len(labels)} neighbours that "
                     f"have one, the line at their mean, {value:.1f}."
                 )
-                found.append({"name": name, "svg": _histogram(labels, value, UNITS[name]), "caption": caption})
+                found.append(
+                    {"name": name, "svg": _histogram(labels, value, UNITS[name]), "caption": caption}
+                )
     return found
 
 
 def _histogram(labels: NDArray[np.float64], value: float, unit: str) -> Markup:
+    from matplotlib.ticker import MaxNLocator  # half a second: only where something is drawn
+
     low, high = (0.0, 100.0) if unit == "%" else (0.0, max(60.0, float(labels.max())))
     with chart(height=1.7) as (figure, axes):
         axes.hist(labels, bins=BINS, range=(low, high), color=ACCENT, alpha=0.85)
         axes.axvline(value, color=SECOND)
-        axes.yaxis.get_major_locator().set_params(integer=True, nbins=4)
+        axes.yaxis.set_major_locator(MaxNLocator(nbins=4, integer=True))
         axes.set(xlim=(low, high), xlabel=unit, ylabel="neighbours")
         return as_svg(figure)
 

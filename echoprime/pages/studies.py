@@ -54,6 +54,6 @@ def studies_page(
         title="Studies",
         notice=notice,
         studies=rows,
-        columns=list(UNITS),
+        columns=[f"{name.removesuffix('_continuous')}, {unit}" for name, unit in UNITS.items()],
         identifiers=identifiers,
     )

@@ -32,7 +32,7 @@ pytestmark = [pytest.mark.browser, pytest.mark.ray]
 
 NAMES = sorted({caption.name for _, captions in CASES for caption in captions})
 LETTERS = 4
-"""So many letters of a name in a row are taken for the name; a shorter name must be whole."""
+"""So many letters of a name in a row are taken for the name; three would come up in speckle by chance."""
 LEVELS = (60, 110)
 """Grey levels at which a picture is cut into ink and paper: tesseract reads little over speckle."""
 
