@@ -34,6 +34,7 @@ def test_the_demonstration(tmp_path: Path) -> None:
         "phenotypes of drawn-01",
         "ejection fraction, %",
         "montage.png",
+        "study.html",
         "encoded",
     ):
         assert words in said
@@ -57,6 +58,9 @@ def test_the_demonstration(tmp_path: Path) -> None:
     assert reasons == {"", "still", "not_decodable"}
     with Image.open(tmp_path / "montage.png") as picture:
         assert picture.width > 400
+    page = (tmp_path / "study.html").read_text()
+    assert page.count("<video ") == 4
+    assert NOTICE in page
 
     started = time.monotonic()
     assert "Nothing was to do" in demo(tmp_path)
