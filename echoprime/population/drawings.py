@@ -101,7 +101,7 @@ def scatter(known: Floats, estimated: Floats, unit: str, least: int) -> Markup:
 
 def bland_altman(known: Floats, estimated: Floats, row: Row, least: int) -> Markup:
     """Differences against means, the bias and the limits of agreement with their intervals."""
-    with chart(height=3.4) as (figure, axes):
+    with chart(width=5.2, height=4.2) as (figure, axes):
         for name, style in (("bias", "-"), ("limit_low", "--"), ("limit_high", "--")):
             if row[name] is None:
                 continue

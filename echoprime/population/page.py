@@ -24,7 +24,7 @@ def population_page(result: Population, *, interpretation: str) -> str:
     rows = {name: table.to_pylist() for name, table in result.tables.items()}
     return render_page(
         "population.html.j2",
-        title=f"Population study of {words(interpretation)}",
+        title="Population study",
         notice="; ".join(result.phenotypes.notices),
         warnings=_warnings(result),
         facts=_facts(result),
@@ -38,6 +38,7 @@ def population_page(result: Population, *, interpretation: str) -> str:
         composition=composition(rows),
         agreement=agreement(result, rows["agreement"]),
         discrimination=discrimination(result, rows["discrimination"]),
+        interpretation=interpretation,
         result=result,
         names=sorted(rows),
     )

@@ -8,7 +8,7 @@ from markupsafe import Markup
 from echoprime.pages.page import NOTHING, number, percent, words
 from echoprime.population import drawings
 from echoprime.population.change import first_and_last
-from echoprime.population.page_cells import Row, Table, cell, head, interval
+from echoprime.population.page_cells import Row, Table, cell, group_of, head, interval
 from echoprime.population.study import Population
 
 LINES_SHOWN = 60
@@ -34,7 +34,7 @@ def trends(result: Population, rows: dict[str, list[Row]]) -> Table:
         caption = f"Mean {words(name)}" if measure == "mean" else f"Share called {words(name)}"
         low = min(row["assessed"] for row in mine if row["value"] is not None)
         high = max(row["assessed"] for row in mine if row["value"] is not None)
-        caption += f" by {result.period}, with 95 % intervals; {low:,} to {high:,} assessed studies each."
+        caption += f" by {result.period}, with 95 % intervals; {low:,}{f' to {high:,}' if high > low else ''} assessed each."
         drawn.append((caption, drawings.over_time(mine, label, 1 if measure == "mean" else 100)))
     slopes = [row for row in rows["slopes"] if row["hidden"] or row["per_year"] is not None]
     units = result.phenotypes.units
@@ -115,7 +115,7 @@ def agreement(result: Population, rows: list[Row]) -> list[Table]:
             scatter = drawings.scatter(known, estimated, overall["unit"], result.least_count)
             differences = drawings.bland_altman(known, estimated, overall, result.least_count)
         lines = [
-            ["all" if not row["by"] else f"{words(row['by'])}: {row['level']}"]
+            [group_of(row)]
             + [
                 cell(row, text)
                 for text in (
@@ -152,7 +152,7 @@ def discrimination(result: Population, rows: list[Row]) -> Table:
             percent(row["sensitivity"]), interval(row["sensitivity_from"], row["sensitivity_to"], 0, 100),
             percent(row["specificity"]), interval(row["specificity_from"], row["specificity_to"], 0, 100),
         ]  # fmt: skip
-        group = "all" if not row["by"] else f"{words(row['by'])}: {row['level']}"
+        group = group_of(row)
         lines.append([words(row["phenotype"]), group, *(cell(row, text) for text in values)])
         if row["by"] or row["hidden"] or row["auroc"] is None:
             continue

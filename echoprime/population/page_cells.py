@@ -13,6 +13,9 @@ Table = dict[str, Any]
 HIDDEN = "hidden"
 """What stands where a count is too small to be shown."""
 
+SHORT = 24
+"""Letters of a group's name below which it is not broken."""
+
 
 def interval(low: float | None, high: float | None, digits: int = 1, factor: float = 1.0) -> str:
     """An interval as pages show it.
@@ -40,6 +43,7 @@ def head(*labels: str) -> list[dict[str, Any]]:
 
 
 def group_of(row: Row) -> str:
-    """The group that a row is of."""
+    """The group that a row is of; short ones stay on one line."""
     counted = ", first study of each patient" if row.get("counted") == "patients" else ""
-    return ("all" if not row["by"] else f"{words(row['by'])}: {row['level']}") + counted
+    name = "all" if not row["by"] else f"{words(row['by'])}: {row['level']}"
+    return (name.replace(" ", "\N{NO-BREAK SPACE}") if len(name) < SHORT else name) + counted

@@ -107,7 +107,12 @@ def prevalence(result: Population, rows: list[Row]) -> Table:
     return {
         "drawing": drawings.shares(overall, "phenotype") if overall else None,
         "columns": columns,
-        "rows": [line(row) for row in rows if not row["by"]],
+        "rows": [line(row) for row in rows if not row["by"] and row["assessed"] != 0],
+        "nothing": [
+            words(row["phenotype"])
+            for row in rows
+            if not row["by"] and row["counted"] == "studies" and row["assessed"] == 0
+        ],
         "by": [
             line(row) for row in rows if row["by"] and row["counted"] == "studies" and row["assessed"] != 0
         ],

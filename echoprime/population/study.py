@@ -31,7 +31,6 @@ from echoprime.population.trend import Period, choose_period, trends
 from echoprime.population.workspace import workspace
 from echoprime.storage import Location
 
-
 AFTER_READING = "composition"
 """The stage before which everything that can be wrong with what was given has been found."""
 
