@@ -7,9 +7,8 @@
 # names the virtual environment (on that file system too). Before the time is up the job is interrupted: what is
 # finished is in the tables, and the same sbatch goes on from there.
 #
-# Checked: shellcheck, without a finding; run with stand-ins for srun and scontrol that start every "node" on one
-# machine: real Ray nodes, token, job and exit code (tests/cluster/test_cluster_files.py, test_slurm.py).
-# Not run: under Slurm itself, and on more than one machine.
+# Checked: shellcheck, without a finding (tests/cluster/test_cluster_files.py).
+# Not run: no Slurm was at hand; nobody has run it yet.
 #
 #SBATCH --job-name=echoprime
 #SBATCH --ntasks-per-node=1

@@ -75,6 +75,8 @@ def ray_nodes(
                 f"--dashboard-agent-listen-port={agent}",
                 f"--dashboard-agent-grpc-port={grpc}",
                 f"--metrics-export-port={metrics}",
+                # Its own, as machines have: one node would unpack a job's folder under the other's feet.
+                f"--temp-dir={folder / str(len(started))}",
                 *options,
             ]
             environment = {**_environment(), **access, **(more or {})}
@@ -88,7 +90,6 @@ def ray_nodes(
                 "--include-dashboard=true",
                 "--dashboard-host=127.0.0.1",
                 f"--dashboard-port={dashboard}",
-                f"--temp-dir={folder / 'r'}",
             )
             _wait_for(f"http://127.0.0.1:{dashboard}", access, started, folder)
             for _ in range(nodes - 1):
