@@ -10,7 +10,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from echoprime.archive import open_manifest, read_studies
-from echoprime.errors import ArchiveError, ReadError, Reason, SettingError, VideoError
+from echoprime.bundle import open_bundle
+from echoprime.errors import ArchiveError, ReadError, Reason, SettingError, UserError, VideoError
 from echoprime.storage import Location, read_object
 from echoprime.tables import RunRecord, StudyTable, list_runs, newest_rows, table_exists
 from echoprime.tables.files import read_rows
@@ -182,6 +183,7 @@ class _Sources:
             self._pictures(encoding),
             identity=identity,
             name=self.settings.name,
+            notice=_notice(Location.parse(self.settings.output)) if interpretation is None else "",
             identifiers=self.settings.identifiers,
             deidentified=self.settings.deidentified,
         )
@@ -222,6 +224,16 @@ def _archive(settings: ViewSettings, output: Location) -> Location | None:
         except ArchiveError:
             continue
     return None
+
+
+def _notice(output: Location) -> str:
+    """What the bundle that encoded wants said beside views, where no interpretation says it."""
+    for run in _encode_runs(output):
+        try:
+            return open_bundle(str(run.settings["bundle"])).notice
+        except (UserError, KeyError):
+            continue
+    return ""
 
 
 def _encode_runs(output: Location) -> list[RunRecord]:

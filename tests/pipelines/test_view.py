@@ -79,6 +79,15 @@ def test_an_archive_that_is_not_known_any_more_costs_the_pictures_alone(output: 
     assert "Not interpreted under the name" in text
 
 
+def test_views_alone_come_with_the_notice_too(output: Path, tmp_path: Path) -> None:
+    views = tmp_path / "out"
+    for name in ("encodings", "runs"):
+        shutil.copytree(output / name, views / name)
+    text = view(views, tmp_path / "page.html", study="study-3", name="default")
+    assert "Not interpreted under the name" in text
+    assert '<p class="notice" role="note">untrained: for tests</p>' in text
+
+
 def test_several_studies_have_an_index(output: Path, tmp_path: Path) -> None:
     (tmp_path / "list.csv").write_text("study_id\nstudy-3\nstudy-0\nunknown\n")
     view(output, tmp_path / "pages", studies=str(tmp_path / "list.csv"), deidentified=True)
