@@ -22,8 +22,8 @@ from pipelines.settings.jobs import (
     StudySelection,
 )
 from pipelines.settings.outputs import ExportSettings, FailuresSettings, OutputSettings
-from pipelines.settings.population import PopulationSettings
 from pipelines.settings.pages import ViewSettings
+from pipelines.settings.population import PopulationSettings
 from pipelines.settings.recorded import recorded_settings
 from pipelines.settings.reprocess import CandidatesBuildSettings, CompareSettings
 
@@ -51,7 +51,7 @@ __all__ = [
     "RunAllSettings",
     "RunSettings",
     "StudySelection",
-    "ViewSettings",
     "SubmitSettings",
+    "ViewSettings",
     "recorded_settings",
 ]
