@@ -34,7 +34,8 @@ def trends(result: Population, rows: dict[str, list[Row]]) -> Table:
         caption = f"Mean {words(name)}" if measure == "mean" else f"Share called {words(name)}"
         low = min(row["assessed"] for row in mine if row["value"] is not None)
         high = max(row["assessed"] for row in mine if row["value"] is not None)
-        caption += f" by {result.period}, with 95 % intervals; {low:,}{f' to {high:,}' if high > low else ''} assessed each."
+        assessed = f"{low:,}" if low == high else f"{low:,} to {high:,}"
+        caption += f" by {result.period}, with 95 % intervals; {assessed} assessed studies each."
         drawn.append((caption, drawings.over_time(mine, label, 1 if measure == "mean" else 100)))
     slopes = [row for row in rows["slopes"] if row["hidden"] or row["per_year"] is not None]
     units = result.phenotypes.units
