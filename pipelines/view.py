@@ -144,6 +144,8 @@ class _Sources:
     encodings: StudyTable
     interpretations: StudyTable | None
     root: Location | None
+    copied: bool
+    """A copy of the archive has other times: that a video is the same is told by its name and size."""
 
     @classmethod
     def open(cls, settings: ViewSettings, output: Location) -> _Sources:
@@ -161,6 +163,8 @@ class _Sources:
             encodings=encodings,
             interpretations=StudyTable.existing(place) if there else None,
             root=_archive(settings, output),
+            copied=settings.archive is not None
+            or any(run.settings.get("same_files") for run in _encode_runs(output)[:1]),
         )
 
     def rows(self, studies: Sequence[str]) -> list[tuple[dict[str, Any], dict[str, Any] | None]]:
@@ -199,8 +203,7 @@ class _Sources:
         pictures = []
         with ClipReader() as reader:  # a file that ends its decoder ends no page
             for video in videos:
-                # a copy of the archive has other times; that it is the same video is told by its size
-                token = "" if self.settings.archive is not None else video["token"]
+                token = "" if self.copied else video["token"]
                 try:
                     data = read_object(self.root, video["path"], size=video["size"], token=token)
                     pictures.append(shown(reader.read(data), deidentified=self.settings.deidentified))

@@ -151,9 +151,7 @@ def _videos(
                 runners_up=tuple((view, value) for value, view in ranked[1 : 1 + RUNNERS_UP]),
                 share=sum(row[place] for row in assessable) / len(assessable) if assessable else None,
                 why_not=picture.why_not,
-                clip=data_uri(as_webm(picture.frames, frame_time), "video/webm")
-                if there
-                else "",
+                clip=data_uri(as_webm(picture.frames, frame_time), "video/webm") if there else "",
                 poster=data_uri(as_webp(picture.frames[0]), "image/webp") if there else "",
                 detail=_detail(video),
                 path=video["path"] if identifiers else "",
