@@ -10,7 +10,7 @@ import numpy as np
 import pyarrow as pa
 
 from echoprime.errors import TRANSIENT
-from echoprime.tables.schema import EMBEDDING_LENGTH, ENCODINGS
+from echoprime.tables.schema import COMPLETE, EMBEDDING_LENGTH, ENCODINGS, INCOMPLETE
 from operators.rows import array_of
 
 
@@ -159,7 +159,7 @@ class StudyAssembler:
         self.incomplete += incomplete
         return {
             **study.header,
-            "status": "incomplete" if incomplete else "complete",
+            "status": INCOMPLETE if incomplete else COMPLETE,
             "videos": videos,
             "encoding_id": self.encoding_id,
             "run_id": self.run_id,
