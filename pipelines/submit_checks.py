@@ -27,11 +27,12 @@ PROBE_SECONDS = 120.0
 """A head that has not started a process in this time starts no job either."""
 
 PROBE = (
-    "import json, sys, importlib.metadata as m; "
-    "print(json.dumps({'python': sys.version.split()[0], "
-    "**{d.metadata['Name'].lower().replace('_', '-'): d.version for d in m.distributions()}}))"
+    "import json, sys, importlib.metadata as m, importlib.util as u; "
+    "found = {d.metadata['Name'].lower().replace('_', '-'): d.version for d in m.distributions()}; "
+    f"u.find_spec('pipelines') or found.pop({DISTRIBUTION!r}, None); "
+    "print(json.dumps({'python': sys.version.split()[0], **found}))"
 )
-"""Asks the nodes' Python for every package that it has."""
+"""Asks the nodes' Python for every package that it has; this one only if its code is there too."""
 
 
 def check_places(command: SentCommand, *, shared: bool) -> list[str]:
