@@ -27,7 +27,7 @@ def submit(
 
     Any command but demo, submit and jobs. Places must be ones that every node sees.
     """
-    from pipelines.submit import submit as job
+    from pipelines.submission.submit import submit as job
 
     return job(settings, words)
 
@@ -39,7 +39,7 @@ app.command(jobs_app)
 @jobs_app.command(name="list", help_epilogue=examples("echoprime jobs list --address http://head:8265"))
 def jobs_list(settings: Annotated[JobsSettings, Parameter(name="*")]) -> int:
     """Submitted jobs with their states and exit codes, newest first."""
-    from pipelines.cluster_jobs import list_jobs
+    from pipelines.submission.jobs import list_jobs
 
     return list_jobs(settings)
 
@@ -60,7 +60,7 @@ def jobs_logs(job: str, /, *, address: str, follow: bool = False) -> int:
     follow
         Go on until the job ends, and exit with its exit code.
     """
-    from pipelines.cluster_jobs import show_logs
+    from pipelines.submission.jobs import show_logs
 
     return show_logs(JobLogsSettings(job=job, address=address, follow=follow))
 
@@ -76,7 +76,7 @@ def jobs_stop(job: str, /, *, address: str) -> int:
     address
         The cluster's Jobs API, such as http://head:8265.
     """
-    from pipelines.cluster_jobs import stop_job
+    from pipelines.submission.jobs import stop_job
 
     return stop_job(JobSettings(job=job, address=address))
 
@@ -89,6 +89,6 @@ def jobs_stop(job: str, /, *, address: str) -> int:
 )
 def doctor(settings: Annotated[DoctorSettings, Parameter(name="*")] = DoctorSettings()) -> int:  # noqa: B008
     """Check this machine, a cluster, bundle, archive and output: ok, warning or failure, with the cure."""
-    from pipelines.doctor import examine
+    from pipelines.examination.doctor import examine
 
     return examine(settings)

@@ -21,7 +21,7 @@ from referencing import Registry, Resource
 from referencing.jsonschema import DRAFT202012
 
 from pipelines.settings import RunAllSettings
-from pipelines.submit_words import read_command
+from pipelines.submission.words import read_command
 
 ROOT = Path(__file__).parents[2]
 CLUSTER = ROOT / "cluster"

@@ -12,10 +12,10 @@ import pytest
 from echoprime.bundle import Bundle
 from echoprime.errors import UserError
 from echoprime.storage import Location
-from pipelines.doctor_findings import Finding
-from pipelines.doctor_machine import machine_findings
-from pipelines.doctor_places import archive_findings, bundle_findings, output_findings, s3_findings
-from pipelines.doctor_ray import ray_findings
+from pipelines.examination.findings import Finding
+from pipelines.examination.machine import machine_findings
+from pipelines.examination.places import archive_findings, bundle_findings, output_findings, s3_findings
+from pipelines.examination.ray_cluster import ray_findings
 from pipelines.ray_session import ClusterSize
 from tests.s3_server import S3Server
 from tests.tiny import write_tiny_bundle

@@ -13,10 +13,10 @@ from cyclopts import CycloptsError
 from echoprime.errors import BundleError, SettingError
 from pipelines.commands import app
 from pipelines.configuration import take_configuration
-from pipelines.doctor_machine import installed_packages
-from pipelines.submit_checks import NodePackages, check_places
-from pipelines.submit_package import staged_package
-from pipelines.submit_words import read_command
+from pipelines.examination.machine import installed_packages
+from pipelines.submission.checks import NodePackages, check_places
+from pipelines.submission.package import staged_package
+from pipelines.submission.words import read_command
 from tests.tiny import write_tiny_bundle
 
 RUN = ["run", "--archive", "s3://a/x", "--bundle", "s3://a/b/", "--output", "s3://a/o"]

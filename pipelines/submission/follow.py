@@ -11,9 +11,9 @@ from contextlib import aclosing
 from typing import Any
 
 from echoprime.errors import EchoPrimeError, UserError
-from pipelines.cluster_jobs import exit_code_of, job_details
 from pipelines.console import console
 from pipelines.exit_codes import INTERRUPTED
+from pipelines.submission.jobs import exit_code_of, job_details
 
 QUIET_SECONDS = 60.0
 """A stream that says nothing for so long is opened again: a dead connection says nothing either."""

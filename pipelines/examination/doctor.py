@@ -9,10 +9,10 @@ from rich.table import Table
 from echoprime.errors import UserError
 from echoprime.storage import Location
 from pipelines.console import console
-from pipelines.doctor_findings import Finding, failure
-from pipelines.doctor_machine import machine_findings
-from pipelines.doctor_places import archive_findings, bundle_findings, output_findings, s3_findings
-from pipelines.doctor_ray import ray_findings
+from pipelines.examination.findings import Finding, failure
+from pipelines.examination.machine import machine_findings
+from pipelines.examination.places import archive_findings, bundle_findings, output_findings, s3_findings
+from pipelines.examination.ray_cluster import ray_findings
 from pipelines.exit_codes import DONE, MISTAKEN
 from pipelines.settings.cluster import DoctorSettings
 

@@ -10,9 +10,9 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
-from pipelines.doctor_findings import Finding, failure, ok, warning
-from pipelines.submit_checks import NodePackages
-from pipelines.submit_package import DISTRIBUTION
+from pipelines.examination.findings import Finding, failure, ok, warning
+from pipelines.submission.checks import NodePackages
+from pipelines.submission.package import DISTRIBUTION
 
 LEAST_MEMORY = 2.0
 """GB a core: an encoder with its weights and one clip's passes takes 1.5, readers and Ray the rest."""

@@ -12,14 +12,14 @@ from typing import Any
 
 from echoprime.errors import EchoPrimeError, SettingError
 from echoprime.tables import new_run_id
-from pipelines.cluster_jobs import connect
 from pipelines.console import console
 from pipelines.exit_codes import DONE
 from pipelines.settings.cluster import SubmitSettings
-from pipelines.submit_checks import ask_nodes, check_places
-from pipelines.submit_follow import follow_job, how_to_go_on
-from pipelines.submit_package import DISTRIBUTION, staged_package
-from pipelines.submit_words import SentCommand, read_command
+from pipelines.submission.checks import ask_nodes, check_places
+from pipelines.submission.follow import follow_job, how_to_go_on
+from pipelines.submission.jobs import connect
+from pipelines.submission.package import DISTRIBUTION, staged_package
+from pipelines.submission.words import SentCommand, read_command
 
 STOP_BY_INTERRUPT = {"RAY_JOB_STOP_SIGNAL": "SIGINT", "RAY_JOB_STOP_WAIT_TIME_S": "60"}
 """A stopped job ends as by Ctrl-C: what is finished is committed, the run's record closed."""

@@ -105,7 +105,7 @@ def exit_code_of(details: Any) -> int:  # noqa: ANN401  # Ray's JobDetails
 
 def list_jobs(settings: JobsSettings) -> int:
     """Show the cluster's submitted jobs, newest first."""
-    from pipelines.submit_checks import PROBE_COMMAND
+    from pipelines.submission.checks import PROBE_COMMAND
 
     jobs = [
         job
@@ -151,7 +151,7 @@ def _minutes(started: int | None, ended: int | None) -> str:
 
 def show_logs(settings: JobLogsSettings) -> int:
     """Show what a job has said; with `follow` until it ends, and return its exit code."""
-    from pipelines.submit_follow import follow_job, shown
+    from pipelines.submission.follow import follow_job, shown
 
     client = connect(settings.address)
     job_details(client, settings.job)
@@ -163,7 +163,7 @@ def show_logs(settings: JobLogsSettings) -> int:
 
 def stop_job(settings: JobSettings) -> int:
     """Stop a job: it is interrupted as by Ctrl-C, and what is finished stays in the tables."""
-    from pipelines.submit_follow import wait_for_end
+    from pipelines.submission.follow import wait_for_end
 
     client = connect(settings.address)
     job_details(client, settings.job)

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from pipelines.doctor_findings import Finding, failure, ok, warning
-from pipelines.doctor_machine import installed_packages
+from pipelines.examination.findings import Finding, failure, ok, warning
+from pipelines.examination.machine import installed_packages
 from pipelines.ray_session import ray_session
 
 NODE_SECONDS = 90.0

@@ -14,8 +14,8 @@ from echoprime.errors import BundleError, SettingError, UserError
 from echoprime.storage import Location
 from pipelines.checks import require_positive
 from pipelines.settings import EncodeSettings, InterpretationChoices, RunAllSettings
-from pipelines.submit_package import DISTRIBUTION
-from pipelines.submit_words import SentCommand
+from pipelines.submission.package import DISTRIBUTION
+from pipelines.submission.words import SentCommand
 
 READ = frozenset({"archive", "bundle", "candidates", "cohort", "manifest", "studies", "thresholds"})
 """Places that must be there before the job; the others it makes."""

@@ -16,7 +16,7 @@ from echoprime.bundle import open_bundle
 from echoprime.errors import BundleError, SettingError, UserError
 from echoprime.storage import Location, free_bytes
 from pipelines.checks import LEAST_ROOM
-from pipelines.doctor_findings import Finding, failure, ok, warning
+from pipelines.examination.findings import Finding, failure, ok, warning
 
 LISTED = 1_000
 """Objects of an archive that are listed: enough to see that it is one, a second in a bucket."""

@@ -1,0 +1,1 @@
+"""Whether machine, cluster, bundle, archive and output are fit for a job."""
