@@ -16,6 +16,7 @@ from echoprime.bundle import Bundle
 from echoprime.storage import Location
 from tests.cluster.breaking_proxy import BreakingProxy
 from tests.cluster.ray_nodes import RayNodes, bare_python, ray_nodes
+from tests.interrupting import interruptible
 from tests.rows import rows
 from tests.s3_server import S3Server
 
@@ -171,9 +172,7 @@ def test_nodes_without_the_package_are_refused_as_an_image(nodes: RayNodes, buck
 
 def test_ctrl_c_leaves_the_job_running_and_stop_ends_it(nodes: RayNodes, bucket: Location) -> None:
     words = submitted(nodes, "--", "run", *places(bucket, "stopped"))
-    process = subprocess.Popen(
-        words, env=environment(nodes), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
-    )
+    process = interruptible(words, env=environment(nodes), stdout=subprocess.PIPE, stderr=subprocess.PIPE)
     assert process.stdout is not None
     assert "listed" in process.stdout.readline()
     process.send_signal(signal.SIGINT)
@@ -193,9 +192,7 @@ def test_ctrl_c_leaves_the_job_running_and_stop_ends_it(nodes: RayNodes, bucket:
 
 def test_stop_on_interrupt(nodes: RayNodes, bucket: Location) -> None:
     words = submitted(nodes, "--stop-on-interrupt", "--", "run", *places(bucket, "interrupted"))
-    process = subprocess.Popen(
-        words, env=environment(nodes), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
-    )
+    process = interruptible(words, env=environment(nodes), stdout=subprocess.PIPE, stderr=subprocess.PIPE)
     assert process.stdout is not None
     assert "listed" in process.stdout.readline()
     process.send_signal(signal.SIGINT)

@@ -16,6 +16,7 @@ from echoprime.storage import Location
 from echoprime.tables import table_exists
 from pipelines.interpret import interpret
 from pipelines.settings import InterpretSettings
+from tests.interrupting import interruptible
 from tests.rows import rows
 from tests.tiny import write_tiny_archive
 
@@ -37,7 +38,7 @@ def committed(output: Path) -> int:
 
 def start_and_stop(words: list[str], output: Path, studies: int, how: signal.Signals) -> tuple[int, str]:
     """Send the signal once so many studies are in the table; returns exit code and what was said."""
-    process = subprocess.Popen(words, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
+    process = interruptible(words, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
     ends = time.monotonic() + 300
     while committed(output) < studies and process.poll() is None and time.monotonic() < ends:
         time.sleep(0.05)

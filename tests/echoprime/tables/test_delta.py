@@ -18,7 +18,7 @@ from hypothesis import strategies as st
 
 from echoprime.errors import TableError
 from echoprime.storage import Location, canonical_hash
-from echoprime.tables import ENCODINGS, StudyTable, interpretations, newest_rows, table_exists
+from echoprime.tables import ENCODINGS, SCHEMA_VERSION, StudyTable, interpretations, newest_rows, table_exists
 from echoprime.tables.opening import WRITER_PROPERTIES
 
 IDENTITY = {"encoding_id": "ab", "precision": "fp32", "weights": {"encoder": "11", "views": "22"}}
@@ -156,8 +156,9 @@ def test_tables_of_others_are_refused(tmp_path, monkeypatch: pytest.MonkeyPatch)
     StudyTable.open(ours, ENCODINGS, identity=IDENTITY)
     with pytest.raises(TableError, match=r"has other columns"):
         StudyTable.open(ours, interpretations(["tavr"], []), identity=IDENTITY)
-    monkeypatch.setattr("echoprime.tables.opening.SCHEMA_VERSION", 2)
-    with pytest.raises(TableError, match="has schema version 1, this software writes 2"):
+    monkeypatch.setattr("echoprime.tables.opening.SCHEMA_VERSION", SCHEMA_VERSION + 1)
+    expected = f"has schema version {SCHEMA_VERSION}, this software writes {SCHEMA_VERSION + 1}"
+    with pytest.raises(TableError, match=expected):
         StudyTable.open(ours, ENCODINGS, identity=IDENTITY)
     (tmp_path / "damaged/_delta_log").mkdir(parents=True)
     (tmp_path / "damaged/_delta_log/00000000000000000000.json").write_text("{")
