@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import os
+import re
 
 from echoprime.errors import SettingError, TableError
 from echoprime.storage import Location, free_bytes
@@ -64,6 +65,22 @@ def require_encodings(table: StudyTable) -> None:
     """
     if "embeddings" not in table.schema.names or "encoding_id" not in table.identity:
         raise TableError(f"table {table.location} is not of encoded studies; give OUT/encodings")
+
+
+def require_name(flag: str, value: str) -> None:
+    """Refuse a name that cannot be a folder's.
+
+    Raises
+    ------
+    SettingError
+        Naming the flag and its value.
+
+    Examples
+    --------
+    >>> require_name("--name", "thresholds-2026.1")
+    """
+    if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]*", value):
+        raise SettingError(f"{flag} {value!r}: letters, digits, '.', '_' and '-' only; it names a folder")
 
 
 def require_writable(output: Location) -> None:

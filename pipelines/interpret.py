@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -28,7 +27,7 @@ from echoprime.tables import (
     new_run_id,
     newest_rows,
 )
-from pipelines.checks import require_positive, require_room, require_writable
+from pipelines.checks import require_name, require_positive, require_room, require_writable
 from pipelines.committing import Committer, compact_if_scattered
 from pipelines.pace import Pace
 from pipelines.pools import Pool
@@ -123,10 +122,7 @@ def open_choices(settings: InterpretSettings | RunAllSettings) -> tuple[Bundle, 
         another lexicon.
     """
     require_positive(k=settings.k, shards=settings.shards)
-    if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]*", settings.name):
-        raise SettingError(
-            f"--name {settings.name!r}: letters, digits, '.', '_' and '-' only; it names a folder"
-        )
+    require_name("--name", settings.name)
     bundle = open_bundle(settings.bundle)
     bundle.lexicon(settings.language)
     if settings.thresholds is not None:
@@ -251,6 +247,7 @@ def _interpret(job: _Job, table: StudyTable, result: JobResult, cluster: Cluster
                 left_out = batch["candidates_left_out"]
                 result.candidates_left_out += pc.sum(left_out).as_py() or 0
                 result.studies_with_left_out += pc.sum(pc.greater(left_out, 0)).as_py() or 0
+                result.studies_of_unknown_patient += batch["patient_id"].null_count
                 committer.add(_with_ids(batch, job.identity, result.run_id))
                 progress.advance(studies=len(batch))
         finally:

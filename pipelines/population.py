@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable
 
 from echoprime.errors import SettingError
 from echoprime.population import AFTER_READING, Bootstrap, Population, study_population, write_population
 from echoprime.storage import Location
-from pipelines.checks import require_positive, require_writable
+from pipelines.checks import require_name, require_positive, require_writable
 from pipelines.console import console
 from pipelines.exit_codes import DONE
 from pipelines.settings import PopulationSettings
@@ -75,8 +74,7 @@ def _check(settings: PopulationSettings, name: str) -> None:
     if settings.seed < 0:
         raise SettingError(f"--seed {settings.seed}: must not be below 0")
     for flag, value in (("--name", settings.name), ("--population", name)):
-        if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]*", value):
-            raise SettingError(f"{flag} {value!r}: letters, digits, '.', '_' and '-' only; it names a folder")
+        require_name(flag, value)
 
 
 def _listed(text: str) -> tuple[str, ...]:

@@ -15,6 +15,7 @@ from echoprime.errors import ArchiveError, ReadError, Reason, SettingError, User
 from echoprime.storage import Location, read_object
 from echoprime.tables import RunRecord, StudyTable, list_runs, newest_rows, table_exists
 from echoprime.tables.files import read_rows
+from pipelines.checks import require_name
 from pipelines.console import console
 from pipelines.exit_codes import DONE
 from pipelines.settings import ViewSettings
@@ -25,7 +26,7 @@ KEY_SHOWN = 16
 """Characters of a study's key in a file's name."""
 
 _GONE = {
-    Reason.MISSING: "no longer in the archive",
+    Reason.MISSING: "not found in the archive that was looked at",
     Reason.CHANGED: "changed in the archive since it was encoded",
 }
 
@@ -48,6 +49,7 @@ def write_pages(settings: ViewSettings, *, quiet: bool = False) -> int:
     asked = [settings.study, settings.studies, settings.run]
     if sum(each is not None for each in asked) != 1:
         raise SettingError("give one of --study, --studies and --run: a page is of a study or of a run")
+    require_name("--name", settings.name)
     output = Location.parse(settings.output)
     if settings.run is not None:
         said = _write_run(settings, output)

@@ -39,8 +39,8 @@ class Caption:
         Of a capital letter, as a part of the clip's side.
     opacity
         0..1.
-    first
-        Frame in which it appears.
+    first, last
+        Frames of the loop between which it is there, the last one excluded.
     """
 
     name: str = "SMITHSON"
@@ -50,6 +50,7 @@ class Caption:
     opacity: float = 1.0
     font: int = cv2.FONT_HERSHEY_SIMPLEX
     first: int = 0
+    last: int = 1_000
 
 
 @cache
@@ -66,7 +67,7 @@ def with_captions(frames: Frames, *captions: Caption) -> Frames:
     written = frames.copy()
     for caption in captions:
         strength = letters(caption, *frames.shape[1:3]) * caption.opacity
-        for frame in written[caption.first :]:
+        for frame in written[caption.first : caption.last]:
             frame[:] = frame * (1 - strength) + np.array(caption.colour) * strength
     return written
 

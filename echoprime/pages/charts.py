@@ -58,7 +58,8 @@ def chart(
 
 
 _STYLE: Any = {
-    "svg.fonttype": "none", "svg.hashsalt": "echoprime", "font.size": 9, "font.family": "sans-serif",
+    "text.parse_math": False, "svg.fonttype": "none",
+    "svg.hashsalt": "echoprime", "font.size": 9, "font.family": "sans-serif",
     "figure.facecolor": "none", "axes.facecolor": "none", "savefig.facecolor": "none",
     "text.color": INK, "axes.labelcolor": INK, "axes.edgecolor": QUIET, "xtick.color": QUIET,
     "ytick.color": QUIET, "axes.spines.top": False, "axes.spines.right": False, "axes.linewidth": 0.8,

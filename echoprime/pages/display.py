@@ -155,7 +155,7 @@ def staying_detail(frames: NDArray[np.uint8], sector: NDArray[np.bool_]) -> NDAr
     bool (rows, columns), a border around the blocks included.
     """
     found = np.zeros(sector.shape, np.bool_)
-    for half in _halves(frames):  # a caption may come or go within the loop
+    for half in _halves(frames):  # a caption may come and go within the loop
         mean, varies = half.mean(axis=0).astype(np.uint8), half.std(axis=0)
         for side in STROKES:
             found |= _stands_out(mean, varies, side, FAINT, STEADY)
@@ -165,9 +165,10 @@ def staying_detail(frames: NDArray[np.uint8], sector: NDArray[np.bool_]) -> NDAr
 
 
 def _halves(frames: NDArray[np.uint8]) -> Iterator[NDArray[np.uint8]]:
-    length = max(2, -(-len(frames) // 2))
-    yield frames[:length]
-    yield frames[-length:]
+    """Every run of half the loop's frames: one of them lies wholly in what is there for so long."""
+    length = max(2, len(frames) // 2)
+    for first in range(len(frames) - length + 1):
+        yield frames[first : first + length]
 
 
 def _stands_out(

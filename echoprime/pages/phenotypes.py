@@ -49,7 +49,9 @@ def phenotype_rows(interpretation: Mapping[str, Any], identity: Mapping[str, Any
                     "section": section["section"],
                     "unit": UNITS.get(name, ""),
                     "value": interpretation[name],
-                    "spread": spread(labels, continuous=name in UNITS),
+                    "spread": spread(labels, continuous=name in UNITS)
+                    if section["assessable"]
+                    else "not assessable",
                     "used": len(labels),
                     "neighbours": len(section["neighbours"]),
                     "threshold": thresholds.get(name),

@@ -66,7 +66,7 @@ def test_videos_that_are_gone_or_changed_are_said(output: Path, archive: Path, t
     (copy / "study-3" / "0.dcm").unlink()
     (copy / "study-3" / "1.dcm").write_bytes(b"other")
     text = view(output, tmp_path / "page.html", study="study-3", archive=str(copy), deidentified=True)
-    assert "Not shown: no longer in the archive" in text
+    assert "Not shown: not found in the archive that was looked at" in text
     assert "Not shown: changed in the archive since it was encoded" in text
     assert text.count("<video ") == 2
 

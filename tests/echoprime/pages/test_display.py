@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from echoprime.demonstration import draw_loop
 from echoprime.pages.display import moving_sector, shown
 from echoprime.reading import Clip, crop_box
+from echoprime.reading.clip import STRIDE
 from echoprime.reading.colour import Rgb
 from echoprime.reading.loop import Frame, Loop
 from tests.captions import (
@@ -31,12 +32,12 @@ from tests.captions import (
 
 
 def contrast(frames: Frames, caption: Caption) -> float:
-    """How far the letters stand out of the box around them, in grey levels of the mean frame."""
+    """How far the letters stand out of the box around them, in grey levels of the frames' mean."""
     rows, columns = real_loop().shape[1:3]
     places = letters(caption, rows, columns)[crop_box(rows, columns)][..., 0]
     ink = cv2.resize(places, (224, 224), interpolation=cv2.INTER_AREA)
     inside = cv2.dilate((ink > 0.1).astype(np.uint8), np.ones((9, 9), np.uint8)) > 0
-    mean = frames.mean(axis=0).max(axis=-1)
+    mean = frames[-(-caption.first // STRIDE) : -(-caption.last // STRIDE)].mean(axis=0).max(axis=-1)
     return float(abs(mean[ink > 0.5].mean() - mean[inside & (ink < 0.1)].mean()))
 
 
@@ -65,6 +66,16 @@ def test_letters_do_not_stand_out(name, across, down, height, colour, opacity, f
     left = contrast(picture.frames, caption)
     # tissue has light and dark of its own; black letters on black tissue are not there to begin with
     assert left <= max(6.0, plain, written / 6)
+
+
+@pytest.mark.parametrize("form", ["dicom", "mp4"])
+@pytest.mark.parametrize("first", [0, 4, 8, 14])
+def test_letters_that_come_and_go_do_not_stand_out(form, first):
+    """There for a little more than half of the clip's fifteen frames, from anywhere in it."""
+    caption = Caption("L I L L Y", (0.5, 0.6), 0.09, first=first, last=first + 16)
+    clip = clip_of(with_captions(real_loop(), caption), form)
+    assert contrast(raw(clip), caption) > 100
+    assert contrast(shown(clip).frames, caption) < 6
 
 
 @pytest.mark.parametrize("form", ["dicom", "mp4"])

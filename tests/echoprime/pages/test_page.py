@@ -15,6 +15,7 @@ def drawing() -> str:
     with chart(height=2) as (figure, axes):
         axes.plot([0, 1], [0, 1], color=ACCENT)
         axes.set_xlabel("drawn <script>")
+        axes.set_ylabel(r"Site $\foo$ at $5 to $10")
         axes.axhline(0.5, color=QUIET)
     return as_svg(figure)
 
@@ -36,6 +37,7 @@ def test_a_drawing_is_text_in_the_pages_colours_and_the_same_every_time() -> Non
     assert "var(--quiet)" in svg
     assert not re.search(r"#0[1-7]0[1-7]0[1-7]", svg)
     assert "drawn &lt;script&gt;" in svg
+    assert r"Site $\foo$ at $5 to $10" in svg
     assert svg == drawing()
 
 
