@@ -194,6 +194,8 @@ def number_grouping(name: str, values: Floats) -> Grouping:
     ('40-49', '80 and over', '(unknown)')
     >>> number_grouping("grade", np.array([2.0, 1.0, 2.0])).levels
     ('1', '2')
+    >>> number_grouping("dose", np.arange(12.0)).levels
+    ('under 2', '2 to 5', '5 to 8', '8 and over')
     """
     known = np.isfinite(values)
     if not known.any():
@@ -204,12 +206,25 @@ def number_grouping(name: str, values: Floats) -> Grouping:
         ends = [f"{low:g}-{high - 1:g}" for low, high in pairwise(AGES)]
         names = ["under 18", *ends[1:], f"{AGES[-1]} and over"]
     elif len(different) <= MOST_GROUPS / 3:
-        edges, names = different, [f"{value:g}" for value in different]
+        edges, names = different, [_written(value) for value in different]
     else:
-        edges = np.unique(np.quantile(values[known], [0, 0.25, 0.5, 0.75]))
-        tops = [*edges[1:], values[known].max()]
-        names = [f"{low:g} to {top:g}" for low, top in zip(edges, tops, strict=True)]
+        quarters = np.unique(np.quantile(values[known], [0.25, 0.5, 0.75], method="lower"))
+        edges = np.array([-np.inf, *quarters])
+        # neither the least nor the largest value is named: each may be one person's
+        middle = [f"{_written(low)} to {_written(top)}" for low, top in pairwise(quarters)]
+        names = [f"under {_written(quarters[0])}", *middle, f"{_written(quarters[-1])} and over"]
     codes = np.full(len(values), len(names), np.int64)
     codes[known] = np.maximum(np.searchsorted(edges, values[known], side="right") - 1, 0)
     used, codes = np.unique(codes, return_inverse=True)
     return Grouping(name, tuple([*names, UNKNOWN][number] for number in used), codes.astype(np.int64))
+
+
+def _written(value: float) -> str:
+    """A number as a name, in full: two different numbers never have one name.
+
+    Examples
+    --------
+    >>> _written(1000001.0), _written(0.5)
+    ('1000001', '0.5')
+    """
+    return np.format_float_positional(value, trim="-")

@@ -31,8 +31,8 @@ STUDY, PATIENT = "study_id", "patient_id"
 DATES = ("date", "study_date", "acquired_at")
 """Names of the date column, the first that is there."""
 
-MISSING = ("", "na", "n/a", "nan", "null", "none")
-"""What stands for no value, whatever its case."""
+MISSING = ("", "na", "n/a", "nan")
+"""What stands for no value, whatever its case. "none" does not: it is a grade of many findings."""
 
 HEADER_BYTES = 1 << 20
 UNNAMED = "echoprime column without a name "
@@ -78,8 +78,8 @@ class Cohort:
             if column.name.casefold() == name.casefold():
                 if column.kind == "text":
                     raise CohortError(
-                        f"{flag} {name}: more than 30 different texts in {self.source}; gather them into "
-                        "fewer, or name another column"
+                        f"{flag} {name}: {self.source} has too many different texts there (more than 30, or "
+                        "more than half as many as rows); gather them into fewer, or name another column"
                     )
                 return column
         there = ", ".join(column.name for column in self.columns if column.kind != "text")
@@ -292,7 +292,13 @@ def _header(file: Path, source: str) -> tuple[str, list[str]]:
         raise CohortError(f"{source}: it is not UTF-8; save the file as UTF-8") from None
     outside = re.sub(r'"[^"]*"', "", text)
     delimiter = next((mark for mark in (",", ";", "\t") if mark in outside), ",")
-    names = [name.strip() for name in next(csv.reader([text], delimiter=delimiter), [])]
+    try:
+        names = [name.strip() for name in next(csv.reader([text], delimiter=delimiter), [])]
+    except csv.Error:
+        raise CohortError(
+            f"{source}: its first line cannot be read as columns' names; save it as CSV (UTF-8) again, with "
+            "line ends of Windows or Linux"
+        ) from None
     if not any(names) or "\0" in text:
         raise CohortError(f"{source}: no header line; write the columns' names into the first line")
     twice = [name for name, times in Counter(map(str.casefold, filter(None, names))).items() if times > 1]

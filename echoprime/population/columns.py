@@ -16,6 +16,9 @@ Kind = Literal["number", "category", "text"]
 MOST_LEVELS = 30
 """A text column with more different values is no category: free text, names, identifiers. It is left out."""
 
+LEAST_REPEATS = 2
+"""Rows that a category has for each of its levels, at least: names of few people do not repeat like that."""
+
 
 @dataclass(frozen=True)
 class Column:
@@ -26,7 +29,8 @@ class Column:
     name
         As the file has it.
     kind
-        number (float64), category (at most 30 different texts, or only 0 and 1), or text: left out.
+        number (float64), category (at most 30 different texts, and at most half as many as rows with one; or
+        only 0 and 1), or text: left out.
     levels
         Of a category, sorted.
     missing
@@ -84,11 +88,13 @@ def describe_columns(
                 f"--ignore {name!r}"
             )
         levels = _levels(connection, name) if distinct <= MOST_LEVELS else ()
-        kind: Kind = "text" if distinct > MOST_LEVELS else "category"
+        kind: Kind = "text" if distinct > min(MOST_LEVELS, known / LEAST_REPEATS) else "category"
         if numbers == known and levels and set(levels) <= {"0", "1", "0.0", "1.0"}:
-            levels = tuple(sorted({level[0] for level in levels}))
+            kind, levels = "category", tuple(sorted({level[0] for level in levels}))
         elif numbers == known:
             kind, levels = "number", ()
+        elif kind == "text":
+            levels = ()
         found.append(Column(name, kind, levels, rows - known))
     return found
 

@@ -33,9 +33,13 @@ _ENCODED = "status IS NOT NULL"
 _INCOMPLETE = "status IN ('incomplete', 'vanished_incomplete')"
 _IN_TABLE = f"({_ENCODED} OR interpreted)"
 _LINES = (
-    ("step", "in the manifest of the archive", "listed_videos IS NOT NULL"),
+    ("step", "in the manifest of the last encode run", "listed_videos IS NOT NULL"),
     ("left_out", "not encoded yet", f"listed_videos IS NOT NULL AND NOT {_IN_TABLE}"),
-    ("note", "encoded earlier, no longer in the manifest", f"listed_videos IS NULL AND {_IN_TABLE}"),
+    (
+        "note",
+        "encoded earlier, not in that manifest: gone from it, or of another archive",
+        f"listed_videos IS NULL AND {_IN_TABLE}",
+    ),
     ("step", "encoded", _IN_TABLE),
     ("left_out", "incomplete: a video failed for a passing reason", f"{_INCOMPLETE} AND NOT interpreted"),
     ("left_out", "not interpreted yet", f"{_ENCODED} AND NOT {_INCOMPLETE} AND NOT interpreted"),

@@ -37,9 +37,10 @@ def join_cohort(connection: duckdb.DuckDBPyConnection, cohort: Cohort) -> int:
     """
     ask(connection, _STANDING)
     if cohort.key == STUDY:
-        joined = "cohort_key = study_id"
+        joined, day = "cohort_key = study_id", "coalesce(c.cohort_day, i.acquired_at AT TIME ZONE 'UTC')"
     else:
-        joined = "cohort_key = patient_id"
+        # a patient's row has one day, his studies have several: theirs come first
+        joined, day = "cohort_key = patient_id", "coalesce(i.acquired_at AT TIME ZONE 'UTC', c.cohort_day)"
         if count(connection, "SELECT count(patient_id) FROM standing") == 0:
             raise CohortError(
                 f"{cohort.source} is keyed by patient_id and no table knows a study's patient; key it by "
@@ -52,16 +53,15 @@ def join_cohort(connection: duckdb.DuckDBPyConnection, cohort: Cohort) -> int:
     )
     ask(
         connection,
-        "CREATE TABLE analysed AS SELECT i.*, c.*, "
-        "coalesce(c.cohort_patient, i.patient_id) AS patient, "
-        "coalesce(c.cohort_day, i.acquired_at AT TIME ZONE 'UTC') AS day "
+        "CREATE TABLE analysed AS SELECT i.*, c.*, s.patient_id AS patient_of_tables, "
+        f"coalesce(c.cohort_patient, s.patient_id) AS patient, {day} AS day "
         "FROM interpreted i JOIN standing_in_cohort s USING (study_id) JOIN cohort c USING (cohort_key) "
         "WHERE i.videos_encoded > 0",
     )
     if count(connection, "SELECT count(*) FROM analysed") == 0:
         raise CohortError(_nothing_joins(connection, cohort))
     ask(connection, _LEFT_OUT)
-    return count(connection, "SELECT count(*) FROM analysed WHERE cohort_patient <> patient_id")
+    return count(connection, "SELECT count(*) FROM analysed WHERE cohort_patient <> patient_of_tables")
 
 
 _STANDING = """

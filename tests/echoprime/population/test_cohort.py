@@ -42,7 +42,7 @@ def test_kinds_of_columns(file: Path) -> None:
 
 def test_spelling_is_forgiven(file: Path) -> None:
     """A byte-order mark, semicolons, decimal commas, capitals, spaces, missing values as people write."""
-    text = '\ufeffStudy_ID;Age;Sex;Date\n"s1";61,5;F;20240229\n s2 ;NA;"M";20240301\ns3;n/a;;\n'
+    text = '\ufeffStudy_ID;Age;Sex;Date\n"s1";61,5;F;20240229\n s2 ;NA;"F";20240301\ns3;n/a;;\n'
     cohort, rows = read(file, text)
     assert cohort.key == "study_id"
     assert [row[3] for row in rows] == [61.5, None, None]
@@ -52,14 +52,14 @@ def test_spelling_is_forgiven(file: Path) -> None:
 
 def test_lines_end_as_windows_ends_them(file: Path) -> None:
     """A name of no column, as spreadsheets leave one behind, holds nothing and is passed over."""
-    cohort, rows = read(file, 'study_id,remark,\r\ns1,"a ""b"", c",\r\ns2,d,\r\n')
-    assert [row[3] for row in rows] == ['a "b", c', "d"]
+    cohort, rows = read(file, "study_id,remark,\r\n" + "".join(f's{n},"a ""b"", c",\r\n' for n in range(2)))
+    assert [row[3] for row in rows] == ['a "b", c'] * 2
     assert [column.name for column in cohort.columns] == ["remark"]
 
 
 def test_parquet(tmp_path: Path) -> None:
     file = tmp_path / "cohort.parquet"
-    pq.write_table(pa.table({"study_id": [1, 2], "age": [61.5, None], "new": [True, False]}), file)
+    pq.write_table(pa.table({"study_id": [1, 2], "age": [61.5, None], "new": [True, True]}), file)
     with workspace() as connection:
         cohort = read_cohort(connection, Location.parse(file))
         assert sorted(ask(connection, 'SELECT cohort_key, "cohort: age" FROM cohort')) == [
@@ -67,6 +67,25 @@ def test_parquet(tmp_path: Path) -> None:
             ("2", None),
         ]
     assert [column.kind for column in cohort.columns] == ["number", "category"]
+
+
+def test_a_name_is_no_category(file: Path) -> None:
+    """Texts that hardly repeat are left out, however few there are; 0 and 1 are no names."""
+    people = [f"s{n},Doe{n},19{50 + n}-01-02,{'FM'[n % 2]},{n % 2}" for n in range(12)]
+    cohort, rows = read(file, "study_id,name,born,sex,has\n" + "\n".join(people))
+    kinds = {column.name: column.kind for column in cohort.columns}
+    assert kinds == {"name": "text", "born": "text", "sex": "category", "has": "category"}
+    assert "Doe" not in str(rows)
+    with pytest.raises(CohortError, match=r"--by name: cohort.csv has too many different texts there"):
+        cohort.column("name", "--by")
+
+
+def test_none_is_a_grade(file: Path) -> None:
+    cohort, _ = read(
+        file, "study_id,grade\n" + "".join(f"s{n},{['None', 'mild'][n % 2]}\n" for n in range(4))
+    )
+    (grade,) = cohort.columns
+    assert (grade.levels, grade.missing) == (("None", "mild"), 0)
 
 
 def test_keyed_by_patient(file: Path) -> None:
@@ -96,6 +115,7 @@ def test_keyed_by_patient(file: Path) -> None:
         ("", "no header line"),
         (b"study_id,sex\ns1,m\xe4nnlich\n", "UTF-8"),
         ("study_id,age\ns1,60,extra,Smith\n", "line 2 cannot be read"),
+        ("study_id,age\rSmith,1950\rDoe,1951\r", "its first line cannot be read as columns' names"),
         ("study_id,age\ns0,61\ns1\n", "line 3 cannot be read"),
     ],
 )
