@@ -17,8 +17,14 @@ from pipelines.settings import EncodeSettings, InterpretationChoices, RunAllSett
 from pipelines.submission.package import DISTRIBUTION
 from pipelines.submission.words import SentCommand
 
-READ = frozenset({"archive", "bundle", "candidates", "cohort", "manifest", "studies", "thresholds"})
+READ = frozenset({
+    "archive", "bundle", "candidates", "cohort", "encodings", "first", "labels", "manifest", "release",
+    "reports", "second", "studies", "study_from", "thresholds",
+})  # fmt: skip
 """Places that must be there before the job; the others it makes."""
+
+MADE = frozenset({("bundle import", "bundle"), ("candidates build", "candidates"), ("manifest", "manifest")})
+"""Those of `READ` that a command makes."""
 
 PROBE_COMMAND = "look at the nodes"
 """What the cluster's list of jobs calls it."""
@@ -71,7 +77,7 @@ def check_places(command: SentCommand, *, shared: bool) -> list[str]:
         except UserError as error:
             warnings.append(f"not checked from here: {error}")
             continue
-        if name not in READ:
+        if name not in READ or (command.name, name) in MADE:
             continue
         if not there and place.is_local:
             warnings.append(f"not checked from here: {flag} is not on this machine")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import re
 import sys
 import time
@@ -10,10 +11,11 @@ from collections.abc import Callable
 from contextlib import aclosing
 from typing import Any
 
-from echoprime.errors import EchoPrimeError, UserError
+from echoprime.errors import EchoPrimeError
 from pipelines.console import console
 from pipelines.exit_codes import INTERRUPTED
-from pipelines.submission.jobs import exit_code_of, job_details
+from pipelines.submission.connection import ClusterError, exit_code_of, job_details
+from pipelines.submission.stopping import stop_and_wait
 
 QUIET_SECONDS = 60.0
 """A stream that says nothing for so long is opened again: a dead connection says nothing either."""
@@ -21,11 +23,15 @@ QUIET_SECONDS = 60.0
 PATIENCE_SECONDS = 600.0
 """A cluster that has not answered for so long is given up; the job may go on there."""
 
-STOP_SECONDS = 90.0
-"""A stopped job has a minute to commit what is finished; Ray kills it then."""
+REOPEN_SECONDS = 1.0
+"""Between a stream that has closed and the next, while the job goes on."""
 
 OWN_LINES = re.compile(r"Running entrypoint for job |\S+ \S+\tINFO job_manager\.py:")
 """Ray's own lines before the job's first one."""
+
+
+class _NobodyReads(Exception):  # noqa: N818  # an OSError in Python, which a lost connection is too
+    """Standard output is a pipe whose reader is gone, as after `| head`."""
 
 
 def follow_job(
@@ -38,26 +44,36 @@ def follow_job(
     """Write the job's lines to standard output until it ends; return its exit code.
 
     Ctrl-C ends the following: the job goes on and a line says how to follow or stop it, or it is stopped.
+    So does a reader of standard output that goes away; the job goes on then.
 
     Raises
     ------
     EchoPrimeError
-        The cluster has not answered for ten minutes.
+        The cluster has not answered for ten minutes, or answers that it does not do this.
     """
+    say = console(stderr=True).print
     try:
         details = JobLog(client, job, sys.stdout.write, address=address).to_the_end()
+    except _NobodyReads:
+        _forget_standard_output()
+        say(f"echoprime: {job} goes on. {how_to_go_on(address, job)}")
+        return INTERRUPTED
     except KeyboardInterrupt:
-        say = console(stderr=True).print
-        if stop_on_interrupt:
-            client.stop_job(job)
-            say(f"echoprime: {job} {str(wait_for_end(client, job)).lower()}")
-        else:
-            say(f"echoprime: {job} goes on. {how_to_go_on(address, job)}")
+        say(f"echoprime: {_after_interrupt(client, address, job, stop=stop_on_interrupt)}")
         return INTERRUPTED
     code = exit_code_of(details)
     if details.driver_exit_code != code and str(details.status) == "FAILED":
-        console(stderr=True).print(f"echoprime: {job} failed: {_first_line(details.message)}")
+        say(f"echoprime: {job} failed: {_first_line(details.message)}")
     return code
+
+
+def _after_interrupt(client: Any, address: str, job: str, *, stop: bool) -> str:  # noqa: ANN401
+    if not stop:
+        return f"{job} goes on. {how_to_go_on(address, job)}"
+    try:
+        return f"{job} {stop_and_wait(client, address, job)}"
+    except EchoPrimeError as error:
+        return f"{error}; {job} may go on. {how_to_go_on(address, job)}"
 
 
 def how_to_go_on(address: str, job: str) -> str:
@@ -66,14 +82,6 @@ def how_to_go_on(address: str, job: str) -> str:
         f"Follow it: echoprime jobs logs {job} --address {address} --follow. "
         f"Stop it: echoprime jobs stop {job} --address {address}"
     )
-
-
-def wait_for_end(client: Any, job: str) -> str:  # noqa: ANN401  # Ray's client
-    """Wait until a stopped job has ended; returns its status."""
-    ends = time.monotonic() + STOP_SECONDS
-    while not (details := job_details(client, job)).status.is_terminal() and time.monotonic() < ends:
-        time.sleep(0.3)
-    return str(details.status)
 
 
 class JobLog:
@@ -117,17 +125,17 @@ class JobLog:
 
     def to_the_end(self) -> Any:  # noqa: ANN401  # Ray's JobDetails
         """Write all of it; returns what the cluster knows of the job once it has ended."""
-        from tenacity import RetryError, Retrying, retry_if_exception, wait_exponential_jitter
+        from tenacity import RetryError, Retrying, retry_if_exception, wait_random_exponential
 
         retrying = Retrying(
             retry=retry_if_exception(_is_lost_connection),
-            wait=wait_exponential_jitter(initial=0.5, max=15),
+            wait=wait_random_exponential(multiplier=1, max=15),
             stop=lambda _: time.monotonic() - self._answered > self._patience,
             before_sleep=self._say_lost,
         )
         try:
             while not (details := retrying(self._stretch)).status.is_terminal():
-                pass
+                time.sleep(REOPEN_SECONDS)
             text = retrying(lambda: self._client.get_job_logs(self._job))
         except RetryError as error:
             raise EchoPrimeError(
@@ -160,13 +168,16 @@ class JobLog:
 
     def _show(self, text: str) -> None:
         self._characters += len(text)
-        for piece in text.splitlines(keepends=True):
-            if self._line_begins:
-                self._skipping = OWN_LINES.match(piece) is not None
-            self._line_begins = piece.endswith("\n")
-            if not self._skipping:
-                self._write(piece)
-        sys.stdout.flush()
+        try:
+            for piece in text.splitlines(keepends=True):
+                if self._line_begins:
+                    self._skipping = OWN_LINES.match(piece) is not None
+                self._line_begins = piece.endswith("\n")
+                if not self._skipping:
+                    self._write(piece)
+            sys.stdout.flush()
+        except BrokenPipeError:
+            raise _NobodyReads from None
 
     def _say_lost(self, _: object) -> None:
         self.reconnections += 1
@@ -187,13 +198,18 @@ def shown(log: str) -> str:
 
 def _is_lost_connection(error: BaseException) -> bool:
     import aiohttp
-    import requests
 
-    if isinstance(error, UserError):
-        return False
-    if isinstance(error, RuntimeError):  # what Ray's client makes of a closed stream, or of an answer 5xx
-        return "status code 4" not in str(error)
-    return isinstance(error, (OSError, requests.RequestException, aiohttp.ClientError, TimeoutError))
+    if isinstance(error, ClusterError):
+        return error.passing
+    # RuntimeError is what Ray's client makes of a stream that breaks.
+    return isinstance(error, (OSError, RuntimeError, aiohttp.ClientError, TimeoutError))
+
+
+def _forget_standard_output() -> None:
+    """Else Python, at its end, would write what is left to the pipe and complain."""
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(nowhere, sys.stdout.fileno())
+    os.close(nowhere)
 
 
 def _first_line(message: str | None) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import importlib.metadata
 import os
 import shlex
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -16,8 +16,8 @@ from pipelines.console import console
 from pipelines.exit_codes import DONE
 from pipelines.settings.cluster import SubmitSettings
 from pipelines.submission.checks import ask_nodes, check_places
+from pipelines.submission.connection import ClusterError, connect
 from pipelines.submission.follow import follow_job, how_to_go_on
-from pipelines.submission.jobs import connect
 from pipelines.submission.package import DISTRIBUTION, staged_package
 from pipelines.submission.words import SentCommand, read_command
 
@@ -99,9 +99,23 @@ def _send(
                 "echoprime_version": importlib.metadata.version(DISTRIBUTION),
             },
         )
-    except RuntimeError as error:
+    except ClusterError as error:
+        if error.status is None:
+            where = f"echoprime jobs list --address {settings.address}"
+            raise EchoPrimeError(f"{error}; {job} may have been sent, see {where}") from None
         # Not the request itself, which holds what --pass-environment passes.
-        reason = " ".join(str(error).split())
-        for value in environment.values():
-            reason = reason.replace(value, "...")
-        raise EchoPrimeError(f"the cluster refuses the job: {reason[:300]}") from None
+        reason = reason_without(error.said, environment.values())
+        raise EchoPrimeError(f"the cluster refuses the job: {reason[-300:]}") from None
+
+
+def reason_without(said: str, values: Iterable[str]) -> str:
+    """What a cluster said on one line, without values that must not be shown.
+
+    Examples
+    --------
+    >>> reason_without("bad request:\\n{'AWS_SECRET_ACCESS_KEY': 'abc'}", ["abc", ""])
+    "bad request: {'AWS_SECRET_ACCESS_KEY': '...'}"
+    """
+    for value in sorted(filter(None, values), key=len, reverse=True):
+        said = said.replace(value, "...")
+    return " ".join(said.split())

@@ -13,10 +13,14 @@ from echoprime.storage import Location
 NOT_SENT = ("demo", "submit", "jobs")
 """Commands that make no sense as a job of a cluster."""
 
-PLACES = frozenset(
-    {"archive", "bundle", "candidates", "cohort", "directory", "manifest", "output", "studies", "thresholds"}
-)
-"""Settings that are places whatever they hold; others are if they look like a path."""
+PLACES = frozenset({
+    "archive", "bundle", "candidates", "cohort", "directory", "encodings", "first", "labels", "manifest",
+    "output", "page", "release", "reports", "second", "studies", "thresholds",
+})  # fmt: skip
+"""Settings that are places, and no others are, whatever they hold; but see `STUDY_FROM`."""
+
+STUDY_FROM = ("folder", "dicom")
+"""What study_from may be beside a CSV file's place."""
 
 
 @dataclass(frozen=True)
@@ -104,7 +108,9 @@ def _settings(bound: Any) -> Iterator[tuple[str, Any, Any, bool]]:  # noqa: ANN4
 
 
 def _is_place(name: str, value: object) -> bool:
-    return isinstance(value, str) and (name in PLACES or "/" in value or value.startswith("~"))
+    if name == "study_from":
+        return value not in STUDY_FROM
+    return name in PLACES and isinstance(value, str)
 
 
 def _flags(name: str, value: object) -> list[str]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import importlib.metadata
 import subprocess
 import sys
@@ -11,12 +12,14 @@ import pytest
 from cyclopts import CycloptsError
 
 from echoprime.errors import BundleError, SettingError
+from echoprime.storage import Location
+from pipelines import settings
 from pipelines.commands import app
 from pipelines.configuration import take_configuration
 from pipelines.examination.machine import installed_packages
 from pipelines.submission.checks import NodePackages, check_places
 from pipelines.submission.package import staged_package
-from pipelines.submission.words import read_command
+from pipelines.submission.words import PLACES, read_command
 from tests.tiny import write_tiny_bundle
 
 RUN = ["run", "--archive", "s3://a/x", "--bundle", "s3://a/b/", "--output", "s3://a/o"]
@@ -48,6 +51,63 @@ def test_relative_folders_and_arguments_become_whole(tmp_path: Path, monkeypatch
         "manifest", f"{tmp_path}/a", f"{tmp_path}/m.parquet",
     )  # fmt: skip
     assert read_command(["bundle", "check", "b"]).words == ("bundle", "check", f"{tmp_path}/b")
+
+
+def test_settings_that_are_no_places_stay_as_they_are(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A place is known by its setting's name: a slash makes none, and a place needs none."""
+    monkeypatch.chdir(tmp_path)
+    sent = read_command(
+        ["population", "--output", "s3://b/o", "--cohort", "cohort.csv", "--date-format", "%d/%m/%Y",
+         "--known", "ejection_fraction=ef/hand", "--by", "sex,site/ward"]
+    )  # fmt: skip
+    assert {"--date-format=%d/%m/%Y", "--known=ejection_fraction=ef/hand", "--by=sex,site/ward"} < set(
+        sent.words
+    )
+    assert {name: str(place) for name, place in sent.places.items()} == {
+        "output": "s3://b/o",
+        "cohort": f"{tmp_path}/cohort.csv",
+    }
+    assert "--study=site/p1" in read_command(["view", "s3://b/o", "--study", "site/p1"]).words
+    assert read_command(["compare", "one", "s3://b/two"]).words == (
+        "compare",
+        f"{tmp_path}/one",
+        "s3://b/two",
+    )
+    assert f"--study-from={tmp_path}/s.csv" in read_command([*RUN, "--study-from", "s.csv"]).words
+    assert set(read_command([*RUN, "--study-from", "dicom"]).places) == {"archive", "bundle", "output"}
+    built = ["candidates", "build", "--bundle", "s3://b/b", "--encodings", "out", "--reports", "r.csv", "c"]
+    assert set(read_command(built).places) == {"bundle", "encodings", "reports", "candidates"}
+
+
+def test_every_setting_is_known_as_a_place_or_as_none() -> None:
+    """A new setting has to be named here or in PLACES."""
+    texts = {
+        field.name
+        for name in settings.__all__
+        if dataclasses.is_dataclass(job := getattr(settings, name))
+        for field in dataclasses.fields(job)
+        if field.type in ("str", "str | None")
+    }
+    no_places = {"address", "by", "date_format", "embedding_space", "ignore", "job", "language", "name",
+                 "population", "python", "ray_address", "run", "study", "study_from"}  # fmt: skip
+    assert texts - PLACES == no_places
+    assert texts >= PLACES
+
+
+@pytest.mark.s3
+def test_what_a_command_makes_need_not_be_there(s3_location: Location) -> None:
+    (s3_location / "archive" / "1.dcm").write_bytes(b"x")
+    archive, manifest = str(s3_location / "archive"), str(s3_location / "manifest.parquet")
+    assert check_places(read_command(["manifest", archive, manifest]), shared=False) == []
+    with pytest.raises(SettingError, match=r"--manifest .*: nothing is there"):
+        check_places(
+            read_command(
+                ["encode", "--manifest", manifest, "--bundle", archive, "--output", str(s3_location / "out")]
+            ),
+            shared=False,
+        )
 
 
 def test_a_configuration_file_stays_here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
