@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 from markupsafe import Markup
 from matplotlib.ticker import MaxNLocator
+from numpy.typing import NDArray
 from sklearn.metrics import roc_curve
 
 from echoprime.pages.charts import ACCENT, INK, QUIET, RULE, SECOND, as_svg, chart
@@ -37,10 +38,17 @@ def histogram(values: Floats, label: str, least: int) -> Markup:
     least
         Bars of fewer studies are left out.
     """
-    counts, edges = np.histogram(values, bins=min(BINS, max(5, int(np.sqrt(len(values)) * 2))))
-    counts = np.where(counts < least, 0, counts)
+    bins = min(BINS, max(5, int(np.sqrt(len(values)) * 2)))
+    if least > 1:
+        cells, step = _cells(values, bins)
+        places, counts = np.unique(cells, return_counts=True)
+        starts, widths = step * places[counts >= least], np.array(step)
+        counts = counts[counts >= least]
+    else:
+        counts, edges = np.histogram(values, bins=bins)
+        starts, widths = edges[:-1], np.diff(edges)
     with chart(height=2.4) as (figure, axes):
-        axes.bar(edges[:-1], counts, np.diff(edges) * 0.94, align="edge", color=ACCENT)
+        axes.bar(starts, counts, widths * 0.94, align="edge", color=ACCENT)
         axes.axvline(float(np.median(values)), color=SECOND, linestyle="--")
         axes.set_xlabel(f"{label} (dashed: median)")
         axes.set_ylabel("studies")
@@ -89,10 +97,12 @@ def over_time(rows: Sequence[Row], label: str, factor: float = 1.0) -> Markup:
 
 def scatter(known: Floats, estimated: Floats, unit: str, least: int) -> Markup:
     """Estimated against known, and the line on which both are equal."""
-    ends = [float(min(known.min(), estimated.min())), float(max(known.max(), estimated.max()))]
     with chart(width=4.6, height=4.2) as (figure, axes):
-        _cloud(axes, known, estimated, least)
-        axes.plot(ends, ends, color=QUIET, linestyle="--", linewidth=1)
+        drawn = _cloud(axes, known, estimated, least)
+        if drawn.size:
+            # over what is drawn: what is not, is not to be read off the line's ends either
+            ends = [drawn.min(), drawn.max()]
+            axes.plot(ends, ends, color=QUIET, linestyle="--", linewidth=1)
         axes.set_xlabel(f"known, {unit}")
         axes.set_ylabel(f"estimated, {unit}")
         axes.set_aspect("equal", adjustable="datalim")
@@ -118,10 +128,13 @@ def bland_altman(known: Floats, estimated: Floats, row: Row, least: int) -> Mark
     return as_svg(figure)
 
 
-def roc(truth: Floats, scores: Floats) -> Markup:
-    """The ROC curve, and the diagonal of guessing."""
+def roc(truth: Floats, scores: Floats, least: int) -> Markup:
+    """The ROC curve, and the diagonal of guessing; no step of fewer than `least` studies is drawn."""
     wrong, right, _ = roc_curve(truth, scores)
-    kept = np.unique(np.linspace(0, len(wrong) - 1, min(len(wrong), CURVE_POINTS)).astype(int))
+    if least > 1:
+        kept = coarse_steps(wrong * (truth == 0).sum(), right * (truth > 0).sum(), least)
+    else:
+        kept = np.unique(np.linspace(0, len(wrong) - 1, min(len(wrong), CURVE_POINTS)).astype(int))
     with chart(width=3.6, height=3.3) as (figure, axes):
         axes.plot([0, 1], [0, 1], color=RULE, linewidth=1)
         axes.plot(wrong[kept], right[kept], color=ACCENT)
@@ -129,6 +142,29 @@ def roc(truth: Floats, scores: Floats) -> Markup:
         axes.set_ylabel("sensitivity")
         axes.set_aspect("equal")
     return as_svg(figure)
+
+
+def coarse_steps(wrong: Floats, right: Floats, least: int) -> NDArray[np.int64]:
+    """Points of a ROC curve between which at least so many studies of both kinds lie; first and last stay.
+
+    Parameters
+    ----------
+    wrong, right
+        float (points,): how many studies without and with the finding are called, ascending.
+    least
+        Studies.
+
+    Examples
+    --------
+    >>> coarse_steps(np.array([0.0, 1, 5, 9, 9, 10]), np.array([0.0, 4, 6, 6, 9, 10]), 4)
+    array([0, 2, 5])
+    """
+    kept = [0]
+    for place in range(1, len(wrong) - 1):
+        steps = [(count[place] - count[kept[-1]], count[-1] - count[place]) for count in (wrong, right)]
+        if min(min(pair) for pair in steps) >= least - 0.5:  # counts up to a rounding
+            kept.append(place)
+    return np.array([*kept, len(wrong) - 1])
 
 
 def pairs_of_patients(first: Floats, last: Floats, days: Floats, label: str) -> Markup:
@@ -154,19 +190,38 @@ def bars(rows: Sequence[Row]) -> Markup:
     return as_svg(figure)
 
 
-def _cloud(axes: Any, x: Floats, y: Floats, least: int) -> None:  # noqa: ANN401  # matplotlib's Axes
-    """Points, or where there are many, or none may be seen alone, cells whose area says how many."""
+def _cloud(axes: Any, x: Floats, y: Floats, least: int) -> Floats:  # noqa: ANN401  # matplotlib's Axes
+    """Points, or where there are many, or none may be seen alone, cells whose area says how many.
+
+    Returns
+    -------
+    float (drawn, 2): where they lie.
+    """
     if len(x) <= MOST_POINTS and least <= 1:
         axes.scatter(x, y, s=14, color=ACCENT, alpha=0.75, linewidths=0)
-        return
-    counts, across, up = np.histogram2d(x, y, bins=CELLS)
-    counts = np.where(counts < least, 0, counts)
-    columns, rows = np.nonzero(counts)
-    if not len(columns):
-        return
-    centres_x, centres_y = (across[:-1] + across[1:]) / 2, (up[:-1] + up[1:]) / 2
-    sizes = 1 + 29 * counts[columns, rows] / counts.max()
-    axes.scatter(centres_x[columns], centres_y[rows], s=sizes, marker="s", color=ACCENT, linewidths=0)
+        return np.stack([x, y], axis=1)
+    (columns, width), (rows, height) = _cells(x, CELLS), _cells(y, CELLS)
+    high = np.ptp(rows) + 1
+    codes, counts = np.unique((columns - columns.min()) * high + rows - rows.min(), return_counts=True)
+    codes, counts = codes[counts >= least], counts[counts >= least]
+    cells = np.stack([codes // high + columns.min(), codes % high + rows.min()], axis=1)
+    centres: Floats = (cells + 0.5) * np.array([width, height])
+    if len(cells):
+        sizes = 1 + 29 * counts / counts.max()
+        axes.scatter(centres[:, 0], centres[:, 1], s=sizes, marker="s", color=ACCENT, linewidths=0)
+    return centres
+
+
+def _cells(values: Floats, cells: int) -> tuple[NDArray[np.int64], float]:
+    """The cell that each value lies in, and a cell's width: round numbers that no single value decides.
+
+    Cell 0 begins at 0; some `cells` of them hold nine tenths of the values.
+    """
+    low, high = np.quantile(values, [0.05, 0.95])
+    raw = float(high - low) / (0.9 * cells) or 1.0
+    unit = 10.0 ** np.floor(np.log10(raw))
+    step = unit * next(times for times in (1, 2, 5, 10) if times * unit >= raw * (1 - 1e-9))
+    return np.floor(values / step).astype(np.int64), step
 
 
 def _short(name: str, most: int = 38) -> str:

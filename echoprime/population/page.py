@@ -64,26 +64,35 @@ def _warnings(result: Population) -> list[str]:
         )
     texts = [column.name for column in result.cohort.columns if column.kind == "text"]
     if texts:
-        found.append(f"Columns with more than 30 different texts were left out: {', '.join(texts)}.")
+        found.append(
+            "Columns whose texts hardly repeat (more than 30 different ones, or more than half as many as "
+            f"rows) were left out: {', '.join(texts)}."
+        )
     if result.least_count > 1:
         found.append(
             f"Counts of studies or patients below {result.least_count} are hidden, and others with them that "
-            "they could be reckoned back from. The flow and the composition count files and rows: they are "
-            "shown whole."
+            "they could be reckoned back from; so are rows in which that few could not be assessed, or have "
+            "no known value. The flow and the composition count files and rows: they are shown whole."
         )
     return found
 
 
 def _facts(result: Population) -> list[tuple[str, str]]:
     days = result.analysed.days[~np.isnat(result.analysed.days)]
-    span = f"{days.min()} to {days.max()}" if len(days) and result.least_count <= 1 else NOTHING
-    if len(days) and result.least_count > 1:
-        span = f"{str(days.min())[:4]} to {str(days.max())[:4]}"
+    dated = (
+        f"{days.min()} to {days.max()} ({len(days):,} of {len(result.analysed):,} dated)"
+        if len(days)
+        else NOTHING
+    )
+    if result.least_count > 1:
+        # the first and the last day are one study's each
+        shown = [row["period"] for row in result.tables["trend"].to_pylist() if not row["hidden"]]
+        dated = f"{min(shown)} to {max(shown)}" if shown else NOTHING
     return [
         ("studies analysed", f"{len(result.analysed):,}"),
         ("patients", f"{result.analysed.patient_count:,}"),
         ("rows of the cohort", f"{result.cohort.rows:,}"),
         ("joined by", result.cohort.key),
-        ("days", f"{span} ({len(days):,} of {len(result.analysed):,} dated)"),
+        ("days", dated),
         ("known values", ", ".join(words(name) for name in result.known) or NOTHING),
     ]

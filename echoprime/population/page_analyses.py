@@ -161,7 +161,7 @@ def discrimination(result: Population, rows: list[Row]) -> Table:
         both = np.isfinite(truth) & np.isfinite(scores)
         name = words(row["phenotype"]).capitalize()
         caption = f"{name}: {row['positives']:,} of {row['pairs']:,} studies have it."
-        drawn.append((caption, drawings.roc(truth[both], scores[both])))
+        drawn.append((caption, drawings.roc(truth[both], scores[both], result.least_count)))
     columns = head(
         "phenotype", ".group", "pairs", "have it", "AUROC", "95 % interval", "average precision",
         "sensitivity", "95 % interval", "specificity", "95 % interval",

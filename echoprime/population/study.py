@@ -163,7 +163,7 @@ def study_population(
     with workspace() as connection:
         with stage("read the cohort"):
             people = read_cohort(connection, cohort, key=key, date_format=date_format, ignore=ignore)
-            by = tuple(people.column(each, "--by").name for each in by)
+            by = tuple(dict.fromkeys(people.column(each, "--by").name for each in by))
         with stage("read the tables"):
             phenotypes = load_tables(connection, output, name)
             columns = known_columns(people, phenotypes, known)
@@ -195,7 +195,7 @@ def study_population(
         "call_change": call_change, "composition": composition, "amounts": amounts, "agreement": agreement,
         "discrimination": discrimination,
     }  # fmt: skip
-    tables = {table: suppress(table, rows, least_count) for table, rows in tables.items()}
+    tables = suppress(tables, analysed, least_count)
     return Population(
         people,
         phenotypes,

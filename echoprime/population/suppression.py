@@ -1,172 +1,212 @@
 """Small counts taken out of tables that leave a hospital, with what they could be reckoned back from.
 
-A row is hidden where one of the counts behind it lies between 1 and the least count. Levels of a column add
-up to the row of all, so one hidden level alone could be reckoned back: others are hidden with it, smallest
-first, until at least two are, and together they hold the least count.
-Hidden numbers are null, and `hidden` says so.
-The flow and the composition count files and rows, not findings, and are left as they are.
+Three rules. A row is hidden where one of the counts behind it lies between 1 and the least count: studies,
+patients, assessed and not, called and not, with a known value and without. Rows that add up to a whole are
+never hidden alone, see `hidden_places`. What is hidden in one table is hidden in those that say more of it: a
+group that is too small in all, an estimate's in its calls, both in what is compared with known values.
+Hidden numbers are null, and `hidden` says so. The flow and the composition count files and rows, not
+findings, and are left as they are; so is how many studies are further ones of the same patients.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 import pyarrow as pa
 
-Row = dict[str, Any]
+from echoprime.population.analysed import Analysed
+from echoprime.population.small_counts import Row, SmallGroups, hidden_places, hide, is_small, small_groups
+from echoprime.population.table_one_suppression import hide_in_table_one
 
 HIDDEN = pa.field("hidden", pa.bool_())
+
+SUPPRESSED = (
+    "table_one", "distribution", "prevalence", "trend", "slopes", "change", "call_change", "agreement",
+    "discrimination",
+)  # fmt: skip
 
 _NEVER_ALONE = ("minimum", "maximum")
 """Values of one study each: never shown where counts are hidden."""
 
+_NAMES = frozenset(
+    ("phenotype", "counted", "by", "level", "unit", "threshold", "measure", "period", "starts", "column")
+)
+"""Columns that say what a row is of: they stay."""
 
-def suppress(name: str, table: pa.Table, least: int) -> pa.Table:
+Part = tuple[str, str, str]
+"""Phenotype, what is counted, and the column that makes groups: rows that agree add up to a whole."""
+
+Levels = dict[Part, set[str]]
+"""The hidden groups of each part."""
+
+
+def suppress(tables: Mapping[str, pa.Table], analysed: Analysed, least: int) -> dict[str, pa.Table]:
     """Hide what is too small.
 
     Parameters
     ----------
-    name
-        Of the table: distribution, prevalence, trend, ...
-    table
-        From the functions that make them.
+    tables
+        Name -> table, all of a study.
+    analysed
+        What they were made of.
     least
         Counts of studies and patients from 1 to below it are hidden; 1 = none.
 
     Returns
     -------
-    pyarrow.Table
+    dict
         With a column `hidden`; the flow and the composition as they are.
     """
-    if name not in _KEYS:
-        return table
-    schema = table.schema.append(HIDDEN)
-    rows = [{**row, "hidden": False} for row in table.to_pylist()]
+    rows = {
+        name: [{**row, "hidden": False} for row in tables[name].to_pylist()]
+        for name in SUPPRESSED
+        if name in tables
+    }
     if least > 1:
-        keys, level, counts = _KEYS[name]
-        if name == "table_one":
-            _hide_in_table_one(rows, least)
-        else:
-            for part in _parts(rows, keys):
-                numbers = [counts(row) for row in part]
-                for place in hidden_places(numbers, least):
-                    _hide(part[place], {*keys, *level})
-            for row in rows:
-                row |= {column: None for column in _NEVER_ALONE if column in row}
-    return pa.Table.from_pylist(rows, schema)
+        groups = small_groups(analysed, least)
+        _hide_over_time(rows, least)
+        _hide_by_group(rows, groups, least)
+        for row in [*rows["change"], *rows["call_change"]]:
+            if any(is_small(count, least) for count in _changed(row)):
+                hide(row, _NAMES)
+        hide_in_table_one(rows["table_one"], groups, least)
+    return {
+        name: pa.Table.from_pylist(rows[name], table.schema.append(HIDDEN)) if name in rows else table
+        for name, table in tables.items()
+    }
 
 
-def hidden_places(numbers: Sequence[Sequence[int]], least: int) -> set[int]:
-    """Which rows of a partition are hidden.
-
-    Parameters
-    ----------
-    numbers
-        For each row its counts, the one that says how large it is first.
-    least
-        See `suppress`.
-
-    Examples
-    --------
-    >>> sorted(hidden_places([[3], [40], [12], [90]], 10))
-    [0, 2]
-    >>> hidden_places([[0], [40]], 10)
-    set()
-    """
-    hidden = {place for place, counts in enumerate(numbers) if any(0 < count < least for count in counts)}
-    others = sorted(
-        (place for place, counts in enumerate(numbers) if place not in hidden and counts[0] > 0),
-        key=lambda place: numbers[place][0],
-    )
-    while hidden and others:
-        sums = [sum(numbers[place][which] for place in hidden) for which in range(len(numbers[0]))]
-        if len(hidden) > 1 and not any(0 < total < least for total in sums):
-            break
-        hidden.add(others.pop(0))
-    return hidden
+def _hide_by_group(rows: Mapping[str, list[Row]], groups: Mapping[str, SmallGroups], least: int) -> None:
+    """The four tables whose rows are groups, each after the one of which it says more."""
+    estimates = _hidden_levels(rows["distribution"], _estimated, groups, {}, least)
+    calls = _hidden_levels(rows["prevalence"], _called, groups, estimates, least)
+    compared = {
+        "distribution": estimates,
+        "prevalence": calls,
+        "agreement": _hidden_levels(rows["agreement"], _compared, groups, estimates, least),
+        "discrimination": _hidden_levels(
+            rows["discrimination"], _told_apart, groups, estimates | calls, least
+        ),
+    }
+    for name, hidden in compared.items():
+        for row in rows[name]:
+            if row["level"] in hidden[_part(row)]:
+                hide(row, _NAMES)
+            row |= {column: None for column in _NEVER_ALONE if column in row}
+            row["level"] = groups[row["by"]].renamed.get(row["level"], row["level"])
 
 
-def _hide(row: Row, kept: set[str]) -> None:
-    row |= {column: None for column in row if column not in kept}
-    row["hidden"] = True
+def _hidden_levels(
+    rows: Sequence[Row],
+    counts: Callable[[Row], list[int]],
+    groups: Mapping[str, SmallGroups],
+    before: Levels,
+    least: int,
+) -> Levels:
+    """The hidden groups of a table's parts, those of `before` with them."""
+    parts = _parts(rows)
+    found: Levels = {}
+    for part, members in parts.items():
+        phenotype, counted, by = part
+        (whole,) = parts[phenotype, counted, ""]
+        numbers = [counts(row) for row in [*members, whole]]
+        start = groups[by].hidden | before.get(part, set())
+        if counted == "patients":
+            # each patient's first study: what is left of all studies are the further ones
+            every = phenotype, "studies", by
+            start |= found[every]
+            others = [counts(row) for row in [*parts[every], *parts[phenotype, "studies", ""]]]
+            numbers = [
+                [*mine, *(more - fewer for more, fewer in zip(other, mine, strict=True))]
+                for mine, other in zip(numbers, others, strict=True)
+            ]
+        levels = [row["level"] for row in members]
+        places = hidden_places(
+            numbers[:-1],
+            least,
+            start=[place for place, level in enumerate(levels) if level in start],
+            whole=numbers[-1],
+        )
+        found[part] = {levels[place] for place in places}
+    return found
 
 
-def _parts(rows: Iterable[Row], keys: Sequence[str]) -> list[list[Row]]:
-    """Rows that agree in the keys: the levels that add up to a whole."""
-    parts: dict[tuple[Any, ...], list[Row]] = {}
+def _hide_over_time(rows: Mapping[str, list[Row]], least: int) -> None:
+    """Periods, and the studies without a day, add up to all studies; the slopes count the dated ones."""
+    wholes = {
+        (measure, row["phenotype"]): counts(row)
+        for measure, table, counts in (
+            ("mean", "distribution", _estimated), ("share called", "prevalence", _called)
+        )
+        for row in rows[table]
+        if _part(row)[1:] == ("studies", "")
+    }  # fmt: skip
+    slopes = {(row["measure"], row["phenotype"]): row for row in rows["slopes"]}
+    periods: dict[tuple[str, str], list[Row]] = {what: [] for what in slopes}
+    for row in rows["trend"]:
+        periods[row["measure"], row["phenotype"]].append(row)
+    for what, members in periods.items():
+        numbers = [_of_period(row) for row in members]
+        # patients may come in several periods; of the undated no more is known than their studies
+        dated = [sum(counts[which] for counts in numbers) for which in range(len(wholes[what]))]
+        undated = [whole - part for whole, part in zip(wholes[what], dated, strict=True)]
+        undated[_PATIENTS] = undated[_ASSESSED]
+        # first 0: the undated cannot be hidden in a period's stead, for the slopes count all dated studies
+        parts = [*numbers, [0, *undated[1:]]]
+        # by their size first, for it stands in the rows of every phenotype
+        sizes = [[counts[0], counts[0]] for counts in numbers] + [[0, undated[0]]]
+        places = hidden_places(parts, least, start=hidden_places(sizes, least))
+        if any(is_small(count, least) for count in wholes[what]):
+            places = set(range(len(members) + 1))
+        slope = slopes[what]
+        of_slope = [slope["patients"], *dated[_ASSESSED:]]
+        if len(members) in places or any(is_small(count, least) for count in of_slope):
+            hide(slope, _NAMES)
+        for place in places - {len(members)}:
+            hide(members[place], _NAMES)
+
+
+def _part(row: Row) -> Part:
+    return row["phenotype"], row.get("counted", "studies"), row["by"]
+
+
+def _parts(rows: Iterable[Row]) -> dict[Part, list[Row]]:
+    """Rows that agree: the groups that add up to a whole."""
+    parts: dict[Part, list[Row]] = {}
     for row in rows:
-        parts.setdefault(tuple(row[key] for key in keys), []).append(row)
-    return list(parts.values())
+        parts.setdefault(_part(row), []).append(row)
+    return parts
 
 
-def _sized(row: Row) -> list[int]:
-    return [row["patients"], row["studies"]]
+_PATIENTS, _ASSESSED = 1, 2
+"""Where these stand among a row's counts; studies come first."""
 
 
-def _alone(row: Row) -> list[int]:
-    return [row["patients"]]
+def _estimated(row: Row) -> list[int]:
+    return [row["studies"], row["patients"], row["assessed"], row["studies"] - row["assessed"]]
 
 
 def _called(row: Row) -> list[int]:
-    return [row["patients"], row["studies"], row["called"], row["assessed"] - row["called"]]
+    return [*_estimated(row), row["called"], row["assessed"] - row["called"]]
 
 
 def _of_period(row: Row) -> list[int]:
-    if row["measure"] == "mean" or row["value"] is None:
-        return [row["patients"], row["studies"], 0, 0]
-    called = round(row["value"] * row["assessed"])
-    return [row["patients"], row["studies"], called, row["assessed"] - called]
+    if row["measure"] == "mean":
+        return _estimated(row)
+    return _called({**row, "called": round((row["value"] or 0) * row["assessed"])})
 
 
 def _changed(row: Row) -> list[int]:
-    return [row["patients"], *(row[name] for name in ("stayed_no", "no_to_yes", "yes_to_no", "stayed_yes"))]
+    cells = ("stayed_no", "no_to_yes", "yes_to_no", "stayed_yes")
+    return [row["patients"], *(row[name] for name in cells if name in row)]
+
+
+def _compared(row: Row) -> list[int]:
+    without = [row["studies"] - row["known"], row["known"] - row["pairs"]]
+    return [row["studies"], row["patients"], row["pairs"], *without]
 
 
 def _told_apart(row: Row) -> list[int]:
-    cells = [row[name] or 0 for name in ("true_yes", "false_yes", "false_no", "true_no")]
-    return [row["patients"], row["studies"], row["positives"], row["pairs"] - row["positives"], *cells]
-
-
-_KEYS: dict[str, tuple[tuple[str, ...], tuple[str, ...], Callable[[Row], list[int]]]] = {
-    # table: columns that a partition agrees in, columns that name its rows, counts behind a row
-    "distribution": (("phenotype", "counted", "by"), ("level", "unit"), _sized),
-    "prevalence": (("phenotype", "counted", "by"), ("level", "threshold"), _called),
-    "trend": (("phenotype", "measure"), ("period", "starts"), _of_period),
-    "slopes": (("phenotype", "measure"), (), _alone),
-    "change": (("phenotype",), ("unit",), _alone),
-    "call_change": (("phenotype",), (), _changed),
-    "agreement": (("phenotype", "by"), ("column", "level", "unit"), _sized),
-    "discrimination": (("phenotype", "by"), ("column", "level", "threshold"), _told_apart),
-    "table_one": (("table", "variable"), ("level", "group"), lambda row: [row["number"]]),
-}
-
-
-def _hide_in_table_one(rows: list[Row], least: int) -> None:
-    """Groups that are small as a whole; then levels that are small in some group, in every group alike."""
-    kept = {"table", "variable", "level", "group"}
-    for table in _parts(rows, ["table"]):
-        sizes = [row for row in table if row["variable"] == "" and row["group"]]
-        places = hidden_places([[row["number"]] for row in sizes], least)
-        small_groups = {sizes[place]["group"] for place in places}
-        for variable in _parts([row for row in table if row["variable"]], ["variable"]):
-            _hide_levels(variable, small_groups, least, kept)
-        for row in table:
-            if row["group"] in small_groups:
-                _hide(row, kept)
-            if row["missing"] is not None and 0 < row["missing"] < least:
-                row["missing"] = None
-
-
-def _hide_levels(rows: list[Row], small_groups: set[str], least: int, kept: set[str]) -> None:
-    """Of one variable: a level hidden in one group is hidden in all, but not where all are together."""
-    groups = list(dict.fromkeys(row["group"] for row in rows))
-    apart = [group for group in groups if group and group not in small_groups]
-    for chosen in (apart, [""]):
-        levels = _parts([row for row in rows if row["group"] in chosen], ["level"])
-        if not levels:
-            continue
-        numbers = [[sum(each), *each] for each in ([row["number"] for row in level] for level in levels)]
-        for place in hidden_places(numbers, least):
-            for row in levels[place]:
-                _hide(row, kept)
+    cells: list[Any] = [row[name] or 0 for name in ("true_yes", "false_yes", "false_no", "true_no")]
+    return [*_compared(row), row["positives"], row["pairs"] - row["positives"], *cells]

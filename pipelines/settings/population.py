@@ -47,7 +47,7 @@ class PopulationSettings:
     """Of the trends; auto goes by the time that the cohort spans."""
 
     least_count: int = 1
-    """Counts of studies below it are not shown, nor what they could be reckoned back from."""
+    """Counts of studies or patients below it are not shown, nor what they could be reckoned back from."""
 
     draws: int = 2000
     """Of the bootstrap over patients."""

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import re
 from pathlib import Path
 from typing import Any
 
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
 from echoprime.errors import CohortError, SettingError, TableError
@@ -67,7 +70,7 @@ def rows(result: Population, name: str, /, **wanted: object) -> list[dict[str, A
 def test_every_exclusion_is_counted(result: Population) -> None:
     flow = {row["what"].partition(":")[0]: row["studies"] for row in rows(result, "flow")}
     assert flow == {
-        "in the manifest of the archive": 30, "not encoded yet": 1, "encoded": 29, "incomplete": 1,
+        "in the manifest of the last encode run": 30, "not encoded yet": 1, "encoded": 29, "incomplete": 1,
         "not interpreted yet": 1, "interpreted": 27, "not in the cohort": 1,
         "interpreted and in the cohort": 26,
         "none of its videos could be encoded": 1, "analysed": 25,
@@ -260,6 +263,64 @@ def test_joined_by_patient(tmp_path: Path) -> None:
     assert len(result.analysed) == 2
     assert result.analysed.patient_count == 1
     assert [row["rows"] for row in rows(result, "cohort_flow")] == [2, 1, 1]
+
+
+def test_days_of_a_cohort_keyed_by_patient_are_the_studies_own(tmp_path: Path) -> None:
+    """One date a patient would put all of his studies on one day; it stands in where a study has none."""
+    studies = [
+        study(
+            f"{name}{n}", ejection_fraction=50.0 + n, patient_id=name,
+            acquired_at=dt.datetime(2020 + n, 1, 1, tzinfo=dt.UTC) if name != "c" else None,
+        )
+        for name in "abc" for n in range(2)
+    ]  # fmt: skip
+    write_output(tmp_path / "out", studies)
+    people = [{"patient_id": name, "age": 50, "date": "2019-05-05"} for name in "abc"]
+    cohort = write_cohort(tmp_path / "c.csv", people)
+    result = study_population(Location.parse(tmp_path / "out"), Location.parse(cohort), period="year")
+    assert rows(result, "change", phenotype="ejection_fraction")[0]["patients"] == 2
+    points = rows(result, "trend", phenotype="ejection_fraction", measure="mean")
+    assert {point["period"]: point["studies"] for point in points} == {"2019": 2, "2020": 2, "2021": 2}
+
+
+def test_the_manifest_says_whose_a_study_is(tmp_path: Path) -> None:
+    """Encoded before the archive was listed with patients: the manifest alone knows them."""
+    write_output(tmp_path / "out", [study(name, ejection_fraction=50.0) for name in ("a1", "a2", "b1")])
+    listed = pa.table({"study_id": ["a1", "a2", "b1"], "patient_id": ["a", "a", "b"]})
+    pq.write_table(listed, tmp_path / "out" / "manifest.parquet")
+    cohort = write_cohort(tmp_path / "c.csv", [{"study_id": name, "age": 50} for name in ("a1", "a2", "b1")])
+    result = study_population(Location.parse(tmp_path / "out"), Location.parse(cohort))
+    assert (result.analysed.patient_count, result.analysed.patients_known.all()) == (2, True)
+    named = [{"study_id": name, "patient_id": "a", "age": 50} for name in ("a1", "a2", "b1")]
+    cohort = write_cohort(tmp_path / "c.csv", named)
+    result = study_population(Location.parse(tmp_path / "out"), Location.parse(cohort))
+    assert (result.analysed.patient_count, result.other_patient) == (1, 1)
+
+
+def test_studies_of_another_archive_are_not_called_gone(tmp_path: Path) -> None:
+    write_output(tmp_path / "out", [study("a", ejection_fraction=50.0), study("b", ejection_fraction=50.0)])
+    listed = pa.table({"study_id": ["b"], "patient_id": pa.nulls(1, pa.string())})
+    pq.write_table(listed, tmp_path / "out" / "manifest.parquet")
+    cohort = write_cohort(tmp_path / "c.csv", [{"study_id": "a", "age": 50}])
+    result = study_population(Location.parse(tmp_path / "out"), Location.parse(cohort))
+    (note,) = rows(result, "flow", kind="note")
+    assert (note["what"], note["studies"]) == (
+        "encoded earlier, not in that manifest: gone from it, or of another archive",
+        1,
+    )
+
+
+def test_groups_of_long_numbers_keep_their_names(tmp_path: Path) -> None:
+    write_output(tmp_path / "out", [study(f"s{n}", ejection_fraction=50.0) for n in range(6)])
+    people = [{"study_id": f"s{n}", "device": 1000001 + n % 3} for n in range(6)]
+    cohort = write_cohort(tmp_path / "c.csv", people)
+    result = study_population(
+        Location.parse(tmp_path / "out"), Location.parse(cohort), by=("device", "DEVICE")
+    )
+    found = rows(result, "distribution", phenotype="ejection_fraction", by="device", counted="studies")
+    assert {row["level"]: row["studies"] for row in found} == {"1000001": 2, "1000002": 2, "1000003": 2}
+    assert len(found) == 3
+    assert result.by == ("device",)
 
 
 def test_an_output_of_another_version(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
