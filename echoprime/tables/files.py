@@ -86,7 +86,7 @@ def read_rows(location: Location, chosen: pa.Table, columns: Sequence[str]) -> I
     def read(path: str, group: int, inside: pa.Array) -> pa.Table:
         with pq.ParquetFile(path, filesystem=filesystem, metadata=footer(path), pre_buffer=True) as file:
             rows = file.read_row_group(group, columns=list(columns), use_threads=False)
-        return rows if len(inside) == rows.num_rows else rows.take(inside)
+        return rows if len(inside) == rows.num_rows else _without_views(rows).take(inside)
 
     with ThreadPoolExecutor(READERS) as pool:
         # a window of row groups in flight, so that memory does not grow with the table
@@ -95,6 +95,23 @@ def read_rows(location: Location, chosen: pa.Table, columns: Sequence[str]) -> I
         while window:
             yield window.pop(0).result()
             window.extend(islice(tasks, 1))
+
+
+def _without_views(rows: pa.Table) -> pa.Table:
+    """The same with `string` for `string_view`: a merge writes these, and Arrow has no `take` for them."""
+    return rows.cast(pa.schema([field.with_type(_plain(field.type)) for field in rows.schema]))
+
+
+def _plain(kind: pa.DataType) -> pa.DataType:
+    if pa.types.is_string_view(kind):
+        return pa.string()
+    if pa.types.is_binary_view(kind):
+        return pa.binary()
+    if pa.types.is_list(kind):
+        return pa.list_(kind.value_field.with_type(_plain(kind.value_type)))
+    if pa.types.is_struct(kind):
+        return pa.struct([field.with_type(_plain(field.type)) for field in kind])
+    return kind
 
 
 def _by_group(chosen: pa.Table) -> Iterator[tuple[str, int, pa.Array]]:
