@@ -54,6 +54,8 @@ def show_candidates(summary: Mapping[str, Any], place: Location) -> None:
         "left_out_incomplete": "of them left out: incomplete",
         "left_out_without_report_or_label": "left out: neither report nor label",
         "left_out_without_embedding": "left out: no encoded video",
+        "candidates_of_unknown_patient": "candidates of an unknown patient: they can be neighbours of the "
+        "patient's other studies",
         "reports_of_studies_not_encoded": "reports of studies that are not encoded",
         "labels_of_studies_not_encoded": "label rows of studies that are not encoded",
         "phrases_recognised": "phrases recognised",

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import csv
 import json
-from collections.abc import Mapping
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -40,8 +42,12 @@ def write_tiny_bundle(
     seed: int = 0,
     weights: bool = True,
     label_sources: Mapping[str, Mapping[str, Any]] = LABEL_SOURCES,
+    languages: Sequence[str] = (),
 ) -> Bundle:
-    """120 candidates with random labels and reports; seeded, untrained networks of two blocks."""
+    """120 candidates with random labels and reports; seeded, untrained networks of two blocks.
+
+    Phrases and sections of further `languages` are the English ones spelt backwards.
+    """
     lexicon = Lexicon.from_phrases(json.loads((ASSETS / "demonstration" / "lexicon.json").read_text()))
     encoder, classifier = seeded_state(ENCODER, seed), seeded_state(CLASSIFIER, seed + 1)
 
@@ -64,12 +70,29 @@ def write_tiny_bundle(
         embedding_space=f"tiny-{seed}",
         sections=SectionWeights.from_csv((ASSETS / "section_weights.csv").read_bytes()),
         phenotypes=phenotypes(),
-        lexicons=[lexicon],
+        lexicons=[lexicon, *(_backwards(lexicon, language) for language in languages)],
         label_sources=label_sources,
         preprocessing=PREPROCESSING,
         files=files,
         encoder=ENCODER if weights else None,
         view_classifier=CLASSIFIER if weights else None,
+    )
+
+
+def _backwards(lexicon: Lexicon, language: str) -> Lexicon:
+    """Every word backwards, gaps kept: no English source of a label is found in it."""
+
+    def turned(text: str) -> str:
+        words = (word if "<" in word else re.sub(r"[a-z]+", lambda run: run[0][::-1], word, flags=re.I)
+                 for word in text.split(" "))  # fmt: skip
+        return " ".join(words)
+
+    return replace(
+        lexicon,
+        language=language,
+        sections=tuple(map(turned, lexicon.sections)),
+        phrases=tuple(tuple(map(turned, phrases)) for phrases in lexicon.phrases),
+        texts={name: turned(text) for name, text in lexicon.texts.items()},
     )
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import duckdb
 
 from echoprime.archive.sorting import connect
-from echoprime.archive.study_csv import CSV_OPTIONS, csv_columns, fetch_csv, require_columns
+from echoprime.archive.study_csv import csv_columns, csv_table, fetch_csv, require_columns, unreadable
 from echoprime.errors import ArchiveError
 from echoprime.storage import Location
 
@@ -30,14 +30,12 @@ def read_studies(csv: Location) -> frozenset[str]:
         file = fetch_csv(csv, Path(folder))
         connection = connect(Path(folder))
         try:
-            require_columns(csv, csv_columns(connection, csv, file), ("study_id",))
-            query = f"SELECT DISTINCT study_id FROM read_csv(?, {CSV_OPTIONS})"
-            rows = connection.execute(query, [str(file)]).fetchall()
+            columns = csv_columns(csv, file)
+            require_columns(csv, columns, ("study_id",))
+            query = f"SELECT DISTINCT study_id FROM {csv_table(file, columns)}"
+            rows = connection.execute(query).fetchall()
         except duckdb.Error as error:
-            # not its message: that quotes the line
-            raise ArchiveError(
-                f"{csv}: a line of it cannot be read ({type(error).__name__}); one study_id a line"
-            ) from None
+            raise ArchiveError(unreadable(csv, error)) from None
         finally:
             connection.close()
     studies = frozenset(row[0].strip() for row in rows if row[0] and row[0].strip())

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import re
 import shutil
 from collections import Counter
+from collections.abc import Sequence
+from csv import Error as CsvError
+from csv import reader
 from pathlib import Path
 
 import duckdb
@@ -12,8 +16,8 @@ from echoprime.archive.sorting import connect, parquet
 from echoprime.errors import ArchiveError
 from echoprime.storage import Location
 
-CSV_OPTIONS = "header = true, all_varchar = true, delim = ',', quote = '\"', strict_mode = false"
-"""Commas and double quotes: a delimiter that is guessed takes a list of ids with ';' for two columns."""
+HEADER_BYTES = 1 << 20
+"""The first line is looked for in so much of a file."""
 
 _KNOWN = ("path", "study_id", "patient_id", "acquired_at")
 
@@ -58,21 +62,65 @@ def fetch_csv(csv: Location, scratch: Path) -> Path:
     return copy
 
 
-def csv_columns(connection: duckdb.DuckDBPyConnection, csv: Location, file: Path) -> list[str]:
-    """Names of a CSV's columns, in its order.
+def csv_columns(csv: Location, file: Path) -> list[str]:
+    """Names of a CSV's columns, in its order: its first line, by commas.
 
     Raises
     ------
     ArchiveError
-        It cannot be read as a CSV.
+        It is no line of names, or names a column twice.
     """
+    with file.open("rb") as content:
+        first = content.readline(HEADER_BYTES)
     try:
-        query = f"SELECT * FROM read_csv($csv, {CSV_OPTIONS}) LIMIT 0"
-        return list(connection.sql(query, params={"csv": str(file)}).columns)
-    except duckdb.Error as error:
+        text = first.decode("utf-8-sig").rstrip("\r\n")
+        names = [name.strip() for name in next(reader([text], strict=True), [])]
+    except (UnicodeDecodeError, CsvError) as error:
         raise ArchiveError(
             f"{csv}: cannot be read as a CSV with a header line ({type(error).__name__}); correct the file"
         ) from None
+    named = [name or f"unnamed {place}" for place, name in enumerate(names, 1)]
+    if len(set(map(str.casefold, named))) < len(named):
+        raise ArchiveError(f"{csv}: a column's name stands in its header line twice; rename one of the two")
+    return named
+
+
+def csv_table(file: Path, columns: Sequence[str], options: str = "") -> str:
+    """A CSV as a table of a query, every field a text.
+
+    Nothing is guessed: DuckDB's guesses drop what does not fit them, without a word. A line with another
+    number of fields, or with a quote that does not end, is an error.
+
+    Parameters
+    ----------
+    file
+        Its first line is passed over.
+    columns
+        From `csv_columns`.
+    options
+        More of DuckDB's.
+
+    Examples
+    --------
+    >>> csv_table(Path("a.csv"), ["study_id"])[:59]
+    "read_csv('a.csv', columns = {'study_id': 'VARCHAR'}, header"
+    """
+    place, *names = (text.replace("'", "''") for text in (str(file), *columns))
+    kinds = ", ".join(f"'{name}': 'VARCHAR'" for name in names)
+    return (
+        f"read_csv('{place}', columns = {{{kinds}}}, header = true, auto_detect = false, "
+        f"delim = ',', quote = '\"', escape = '\"', strict_mode = true{options})"
+    )
+
+
+def unreadable(csv: Location, error: duckdb.Error) -> str:
+    """What is wrong with a CSV, without the line that DuckDB quotes: it may be a patient's."""
+    line = re.search(r"Line: (\d+)", str(error))
+    where = f"line {int(line[1]):,}" if line else "a line"
+    return (
+        f"{csv}: {where} cannot be read; as many fields as the header line has, commas between them, double "
+        "quotes around texts with commas, quotes or line breaks, a quote inside written twice, UTF-8"
+    )
 
 
 def join_csv(csv: Location, archive: Location, scratch: Path, notes: Counter[str]) -> str:
@@ -103,7 +151,7 @@ def join_csv(csv: Location, archive: Location, scratch: Path, notes: Counter[str
     file = fetch_csv(csv, scratch)
     connection = connect(scratch)
     try:
-        columns = csv_columns(connection, csv, file)
+        columns = csv_columns(csv, file)
         require_columns(csv, columns, ("path", "study_id"))
         _load(connection, csv, file, archive, columns, scratch / "listed.parquet")
         _require_sound(connection, csv)
@@ -132,14 +180,9 @@ def _load(
         f"nullif(trim({name}), '') AS {name}" if name in columns else f"NULL AS {name}" for name in _KNOWN
     ]
     try:
-        connection.execute(
-            f"CREATE TABLE raw AS SELECT {', '.join(picked)} FROM read_csv(?, {CSV_OPTIONS})",
-            [str(file)],
-        )
+        connection.execute(f"CREATE TABLE raw AS SELECT {', '.join(picked)} FROM {csv_table(file, columns)}")
     except duckdb.Error as error:
-        raise ArchiveError(
-            f"{csv}: a line of it cannot be read ({type(error).__name__}); correct it"
-        ) from None
+        raise ArchiveError(unreadable(csv, error)) from None
     connection.execute(
         "CREATE TABLE named AS SELECT regexp_replace(CASE WHEN starts_with(path, $root) "
         "THEN substr(path, length($root) + 1) ELSE path END, '^(\\./)+', '') AS path, study_id, patient_id, "

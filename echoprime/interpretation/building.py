@@ -11,7 +11,7 @@ import secrets
 import shutil
 import tempfile
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -23,10 +23,11 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from echoprime.archive.sorting import batches, connect
-from echoprime.bundle import Bundle
+from echoprime.bundle import Bundle, Lexicon
 from echoprime.bundle.cache import file_sha256
 from echoprime.errors import SettingError
 from echoprime.interpretation.labels import LabelReader
+from echoprime.interpretation.lexicon import decode_report
 from echoprime.interpretation.recognition import PhraseRecogniser
 from echoprime.interpretation.study_tables import StudyTable as Known
 from echoprime.interpretation.study_tables import read_label_table, read_report_table
@@ -44,6 +45,9 @@ ROWS_PER_FILE = 160_000
 
 UNRECOGNISED = "unrecognised.csv"
 
+SOURCES_LANGUAGE = "en"
+"""Of a bundle's label sources."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class CandidateSources:
@@ -60,7 +64,8 @@ class CandidateSources:
     language
         Of the reports.
     read_labels
-        Labels that `labels` lacks are read out of the report's text.
+        Labels that `labels` lacks are read out of the report: its text, or, in another language than that of
+        the label sources, its recognised phrases in their language; without any they are unknown.
     """
 
     encodings: StudyTable
@@ -121,16 +126,19 @@ def build_candidates(sources: CandidateSources, target: Location) -> CandidateFi
 
 
 def _opened(sources: CandidateSources, scratch: Path, connection: duckdb.DuckDBPyConnection) -> _Build:
-    kinds = {each.name: each.kind for each in sources.bundle.phenotypes}
-    reports = None if sources.reports is None else read_report_table(connection, sources.reports, scratch)
-    labels = None if sources.labels is None else read_label_table(connection, sources.labels, scratch, kinds)
+    reports, labels, phenotypes = None, None, sources.bundle.phenotypes
+    if sources.reports is not None:
+        reports = read_report_table(connection, sources.reports, scratch)
+    if sources.labels is not None:
+        labels = read_label_table(connection, sources.labels, scratch, phenotypes)
     build = _Build(sources, scratch, connection, reports, labels)
-    build.label_counts = {name: Counter() for name in kinds}
+    build.label_counts = {each.name: Counter() for each in phenotypes}
     return build
 
 
 def _write(build: _Build, folder: Path) -> None:
     sources = build.sources
+    translated = _sources_lexicon(sources)
     chosen = _chosen(build)
     embeddings, patients, kept = _embeddings(build, chosen)
     names = [each.name for each in sources.bundle.phenotypes]
@@ -148,11 +156,12 @@ def _write(build: _Build, folder: Path) -> None:
     with UnrecognisedSentences(build.scratch) as unrecognised:
         for rows in _joined(build, studies):
             here = kept[writer.written : writer.written + rows.num_rows]
-            texts = [text or "" for text in rows["report"].to_pylist()]
-            reports = []
-            for text in texts:
-                found = recogniser.recognise(text)
+            reports, texts = [], []
+            for text in rows["report"].to_pylist():
+                found = recogniser.recognise(text or "")
                 reports.append(found.report)
+                texts.append(_label_text(text or "", found.report, translated))
+                build.counts["candidates_with_report"] += bool(text)
                 build.counts["phrases_recognised"] += len(found.report)
                 build.counts["phrases_with_several_values"] += found.several_values
                 build.counts["sentences_unrecognised"] += unrecognised.add(found.unrecognised)
@@ -165,7 +174,22 @@ def _write(build: _Build, folder: Path) -> None:
             )
         unrecognised.write_csv(build.connection, folder / UNRECOGNISED)
     writer.close()
+    build.counts["candidates_of_unknown_patient"] = sum(not patients[place] for place in kept.tolist())
     _write_summary(build, folder, len(kept))
+
+
+def _sources_lexicon(sources: CandidateSources) -> Lexicon | None:
+    """What reports' phrases are read in for labels; None = their own words are read."""
+    if sources.reports is None or not sources.read_labels or sources.language == SOURCES_LANGUAGE:
+        return None
+    return sources.bundle.lexicon(SOURCES_LANGUAGE)
+
+
+def _label_text(text: str, report: Sequence[tuple[int, int, str | None]], translated: Lexicon | None) -> str:
+    """What labels of one report are read out of; "" = nothing is known."""
+    if translated is None or not report:
+        return text if translated is None else ""
+    return decode_report(translated, report)
 
 
 def _chosen(build: _Build) -> pa.Table:
@@ -180,9 +204,10 @@ def _chosen(build: _Build) -> pa.Table:
     union = " UNION ".join(f"SELECT study_id FROM {table}" for table in known)
     query = f"SELECT place FROM encoded WHERE study_id IN ({union}) ORDER BY place"
     places = build.connection.execute(query).fetchnumpy()["place"]
+    build.connection.register("in_table", keys.select(["study_id"]))
     for name, table in (("reports", build.reports), ("labels", build.labels)):
         if table is not None:
-            query = f"SELECT count(*) FROM {table.table} ANTI JOIN encoded USING (study_id)"
+            query = f"SELECT count(*) FROM {table.table} ANTI JOIN in_table USING (study_id)"
             build.counts[f"{name}_rows"] = table.rows
             build.counts[f"{name}_of_studies_not_encoded"] = int(
                 build.connection.execute(query).fetchall()[0][0]
@@ -244,11 +269,10 @@ def _joined(build: _Build, studies: pa.ChunkedArray) -> Any:  # noqa: ANN401  # 
 def _labels(
     build: _Build, rows: pa.Table, texts: list[str], reader: LabelReader, names: list[str]
 ) -> NDArray[np.float64]:
-    """float64 (rows, names): the table's, else what the report says; NaN = unknown."""
+    """float64 (rows, names): the table's, else what the report's text says; NaN = unknown."""
     labels = np.full((rows.num_rows, len(names)), np.nan)
     for name in build.labels.columns if build.labels else ():
         labels[:, names.index(name)] = rows[name].to_numpy()
-    build.counts["candidates_with_report"] += sum(map(bool, texts))
     given = ~np.isnan(labels)
     for row, text in enumerate(texts):
         if text:

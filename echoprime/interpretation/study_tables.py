@@ -2,20 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import duckdb
 
 from echoprime.archive.sorting import parquet
-from echoprime.archive.study_csv import CSV_OPTIONS, csv_columns, fetch_csv, require_columns
+from echoprime.archive.study_csv import csv_columns, csv_table, fetch_csv, require_columns, unreadable
+from echoprime.bundle import Phenotype
 from echoprime.bundle.cache import file_sha256
 from echoprime.errors import SettingError
 from echoprime.storage import Location
 
 # reports hold line breaks inside quotes, which a parallel reader would cut at
-OPTIONS = f"{CSV_OPTIONS}, parallel = false, max_line_size = 16777216"
+OPTIONS = ", parallel = false, max_line_size = 16777216"
 ROWS_PER_GROUP = 8_192
 
 
@@ -63,7 +64,7 @@ def read_report_table(connection: duckdb.DuckDBPyConnection, csv: Location, scra
 
 
 def read_label_table(
-    connection: duckdb.DuckDBPyConnection, csv: Location, scratch: Path, kinds: Mapping[str, str]
+    connection: duckdb.DuckDBPyConnection, csv: Location, scratch: Path, phenotypes: Sequence[Phenotype]
 ) -> StudyTable:
     """A CSV of labels: `study_id`, and a column for each phenotype that is known.
 
@@ -71,31 +72,50 @@ def read_label_table(
     ----------
     connection, csv, scratch
         See `read_report_table`.
-    kinds
-        Phenotype -> `binary` (labels 0 or 1) or `continuous` (a number); an empty cell = unknown.
+    phenotypes
+        Labels of a `binary` one are 0 or 1, of one in % 0 to 100, of others any number; empty = unknown.
 
     Raises
     ------
     UserError
-        As there; or it has no phenotype's column, or a label that is none.
+        As there; or it has no phenotype's column, a label that is none, or shares where % are meant.
     """
-    found = csv_columns(connection, csv, fetch_csv(csv, _folder(scratch, "labels")))
-    known = {name: f'try_cast("{name}" AS DOUBLE)' for name in kinds if name in found}
+    found = csv_columns(csv, fetch_csv(csv, _folder(scratch, "labels")))
+    known = {each.name: f'try_cast("{each.name}" AS DOUBLE)' for each in phenotypes if each.name in found}
     if not known:
         require_columns(csv, found, ("study_id",))
-        raise SettingError(
-            f"{csv}: no column of a phenotype; name them like the bundle's: {', '.join(kinds)}"
-        )
+        names = ", ".join(each.name for each in phenotypes)
+        raise SettingError(f"{csv}: no column of a phenotype; name them like the bundle's: {names}")
     texts = {f"text_{name}": f"nullif(trim(\"{name}\"), '')" for name in known}
     table = _read(connection, csv, scratch, "labels", {**known, **texts}, tuple(known))
-    for name in known:
-        bad = f'text_{name} IS NOT NULL AND ("{name}" IS NULL OR isinf("{name}")'
-        bad += f' OR ("{name}" NOT IN (0, 1) AND NOT isnan("{name}")))' if kinds[name] == "binary" else ")"
-        wrong = _count(connection, f"SELECT count(*) FROM {table.table} WHERE {bad}")
-        if wrong:
-            allowed = "0 or 1" if kinds[name] == "binary" else "a number"
-            raise SettingError(f"{csv}: {name} of {wrong:,} rows is not {allowed}; leave unknown ones empty")
+    for each in phenotypes:
+        if each.name in known:
+            _require_labels(connection, csv, table, each)
     return table
+
+
+def _require_labels(
+    connection: duckdb.DuckDBPyConnection, csv: Location, table: StudyTable, phenotype: Phenotype
+) -> None:
+    value = f'"{phenotype.name}"'
+    allowed, good = "a number", f"NOT isinf({value})"
+    if phenotype.kind == "binary":
+        allowed, good = "0 or 1", f"{value} IN (0, 1)"
+    elif phenotype.unit == "%":
+        allowed, good = "a number from 0 to 100", f"{value} BETWEEN 0 AND 100"
+    bad = f"text_{phenotype.name} IS NOT NULL AND ({value} IS NULL OR NOT (isnan({value}) OR {good}))"
+    wrong = _count(connection, f"SELECT count(*) FROM {table.table} WHERE {bad}")
+    if wrong:
+        raise SettingError(
+            f"{csv}: {phenotype.name} of {wrong:,} rows is not {allowed}; leave unknown ones empty"
+        )
+    # NaN is above every number in DuckDB
+    highest = f"max({value}) FILTER (NOT isnan({value}))"
+    shares = f"SELECT count(*) FROM (SELECT {highest} AS highest FROM {table.table}) WHERE highest <= 1"
+    if phenotype.unit == "%" and _count(connection, shares):
+        raise SettingError(
+            f"{csv}: {phenotype.name} is in %, and no value is above 1; write 55 where 0.55 is meant"
+        )
 
 
 def _read(
@@ -107,7 +127,7 @@ def _read(
     columns: tuple[str, ...] | None = None,
 ) -> StudyTable:
     file = fetch_csv(csv, _folder(scratch, kind))
-    found = csv_columns(connection, csv, file)
+    found = csv_columns(csv, file)
     columns = tuple(expressions) if columns is None else columns
     require_columns(csv, found, ("study_id", *columns))
     picked = ", ".join(f'{expression} AS "{name}"' for name, expression in expressions.items())
@@ -115,15 +135,12 @@ def _read(
     try:
         connection.execute(
             f"COPY (SELECT nullif(trim(study_id), '') AS study_id, {picked} "
-            f"FROM read_csv($csv, {OPTIONS})) TO $place (FORMAT parquet, ROW_GROUP_SIZE {ROWS_PER_GROUP})",
-            {"csv": str(file), "place": str(place)},
+            f"FROM {csv_table(file, found, OPTIONS)}) "
+            f"TO $place (FORMAT parquet, ROW_GROUP_SIZE {ROWS_PER_GROUP})",
+            {"place": str(place)},
         )
     except duckdb.Error as error:
-        # not its message: that quotes the line
-        raise SettingError(
-            f"{csv}: a line of it cannot be read ({type(error).__name__}); commas between, double quotes "
-            "around texts, UTF-8"
-        ) from None
+        raise SettingError(unreadable(csv, error)) from None
     table = parquet(place)
     unnamed = _count(connection, f"SELECT count(*) FROM {table} WHERE study_id IS NULL")
     if unnamed:

@@ -16,6 +16,9 @@ from echoprime.archive.sorting import parquet
 LONGEST = 500
 """Characters of a sentence that are kept."""
 
+ROWS_PER_GROUP = 65_536
+"""A writer keeps a note of each row group it has written: few large ones, whatever the number of reports."""
+
 SCHEMA = pa.schema([("section", pa.string()), ("sentence", pa.string())])
 
 
@@ -42,6 +45,7 @@ class UnrecognisedSentences:
     def __init__(self, scratch: Path) -> None:
         self._file = scratch / "unrecognised.parquet"
         self._writer = pq.ParquetWriter(self._file, SCHEMA)
+        self._rows: list[tuple[str, str]] = []
 
     def __enter__(self) -> UnrecognisedSentences:
         return self
@@ -53,13 +57,21 @@ class UnrecognisedSentences:
 
     def add(self, sentences: Iterable[tuple[str, str]]) -> int:
         """Take (section, sentence) each; returns how many."""
-        rows = [(section, without_numbers(sentence)) for section, sentence in sentences]
-        columns = [pa.array([row[place] for row in rows], pa.string()) for place in range(2)]
+        before = len(self._rows)
+        self._rows += [(section, without_numbers(sentence)) for section, sentence in sentences]
+        taken = len(self._rows) - before
+        if len(self._rows) >= ROWS_PER_GROUP:
+            self._write()
+        return taken
+
+    def _write(self) -> None:
+        columns = [pa.array([row[place] for row in self._rows], pa.string()) for place in range(2)]
         self._writer.write_table(pa.Table.from_arrays(columns, schema=SCHEMA))
-        return len(rows)
+        self._rows.clear()
 
     def write_csv(self, connection: duckdb.DuckDBPyConnection, file: Path) -> None:
         """Columns section, sentence, times; the most frequent first. Ends the taking."""
+        self._write()
         self._writer.close()
         connection.execute(
             f"COPY (SELECT section, sentence, count(*) AS times FROM {parquet(self._file)} GROUP BY ALL "

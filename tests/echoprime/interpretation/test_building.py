@@ -7,11 +7,16 @@ import json
 from pathlib import Path
 
 import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
+from echoprime.archive.sorting import connect
 from echoprime.bundle import Bundle
 from echoprime.errors import BundleError, SettingError, UserError
+from echoprime.interpretation import decode_report, unrecognised
 from echoprime.interpretation.building import CandidateSources, build_candidates
+from echoprime.interpretation.study_tables import read_report_table
 from echoprime.retrieval import CandidateFiles, CandidateSet
 from echoprime.storage import Location
 from echoprime.tables import StudyTable
@@ -199,6 +204,9 @@ def test_a_set_in_a_bucket_is_copied_once_and_verified(
             "study_id,ejection_fraction\ns-0001,about 50\n",
             "ejection_fraction of 1 rows is not a number",
         ),
+        ("labels", "study_id,ejection_fraction\ns-0001,130\n", "1 rows is not a number from 0 to 100"),
+        ("labels", "study_id,ejection_fraction\ns-0001,0.55\ns-0002,\n", "is in %, and no value is above 1"),
+        ("labels", "study_id,tavr,TAVR\ns-0001,1,1\n", "stands in its header line twice"),
         ("labels", None, "nothing is there"),
     ],
 )
@@ -217,6 +225,97 @@ def test_a_mistake_is_one_line_and_leaves_nothing(
     assert {path.name for path in tmp_path.iterdir()} <= {f"{name}.csv"}
 
 
+GOOD = "".join(f'x-{number},"text {number}, a."\n' for number in range(30_000))
+
+
+@pytest.mark.parametrize("before", ["", GOOD], ids=["first", "behind what is sniffed"])
+@pytest.mark.parametrize(
+    "line",
+    [
+        "s-0001,EF 55 percent, normal LV, mild MR",
+        's-0001,"EF 55.\ns-0002,"A rim."',
+        's-0001,"He said "fine" today, and EF 55."',
+        "s-0001",
+    ],
+    ids=["comma without quotes", "quote that does not end", "single quotes inside", "field missing"],
+)
+def test_a_report_is_read_whole_or_refused(tmp_path: Path, before: str, line: str) -> None:
+    """A guess about the file's form cuts such a report short, or takes the next study into it."""
+    place = Location.parse(tmp_path / "reports.csv")
+    place.write_bytes(f"study_id,report\n{before}{line}\nother,y\n".encode())
+    with pytest.raises(
+        SettingError, match=r"reports\.csv: .*line.* cannot be read; as many fields"
+    ) as refusal:
+        read_report_table(connect(tmp_path), place, tmp_path)
+    assert "EF" not in str(refusal.value)
+    assert "\n" not in str(refusal.value)
+
+
+@pytest.mark.parametrize("rows", [3, 30_000])
+@pytest.mark.parametrize(
+    "text", ['so-called "normal", fine', 'he said ""x""', '"start" of it', 'line, 1\n"a"\r\nb', "[SEP]"]
+)
+def test_reports_are_read_as_they_are_written(tmp_path: Path, rows: int, text: str) -> None:
+    content = [[f"s{number}", f"text {number}, a."] for number in range(rows)]
+    content[rows // 2] = ["asked", text]
+    place = write_csv(tmp_path / "reports.csv", ["study_id", "report"], content)
+    connection = connect(tmp_path)
+    table = read_report_table(connection, place, tmp_path)
+    assert table.rows == rows
+    found = connection.execute(f"SELECT report FROM {table.table} WHERE study_id = 'asked'").fetchall()
+    assert found == [(text,)]
+
+
+def test_labels_of_reports_in_another_language(encodings: StudyTable, tmp_path: Path) -> None:
+    """Label sources are English: they are looked for in the recognised phrases, said in English."""
+    bundle = write_tiny_bundle(tmp_path / "bundle", weights=False, label_sources=SOURCES, languages=("de",))
+    german = bundle.lexicon("de")
+    left, pericardium = (bundle.lexicon().sections.index(name) for name in ("Left Ventricle", "Pericardium"))
+    fluid = next(
+        n
+        for n, words in enumerate(bundle.lexicon().phrases[pericardium])
+        if words.startswith("A rim of fluid")
+    )
+    texts = [
+        decode_report(german, [(left, 0, "43"), (pericardium, fluid, "5")]),
+        decode_report(german, [(left, 0, "51.5")]),
+        "Nichts davon ist bekannt.",
+    ]
+    rows = [[f"s-{number:04d}", each] for number, each in enumerate(texts)]
+    reports = write_csv(tmp_path / "reports.csv", ["study_id", "report"], rows)
+    files = build_candidates(
+        sources(encodings, bundle, reports=reports, language="de"), Location.parse(tmp_path / "set")
+    )
+    table = CandidateSet.open(files).shard()._rows.parts[0].table
+    assert table.column("label_ejection_fraction").to_pylist() == [43.0, 51.5, None]
+    assert table.column("label_pericardial_effusion").to_pylist() == [1.0, 0.0, None]
+
+
+def test_candidates_of_unknown_patients_are_counted(
+    encodings: StudyTable, bundle: Bundle, labels: Location, tmp_path: Path
+) -> None:
+    counts = build_candidates(
+        sources(encodings, bundle, labels=labels), Location.parse(tmp_path / "known")
+    ).summary["counts"]
+    assert counts["candidates_of_unknown_patient"] == 0
+    table = write_encodings(tmp_path / "encodings", bundle, STUDIES, patient_id=None)
+    counts = build_candidates(
+        sources(table, bundle, labels=labels), Location.parse(tmp_path / "unknown")
+    ).summary["counts"]
+    assert counts["candidates_of_unknown_patient"] == 15
+
+
+def test_unrecognised_sentences_are_few_row_groups(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(unrecognised, "ROWS_PER_GROUP", 10)
+    with unrecognised.UnrecognisedSentences(tmp_path) as taken:
+        assert [taken.add([("Aorta", f"{number} of them")] * (number % 3)) for number in range(30)] == [
+            0, 1, 2
+        ] * 10  # fmt: skip
+        taken.write_csv(connect(tmp_path), tmp_path / "counted.csv")
+    assert (tmp_path / "counted.csv").read_text() == 'section,sentence,times\nAorta,"# of them",30\n'
+    assert pq.read_metadata(tmp_path / "unrecognised.parquet").num_row_groups == 3
+
+
 def test_what_is_there_is_not_written_over(
     encodings: StudyTable, bundle: Bundle, labels: Location, tmp_path
 ) -> None:
@@ -226,6 +325,18 @@ def test_what_is_there_is_not_written_over(
         build_candidates(sources(encodings, bundle, labels=labels), Location.parse(tmp_path / "set"))
     with pytest.raises(SettingError, match="--reports, --labels, or both"):
         build_candidates(sources(encodings, bundle), Location.parse(tmp_path / "other"))
+
+
+def test_an_incomplete_study_is_encoded(bundle: Bundle, labels: Location, tmp_path: Path) -> None:
+    """A label of it is no label of a study that is not encoded."""
+    table = write_encodings(tmp_path / "encodings", bundle, STUDIES)
+    row = {**table.newest().to_pylist()[12], "status": "incomplete"}
+    table.append(pa.Table.from_pylist([row], table.schema))
+    counts = build_candidates(
+        sources(table, bundle, labels=labels), Location.parse(tmp_path / "set")
+    ).summary["counts"]
+    assert counts["left_out_incomplete"] == 1
+    assert counts["labels_of_studies_not_encoded"] == 0
 
 
 def test_incomplete_studies_are_no_candidates(bundle: Bundle, labels: Location, tmp_path: Path) -> None:
