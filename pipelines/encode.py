@@ -78,17 +78,18 @@ def encode(settings: EncodeSettings) -> JobResult:
             there = counts.done + counts.returned
             return JobResult(job="encode", nothing_to_do=True, studies=there, planned=planned)
         run = RunRecord.start(output, "encode", recorded_settings(settings), run_id=run_id)
-        plan = write_plan(
-            itertools.chain([first], planning),
-            run.directory,
-            root=manifest.root,
-            workers=settings.readers or os.cpu_count() or 1,
-        )
-        require_room(output, plan.videos * BYTES_PER_VIDEO)
-        # 3. Ray streams the plan's chunks through the three pools; the driver commits what comes out.
-        planned = mark_presence(table, known, counts, output, manifest.root, settings)
-        result = JobResult(job="encode", run_id=run_id, planned=planned)
-        _encode(settings, bundle, table, plan, run, identity["encoding_id"], result)
+        result = JobResult(job="encode", run_id=run_id)
+        with recorded(run, result):
+            plan = write_plan(
+                itertools.chain([first], planning),
+                run.directory,
+                root=manifest.root,
+                workers=settings.readers or os.cpu_count() or 1,
+            )
+            require_room(output, plan.videos * BYTES_PER_VIDEO)
+            # 3. Ray streams the plan's chunks through the three pools; the driver commits what comes out.
+            result.planned = mark_presence(table, known, counts, output, manifest.root, settings)
+            _encode(settings, bundle, table, plan, identity["encoding_id"], result)
     return result
 
 
@@ -132,13 +133,12 @@ def _encode(
     bundle: Bundle,
     table: StudyTable,
     plan: Plan,
-    run: RunRecord,
     encoding_id: str,
     result: JobResult,
 ) -> None:
-    assembler = StudyAssembler(bundle.views, encoding_id, run.run_id)
+    assembler = StudyAssembler(bundle.views, encoding_id, result.run_id)
     committer = Committer(table, studies=settings.commit_studies, seconds=settings.commit_seconds)
-    with recorded(run, result), ray_session(settings.ray_address) as cluster:
+    with ray_session(settings.ray_address) as cluster:
         pace = Pace()
         pools = encode_pools(settings, cluster)
         result.pools = pools.recorded()

@@ -21,8 +21,8 @@ def mark_presence(
 ) -> dict[str, int | None]:
     """Mark studies that have vanished or are there again; return how all of them stood to the table.
 
-    A study has vanished when the whole archive was listed without it. An output into which several archives
-    were encoded is not judged: each of their listings lacks the others' studies.
+    A study has vanished when the whole archive was listed without it. An output that holds studies of several
+    archives is not judged: each of their listings lacks the others' studies.
 
     Parameters
     ----------
@@ -39,20 +39,33 @@ def mark_presence(
     """
     planned: dict[str, int | None] = asdict(counts)
     judged = counts.vanished is not None
-    if counts.vanished and not settings.same_files and _archives(output) - {archive.uri}:
-        judged = False
-        planned["not_judged"], planned["vanished"] = counts.vanished, None
+    if counts.vanished or counts.changed:
+        archives = _archives(output, table)
+        if not settings.same_files:
+            archives.add(archive.uri)
+        if len(archives) > 1:
+            planned["perhaps_replaced"] = counts.changed
+            if counts.vanished:
+                judged = False
+                planned["not_judged"], planned["vanished"] = counts.vanished, None
     table.mark(known.marks(vanished=judged))
     return planned
 
 
-def _archives(output: Location) -> set[str]:
-    """Roots of the archives that were encoded into an output, by the plans of its runs."""
-    found = set()
-    for run in list_runs(output):
-        if run.command == "encode":
+def _archives(output: Location, table: StudyTable) -> set[str]:
+    """Roots of the archives that the table's studies come from, by the plans of the runs that wrote them.
+
+    A run with `same_files` read a copy, unless it is the first: then there was nothing to be a copy of.
+    """
+    wrote: set[str] = set()
+    for batch in table.newest_batches(["run_id"]):
+        wrote.update(batch["run_id"].unique().to_pylist())
+    found: set[str] = set()
+    # by their stamps: names of one second do not sort
+    for run in sorted(list_runs(output), key=lambda run: run.started_at):
+        if run.run_id in wrote and not (found and run.settings.get("same_files")):
             try:
                 found.add(open_plan(run.directory / "plan.parquet").root.uri)
             except (OSError, KeyError):
-                continue  # killed before its plan was written, or tidied away
+                continue  # tidied away
     return found

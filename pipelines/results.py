@@ -26,7 +26,8 @@ class JobResult:
     planned
         Studies by how they stood to the table: new, changed, again (incomplete before), done, returned (done,
         in the archive again), vanished (in the table, no longer in the archive: marked and kept), not_judged
-        (not listed, but perhaps of another archive), not_found (of --studies). Encode alone.
+        (not listed, but perhaps of another archive), perhaps_replaced (changed, or of another archive and of
+        the same name), not_found (of --studies). Encode alone.
     outcomes
         (outcome, reason) -> videos, of this run.
     incomplete
@@ -36,6 +37,8 @@ class JobResult:
     candidates_left_out, studies_with_left_out
         Candidates that were no neighbours because they are of the study itself or its patient, summed over
         the studies, and the studies that had any. Interpret alone.
+    studies_of_unknown_patient
+        Studies of which only their own candidate could be left out. Interpret alone.
     wall
         Phase -> seconds of wall clock: start, work, finish.
     pools
@@ -54,6 +57,7 @@ class JobResult:
     seconds: dict[str, float] = field(default_factory=dict)
     candidates_left_out: int = 0
     studies_with_left_out: int = 0
+    studies_of_unknown_patient: int = 0
     wall: dict[str, float] = field(default_factory=dict)
     pools: dict[str, dict[str, Any]] = field(default_factory=dict)
     clips_per_second: float | None = None
@@ -92,6 +96,7 @@ def _finish(run: RunRecord, result: JobResult, exit_code: int) -> None:
     counts |= {":".join(filter(None, outcome)): videos for outcome, videos in sorted(result.outcomes.items())}
     if result.job == "interpret":
         counts["candidates_left_out"] = result.candidates_left_out
+        counts["studies_of_unknown_patient"] = result.studies_of_unknown_patient
     run.finish(
         exit_code,
         counts,

@@ -49,6 +49,8 @@ def planned_counts(result: JobResult) -> dict[str, int]:
         "returned": "in the archive again, not encoded again",
         "vanished": "no longer in the archive, marked and kept",
         "not_judged": "not in this listing, not judged: studies of other archives lie in this output",
+        "perhaps_replaced": "of these changed perhaps another archive's studies of the same name, replaced "
+        "by these: give each archive an --output of its own",
         "not_found": "of --studies not in the manifest",
     }
     return {words[name]: count for name, count in result.planned.items() if name in words and count}
@@ -73,6 +75,11 @@ def _say_left_out(out: Console, result: JobResult) -> None:
         out.print(
             f"{result.candidates_left_out:,} candidates of the same study or patient were left out of the "
             f"neighbours of {result.studies_with_left_out:,} studies"
+        )
+    if result.studies_of_unknown_patient:
+        out.print(
+            f"{result.studies_of_unknown_patient:,} studies are of an unknown patient: candidates of that "
+            "patient, if there are any, were not left out"
         )
     if result.incomplete:
         out.print(f"{result.incomplete:,} incomplete studies were left out; --include-incomplete takes them")
