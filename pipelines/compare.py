@@ -31,8 +31,11 @@ def compare(settings: CompareSettings) -> int:
     with tempfile.TemporaryDirectory(prefix="echoprime-compare-") as scratch:
         folder = Path(scratch)
         comparison = compare_tables(first, second, folder)
-        (folder / PAGE).write_text(comparison_page(comparison), encoding="utf-8")
+        page = comparison_page(comparison, identifiers=settings.identifiers)
+        (folder / PAGE).write_text(page, encoding="utf-8")
         require_writable(target)
+        # An older page must not stand beside newer tables, should this end in between.
+        (target / PAGE).remove()
         # The page last: it names the other files.
         for path in sorted(folder.iterdir(), key=lambda path: path.name == PAGE):
             (target / path.name).put_file(path)
@@ -41,15 +44,18 @@ def compare(settings: CompareSettings) -> int:
 
 
 def _target(settings: CompareSettings, first: Location, second: Location) -> Location:
-    """Where it is written: asked for, or beside the second's `interpretations` folder."""
+    """Where it is written: asked for, or beside the `interpretations` folder of both."""
     if settings.directory is not None:
         return Location.parse(settings.directory)
-    above, _, folder = second.uri.removesuffix(f"/{second.name}").rpartition("/")
-    if folder != "interpretations":
+    there, here = (place.uri.removesuffix(f"/{place.name}") for place in (first, second))
+    above, _, folder = here.rpartition("/")
+    if folder != "interpretations" or there != here:
         raise SettingError(
-            f"table {second} does not lie in an output's interpretations/; say where to write (--directory)"
+            f"tables {first} and {second} do not lie in the interpretations/ of one output; say where to "
+            "write (--directory)"
         )
-    return Location.parse(above) / "comparisons" / f"{first.name}-{second.name}"
+    # A folder each: "a-b" and "c" joined by a dash would be "a" and "b-c".
+    return Location.parse(above) / "comparisons" / first.name / second.name
 
 
 def show_comparison(comparison: Comparison, target: Location) -> None:

@@ -38,7 +38,8 @@ class ValueChange:
     correlation
         Pearson's; None where one side does not vary.
     scale
-        What differences are divided by to compare phenotypes: the first table's standard deviation.
+        What differences are divided by to compare phenotypes: the first table's standard deviation; None
+        where that is 0, or of one study.
     """
 
     name: str
@@ -61,7 +62,7 @@ class ValueChange:
     percentile_5: float | None
     percentile_95: float | None
     correlation: float | None
-    scale: float
+    scale: float | None
 
     def row(self) -> dict[str, Any]:
         """As values.csv holds it."""
@@ -90,7 +91,7 @@ def value_change(name: str, row: Mapping[str, Any]) -> ValueChange:
         unit=UNITS.get(name, ""),
         low=mean - LIMITS * deviation if known else None,
         high=mean + LIMITS * deviation if known else None,
-        scale=spread or 1.0,
+        scale=spread or None,
         **found,
     )
 

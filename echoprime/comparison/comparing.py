@@ -53,7 +53,8 @@ class Comparison:
     sections, sentences
         Rows of dicts: see `statements.SECTIONS`, `SENTENCES` (the most frequent ones).
     largest
-        Studies with the largest changes: rows of dicts with `phenotype`, `first`, `second`.
+        Studies with the largest changes of a phenotype with a scale: rows of dicts with `phenotype`, `first`,
+        `second`.
     points
         Phenotype -> float64 (2, n): values of an even choice of studies, first and second.
     """
@@ -97,6 +98,8 @@ def compare_tables(first: Side, second: Side, folder: Path) -> Comparison:
     for name, side in (("a", first), ("b", second)):
         side.write(scratch / f"{name}.parquet")
     connection = connect(scratch)
+    # Two threads add in another order each time, and the last digits of a mean differ.
+    connection.execute("SET threads = 1")
     try:
         for name in ("a", "b"):
             connection.execute(f"CREATE VIEW {name} AS SELECT * FROM {parquet(scratch / f'{name}.parquet')}")
@@ -172,6 +175,7 @@ def _largest(connection: duckdb.DuckDBPyConnection) -> list[dict[str, Any]]:
         found.append(
             {
                 "study_id": row["study_id"],
+                "study_key": row["study_key"],
                 "phenotype": name,
                 "first": row[f"{name}_first"],
                 "second": row[f"{name}_second"],

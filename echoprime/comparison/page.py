@@ -5,15 +5,18 @@ from __future__ import annotations
 from echoprime.comparison.comparing import FILES, POINTS_SHOWN, Comparison
 from echoprime.comparison.drawings import differences, limits, scatter
 from echoprime.pages import render_page
+from echoprime.pages.study import KEY_SHOWN
 
 
-def comparison_page(comparison: Comparison) -> str:
+def comparison_page(comparison: Comparison, *, identifiers: bool = False) -> str:
     """One self-contained HTML file.
 
     Parameters
     ----------
     comparison
         From `compare_tables`.
+    identifiers
+        Whether studies' identifiers stand on the page.
     """
     drawn = {name: pair for name, pair in comparison.points.items() if pair.shape[1]}
     by_name = {each.name: each for each in comparison.values}
@@ -24,6 +27,8 @@ def comparison_page(comparison: Comparison) -> str:
         title=f"{comparison.first} against {comparison.second}",
         notice=" · ".join(comparison.notices),
         comparison=comparison,
+        identifiers=identifiers,
+        key_shown=KEY_SHOWN,
         settings=[(name, first.strip('"'), second.strip('"')) for name, first, second in comparison.settings],
         scatter=scatter(drawn, comparison.first, comparison.second) if drawn else None,
         all_drawn=comparison.both <= POINTS_SHOWN,

@@ -13,15 +13,16 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-REMOVED, ADDED, NUMBER = "removed", "added", "number"
-"""Only the first report says it; only the second; both do, with another number."""
+REMOVED, ADDED, NUMBER, REORDERED = "removed", "added", "number", "reordered"
+"""Only the first report says it; only the second; both do, with another number; all sentences of a section
+are the same in another order."""
 
 CHANGES = pa.schema(
     [
         pa.field("study_id", pa.string()),
         pa.field("section", pa.string()),  # as the first report names it
-        pa.field("change", pa.string()),  # removed, added or number
-        pa.field("first", pa.string()),  # the sentence there; null = added
+        pa.field("change", pa.string()),  # removed, added, number or reordered
+        pa.field("first", pa.string()),  # the sentence there, or the reordered section; null = added
         pa.field("second", pa.string()),  # null = removed
         pa.field("wording", pa.string()),  # the sentence with # for its numbers
     ]
@@ -80,7 +81,10 @@ def _sections(report: str) -> list[tuple[str, str]]:
 @lru_cache(65_536)
 def _section_changes(section: str, first: str, second: str) -> tuple[SentenceChange, ...]:
     """Cached: many studies share their nearest candidate."""
-    one, two = Counter(_sentences(first)), Counter(_sentences(second))
+    here, there = _sentences(first), _sentences(second)
+    one, two = Counter(here), Counter(there)
+    if one == two and here != there:
+        return (SentenceChange(section, REORDERED, first, second, wording(first)),)
     removed, added = list((one - two).elements()), list((two - one).elements())
     changes = []
     for sentence in removed:

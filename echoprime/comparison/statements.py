@@ -17,9 +17,10 @@ def quoted(name: str) -> str:
 
 
 def joined(phenotypes: Sequence[str], first_calls: Sequence[str], second_calls: Sequence[str]) -> str:
-    """One row a study that both tables have: values and calls of both, side by side."""
+    """One row a study that both tables have: values and calls of both, side by side, sorted by study_id."""
     columns = [
         "a.study_id",
+        "b.study_key",
         "a.study_key = b.study_key AS same_content",
         "a.report <> b.report AS report_differs",
     ]
@@ -38,7 +39,7 @@ def joined(phenotypes: Sequence[str], first_calls: Sequence[str], second_calls: 
                 f"{one} AS {quoted(name + '_call_first')}",
                 f"{two} AS {quoted(name + '_call_second')}",
             ]
-    return f"SELECT {', '.join(columns)} FROM a JOIN b USING (study_id)"
+    return f"SELECT {', '.join(columns)} FROM a JOIN b USING (study_id) ORDER BY study_id"
 
 
 def value_summary(name: str) -> str:
@@ -66,13 +67,14 @@ def call_counts(name: str) -> str:
     return f"SELECT {one} AS first, {two} AS second, count(*) AS studies FROM both_sides GROUP BY ALL"
 
 
-def studies(scales: Mapping[str, float], calls: Sequence[str]) -> str:
+def studies(scales: Mapping[str, float | None], calls: Sequence[str]) -> str:
     """The table of studies: `both_sides` with what changed in each counted.
 
     Parameters
     ----------
     scales
-        Phenotype -> what its difference is divided by, so that those of all phenotypes can be compared.
+        Phenotype -> what its difference is divided by, so that those of all phenotypes can be compared; one
+        without is compared with none.
     calls
         Phenotypes that either table has calls for.
     """
@@ -81,7 +83,8 @@ def studies(scales: Mapping[str, float], calls: Sequence[str]) -> str:
         f"({quoted(n + '_call_first')} IS DISTINCT FROM {quoted(n + '_call_second')})::INT" for n in calls
     ]
     scaled = [
-        f"coalesce(abs({quoted(name + '_difference')}) / {scale!r}, 0)" for name, scale in scales.items()
+        "0.0" if scale is None else f"coalesce(abs({quoted(name + '_difference')}) / {scale!r}, 0)"
+        for name, scale in scales.items()
     ]
     names = [f"'{name}'" for name in scales]
     return f"""
@@ -105,12 +108,15 @@ def studies(scales: Mapping[str, float], calls: Sequence[str]) -> str:
 
 SECTIONS = """
     SELECT section, count(DISTINCT study_id) AS studies, count(*) FILTER (change = 'removed') AS removed,
-        count(*) FILTER (change = 'added') AS added, count(*) FILTER (change = 'number') AS number
+        count(*) FILTER (change = 'added') AS added, count(*) FILTER (change = 'number') AS number,
+        count(*) FILTER (change = 'reordered') AS reordered
     FROM changes GROUP BY section ORDER BY studies DESC, section"""
-"""Per section: studies whose text changed, and sentences by kind of change."""
+"""Per section: studies whose text changed, sentences by kind of change, and studies where all of them are
+the same in another order."""
 
 SENTENCES = """
     SELECT section, wording AS sentence, count(*) FILTER (change = 'removed') AS removed,
         count(*) FILTER (change = 'added') AS added, count(*) FILTER (change = 'number') AS number
-    FROM changes GROUP BY section, wording ORDER BY count(*) DESC, section, wording"""
+    FROM changes WHERE change <> 'reordered' GROUP BY section, wording
+    ORDER BY count(*) DESC, section, wording"""
 """Per sentence, numbers as #: how often it was taken away, added, or got another number."""

@@ -70,7 +70,7 @@ def candidates_build(
         "echoprime compare out/interpretations/default out/interpretations/own --directory differences/",
     )
 )
-def compare(first: str, second: str, /, *, directory: str | None = None) -> int:
+def compare(first: str, second: str, /, *, directory: str | None = None, identifiers: bool = False) -> int:
     """Which values, calls and sentences differ between two interpretations: tables and one page.
 
     Parameters
@@ -80,8 +80,10 @@ def compare(first: str, second: str, /, *, directory: str | None = None) -> int:
     second
         The one that it is compared with.
     directory
-        Folder or s3:// prefix to write; default: comparisons/FIRST-SECOND beside SECOND's interpretations/.
+        Folder or s3:// prefix to write; default: comparisons/FIRST/SECOND beside their interpretations/.
+    identifiers
+        Write study_id on the page instead of the study's key; the tables beside it always hold it.
     """
     from pipelines.compare import compare as job
 
-    return job(CompareSettings(first=first, second=second, directory=directory))
+    return job(CompareSettings(first=first, second=second, directory=directory, identifiers=identifiers))

@@ -45,4 +45,7 @@ class CompareSettings:
     """The one that it is compared with."""
 
     directory: str | None = None
-    """Folder or s3:// prefix to write. Default: comparisons/FIRST-SECOND beside SECOND's interpretations/."""
+    """Folder or s3:// prefix to write. Default: comparisons/FIRST/SECOND beside their interpretations/."""
+
+    identifiers: bool = False
+    """Write study_id on the page instead of the study's key."""

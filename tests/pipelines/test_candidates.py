@@ -3,19 +3,22 @@
 from __future__ import annotations
 
 import csv
+import shutil
 from pathlib import Path
 from typing import Any
 
+import pyarrow as pa
 import pytest
 
 from echoprime.bundle import Bundle
 from echoprime.errors import BundleError, SettingError, TableError
 from echoprime.storage import Location
-from echoprime.tables import StudyTable, list_runs
+from echoprime.tables import StudyTable, list_runs, newest_rows
 from pipelines.candidates import build
 from pipelines.compare import compare
 from pipelines.interpret import interpret
 from pipelines.settings import CandidatesBuildSettings, CompareSettings, InterpretSettings
+from pipelines.summary import show_interpretation
 from tests.encoded import write_encodings
 from tests.rows import rows
 from tests.s3_server import S3Server
@@ -61,6 +64,7 @@ def own(output: Path, bundle: Bundle, cluster: object) -> list[dict[str, Any]]:
     assert result.candidates_left_out == sum(row["candidates_left_out"] for row in found)
     assert result.studies_with_left_out == sum(row["candidates_left_out"] > 0 for row in found)
     assert list_runs(Location.parse(output))[-1].counts["candidates_left_out"] == result.candidates_left_out
+    assert result.studies_of_unknown_patient == 0
     return found
 
 
@@ -76,6 +80,35 @@ def test_own_study_and_patient_are_no_neighbours(own: list[dict[str, Any]], outp
         assert near
         assert not near & mine
     assert {row["candidates_left_out"] for row in own} == {0, 2}
+
+
+def test_studies_of_unknown_patients_are_counted_and_said(
+    bundle: Bundle, tmp_path: Path, cluster: object, capsys: pytest.CaptureFixture[str]
+) -> None:
+    write_encodings(tmp_path / "encodings", bundle, 3)
+    write_encodings(tmp_path / "encodings", bundle, 2, patient_id=None)
+    result = interpret(settings(bundle, tmp_path))
+    assert (result.studies, result.studies_of_unknown_patient) == (3, 2)
+    assert list_runs(Location.parse(tmp_path))[-1].counts["studies_of_unknown_patient"] == 2
+    show_interpretation(result, str(tmp_path), "default")
+    said = " ".join(capsys.readouterr().out.split())
+    assert "2 studies are of an unknown patient" in said
+
+
+def test_some_studies_after_others_were_marked(bundle: Bundle, tmp_path: Path, cluster: object) -> None:
+    """A merge rewrites the file that they lie in."""
+    table = write_encodings(tmp_path / "encodings", bundle, 20)
+    gone = newest_rows(table.keys()).select(["study_id", "written_at"]).slice(0, 2)
+    table.mark(gone.append_column("status", pa.array(["vanished"] * 2)))
+    assert interpret(settings(bundle, tmp_path, limit=5)).studies == 5
+    (tmp_path / "labels.csv").write_text("study_id,tavr\ns-0003,1\ns-0007,0\n")
+    asked = CandidatesBuildSettings(
+        encodings=str(tmp_path / "encodings"),
+        bundle=str(bundle.location),
+        candidates=str(tmp_path / "set"),
+        labels=str(tmp_path / "labels.csv"),
+    )
+    assert build(asked) == 0
 
 
 def test_values_are_means_of_the_read_labels(own: list[dict[str, Any]]) -> None:
@@ -118,10 +151,34 @@ def test_compare_old_with_new(own: list[dict[str, Any]], output: Path, bundle: B
     interpret(settings(bundle, output))
     first, second = (str(output / "interpretations" / name) for name in ("default", "own"))
     assert compare(CompareSettings(first=first, second=second)) == 0
-    folder = output / "comparisons" / "default-own"
+    folder = output / "comparisons" / "default" / "own"
     assert {path.name for path in folder.iterdir()} >= {"comparison.html", "studies.parquet", "calls.csv"}
     with (folder / "studies.csv").open() as file:
         assert len(list(csv.DictReader(file))) == STUDIES
+
+
+def test_an_old_page_goes_before_new_tables_come(
+    own: list[dict[str, Any]], output: Path, bundle: Bundle, tmp_path: Path
+) -> None:
+    interpret(settings(bundle, output))
+    first, second = (str(output / "interpretations" / name) for name in ("default", "own"))
+    asked = CompareSettings(first=first, second=second, directory=str(tmp_path))
+    compare(asked)
+    (tmp_path / "studies.csv").unlink()
+    (tmp_path / "studies.csv").mkdir()  # no file can take its place
+    with pytest.raises(OSError, match=r"studies\.csv"):
+        compare(asked)
+    assert not (tmp_path / "comparison.html").exists()
+
+
+def test_tables_of_two_outputs_have_no_default_place(
+    own: list[dict[str, Any]], output: Path, tmp_path: Path
+) -> None:
+    shutil.copytree(output / "interpretations" / "own", tmp_path / "interpretations" / "own")
+    tables = [str(place / "interpretations" / "own") for place in (output, tmp_path)]
+    with pytest.raises(SettingError, match=r"of one output; say where to write \(--directory\)"):
+        compare(CompareSettings(first=tables[0], second=tables[1]))
+    assert not (tmp_path / "comparisons").exists()
 
 
 @pytest.mark.s3

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import csv
+import re
 from collections import Counter
 from pathlib import Path
 
 import numpy as np
+import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
@@ -156,7 +158,75 @@ def test_files_and_page(place: Path, compared: Comparison) -> None:
     assert "old against new" in page
     assert page.count("<svg") == 3
     assert page == comparison_page(compared)
+    assert "<td>s-00" not in page
+    largest = compared.largest[0]
+    assert f"<td>{largest['study_key'][:12]}</td>" in page
+    assert f"<td>{largest['study_id']}</td>" in comparison_page(compared, identifiers=True)
     assert "http" not in page.replace("http://www.w3.org", "").replace("http-equiv", "")
+
+
+def test_sentences_in_another_order_are_a_change(place: Path, tmp_path: Path) -> None:
+    table = StudyTable.existing(Location.parse(place / "new"))
+    reports = [row["report"] for row in table.newest(["report"]).to_pylist()]
+    turned = [_last_first(report) for report in reports]
+    moved = [one != two for one, two in zip(reports, turned, strict=True)]
+    assert sum(moved) > 0
+    rows = table.newest().drop_columns(["report", "written_at"]).append_column("report", pa.array(turned))
+    other = StudyTable.open(Location.parse(tmp_path / "turned"), table.schema, identity=table.identity)
+    other.append(rows)
+    found = compare_tables(*(open_side(each.location) for each in (table, other)), tmp_path / "out")
+    assert found.changed == {"value": 0, "call": 0, "report": sum(moved)}
+    assert found.sentences_in_all == 0
+    assert [each["removed"] + each["added"] + each["number"] for each in found.sections] == [0] * len(
+        found.sections
+    )
+    assert sum(each["reordered"] for each in found.sections) >= sum(moved)
+    assert "Every report says the same" not in comparison_page(found)
+
+
+def _last_first(report: str) -> str:
+    """Every section's last sentence before its others."""
+    sections = []
+    for part in report.split(" [SEP]"):
+        head, colon, text = part.partition(": ")
+        sentences = re.split(r"(?<=[.!?])\s+", text)
+        sections.append(head + colon + " ".join([sentences[-1], *sentences[:-1]]))
+    return " [SEP]".join(sections)
+
+
+def test_one_study_has_no_deviation(place: Path, tmp_path: Path) -> None:
+    """Differences of % and of shares are then not one scale, so that none is the largest."""
+    sides = []
+    for name in ("old", "new"):
+        table = StudyTable.existing(Location.parse(place / name))
+        one = StudyTable.open(Location.parse(tmp_path / name), table.schema, identity=table.identity)
+        one.append(table.newest().slice(3, 1).drop_columns(["written_at"]))
+        sides.append(open_side(one.location))
+    found = compare_tables(*sides, tmp_path / "out")
+    assert found.changed["value"] == 1
+    assert {each.scale for each in found.values} == {None}
+    assert found.largest == []
+    page = comparison_page(found)
+    assert "No value changed" not in page
+    assert "do not vary" in page
+
+
+def test_the_same_tables_give_the_same_bytes(place: Path, tmp_path: Path) -> None:
+    """Values that two threads would add up in another order each time."""
+    table = StudyTable.existing(Location.parse(place / "old"))
+    studies, rng = 20_000, np.random.default_rng(0)
+    row = pa.Table.from_pylist([{**table.newest().slice(0, 1).to_pylist()[0], "sections": []}], table.schema)
+    for name in ("one", "two"):
+        rows = row.take(pa.array([0] * studies)).drop_columns(["study_id", "ejection_fraction"])
+        rows = rows.append_column("study_id", pa.array([f"{number:06d}" for number in range(studies)]))
+        rows = rows.append_column("ejection_fraction", pa.array(rng.normal(55, 10, studies)))
+        StudyTable.open(Location.parse(tmp_path / name), table.schema, identity={}).append(rows)
+    found = set()
+    for number in range(4):
+        sides = [open_side(Location.parse(tmp_path / name)) for name in ("one", "two")]
+        compare_tables(*sides, tmp_path / f"out-{number}")
+        found.add((tmp_path / f"out-{number}" / "values.csv").read_bytes())
+    assert len(found) == 1
 
 
 def test_other_studies_are_counted(place: Path, tmp_path: Path) -> None:
