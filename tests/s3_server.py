@@ -15,7 +15,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-KEY, SECRET = "echoprime-test", "echoprime-test-secret"
+KEY, SECRET, MEMBER = "echoprime-test", "echoprime-test-secret", "echoprime-member"
 READY_SECONDS = 60.0
 
 
@@ -27,12 +27,14 @@ class S3Server:
     endpoint
         URL of its S3 side.
     key, secret
-        The one identity that it knows; it may do everything.
+        An identity that may do everything.
+    member
+        Key of another, with the same secret: a bucket's policy may forbid it something.
     """
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
-        self.key, self.secret = KEY, SECRET
+        self.key, self.secret, self.member = KEY, SECRET, MEMBER
         self._ports = _free_ports(4)
         self.endpoint = f"http://127.0.0.1:{self._ports[0]}"
         self._process: subprocess.Popen[bytes] | None = None
@@ -40,14 +42,17 @@ class S3Server:
     def start(self) -> None:
         """Start it and wait until it answers."""
         s3, master, volume, filer = self._ports
-        identity = {
-            "name": "test",
-            "credentials": [{"accessKey": self.key, "secretKey": self.secret}],
-            "actions": ["Admin", "Read", "List", "Tagging", "Write"],
-        }
+        identities = [
+            {
+                "name": name,
+                "credentials": [{"accessKey": key, "secretKey": self.secret}],
+                "actions": ["Read", "List", "Tagging", "Write", *more],
+            }
+            for name, key, more in (("test", self.key, ["Admin"]), ("member", self.member, []))
+        ]
         (self.folder / "data").mkdir(parents=True, exist_ok=True)
-        identities = self.folder / "identities.json"
-        identities.write_text(json.dumps({"identities": [identity]}))
+        file = self.folder / "identities.json"
+        file.write_text(json.dumps({"identities": identities}))
         command = [
             str(_weed()),
             "server",
@@ -57,7 +62,7 @@ class S3Server:
             "-filer",
             "-s3",
             f"-s3.port={s3}",
-            f"-s3.config={identities}",
+            f"-s3.config={file}",
             # two more servers on fixed ports otherwise
             "-s3.port.iceberg=0",
             "-s3.port.lance=0",
@@ -93,10 +98,11 @@ class S3Server:
     def make_bucket(self, name: str | None = None) -> str:
         """Make a bucket, of an unused name if none is given."""
         name = name or f"test-{secrets.token_hex(6)}"
-        self._client().create_bucket(Bucket=name)
+        self.client().create_bucket(Bucket=name)
         return name
 
-    def _client(self):
+    def client(self):
+        """boto's own, with the identity that may do everything."""
         import botocore.session
 
         return botocore.session.Session().create_client(
@@ -109,7 +115,7 @@ class S3Server:
 
     def _wait(self) -> None:
         deadline = time.monotonic() + READY_SECONDS
-        client, probe = self._client(), f"ready-{secrets.token_hex(6)}"
+        client, probe = self.client(), f"ready-{secrets.token_hex(6)}"
         while time.monotonic() < deadline:
             assert self._process is not None
             if self._process.poll() is not None:

@@ -8,6 +8,7 @@ reads (roles, instance profiles, ~/.aws), and `ECHOPRIME_S3_ANONYMOUS=1` for pub
 from __future__ import annotations
 
 import os
+import re
 import threading
 from typing import Any
 
@@ -63,6 +64,19 @@ def endpoint() -> str | None:
         or os.environ.get("AWS_ENDPOINT_URL")
         or _profile_setting("endpoint_url")
     )
+
+
+def without_password(text: str) -> str:
+    """A URL, or words with URLs in them, without the user and password that a URL may name.
+
+    Examples
+    --------
+    >>> without_password('no answer from "http://user:secret@store:9000/b"')
+    'no answer from "http://store:9000/b"'
+    >>> without_password("https://s3.example.org")
+    'https://s3.example.org'
+    """
+    return re.sub(r"""(\w+://)?[^\s"'<>]*@""", r"\1", text)
 
 
 def region() -> str:
@@ -156,7 +170,7 @@ def why_unreachable(bucket: str, key: str) -> str | None:
         ClientError,
     )
 
-    where = endpoint() or "Amazon S3"
+    where = without_password(endpoint() or "Amazon S3")
     try:
         client = botocore.session.Session().create_client(
             "s3",
@@ -195,4 +209,4 @@ def _connection_in_words(kind: str, detail: str, where: str) -> str:
         )
     if kind in _NO_ANSWER:
         return f"{where} cannot be reached; check AWS_ENDPOINT_URL and the network"
-    return f"{where}: {kind}: {' '.join(detail.split())[:200]}"
+    return f"{where}: {kind}: {' '.join(without_password(detail).split())[:200]}"

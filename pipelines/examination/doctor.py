@@ -8,6 +8,7 @@ from rich.table import Table
 
 from echoprime.errors import UserError
 from echoprime.storage import Location
+from echoprime.storage.s3 import without_password
 from pipelines.console import console
 from pipelines.examination.findings import Finding, failure
 from pipelines.examination.machine import machine_findings
@@ -66,4 +67,14 @@ def _all(title: str, checks: Callable[[], Iterator[Finding]]) -> list[Finding]:
             findings.append(finding)
     except UserError as error:
         findings.append(failure(title, str(error)))
+    except Exception as error:  # a check that breaks is a finding, and the other groups still have theirs
+        findings.append(failure(title, _in_words(title, error)))
     return findings
+
+
+def _in_words(title: str, error: Exception) -> str:
+    """What broke; the names of an archive's files, which may be patients', stay out of it."""
+    said = error.strerror if isinstance(error, OSError) else None
+    if said is None and title != "archive":
+        said = " ".join(without_password(str(error)).split())[:200]
+    return f"{type(error).__name__}: {said}" if said else type(error).__name__

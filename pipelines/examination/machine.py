@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.metadata
+import math
 import os
 import platform
 import shutil
@@ -17,8 +18,8 @@ from pipelines.submission.package import DISTRIBUTION
 LEAST_MEMORY = 2.0
 """GB a core: an encoder with its weights and one clip's passes takes 1.5, readers and Ray the rest."""
 
-LEAST_SHARED = 1.0
-"""GB of /dev/shm: Ray's object store holds clips there, 2.4 MB each, and falls back to disk below."""
+STORE_SHARE, STORE_BYTES = 0.3, 10e9
+"""Of the memory, or bytes if that is less: what Ray's object store wants of /dev/shm, or goes to disk."""
 
 LEAST_DISK = 5.0
 """GB: the official bundle's copy on a node takes 3, Ray's logs and spilled objects the rest."""
@@ -31,7 +32,7 @@ def machine_findings() -> Iterator[Finding]:
     yield from _python()
     yield _cores()
     yield _memory()
-    yield _shared_memory()
+    yield shared_memory(_shared_bytes(), _memory_bytes())
     yield from _disks()
     yield _gpu()
     yield from _decoders()
@@ -69,7 +70,7 @@ def _python() -> Iterator[Finding]:
 
 def _constraints(versions: dict[str, str]) -> Finding:
     """Against what was tested together; numbers hold for these versions."""
-    file = Path(__file__).parents[1] / "constraints.txt"
+    file = Path(__file__).parents[2] / "constraints.txt"
     if not file.is_file():
         return ok("tested versions", "constraints.txt is not here (no checkout); not compared")
     pinned = dict(line.split("==") for line in file.read_text().split() if "==" in line)
@@ -115,18 +116,35 @@ def _memory_bytes() -> int:
     return total
 
 
-def _shared_memory() -> Finding:
+def _shared_bytes() -> int:
     try:
-        size = shutil.disk_usage("/dev/shm").total / 1e9
+        return shutil.disk_usage("/dev/shm").free
     except OSError:
-        size = 0.0
-    if size < LEAST_SHARED:
-        return warning(
-            "/dev/shm",
-            f"{size:.2f} GB: Ray's object store goes to disk",
-            "docker run --shm-size=4g, or a Memory volume on /dev/shm as in cluster/raycluster.yaml",
-        )
-    return ok("/dev/shm", f"{size:.1f} GB")
+        return 0
+
+
+def shared_memory(free: int, memory: int) -> Finding:
+    """Whether Ray's object store, which holds the clips under way, finds room in /dev/shm.
+
+    Parameters
+    ----------
+    free, memory
+        Bytes: free in /dev/shm, and the machine's.
+
+    Examples
+    --------
+    >>> shared_memory(4 << 30, 8 << 30).state, shared_memory(4 << 30, 64 << 30).state
+    ('ok', 'warning')
+    """
+    wanted = min(STORE_SHARE * memory, STORE_BYTES)
+    if free >= wanted:
+        return ok("/dev/shm", f"{free / 1e9:.1f} GB free")
+    return warning(
+        "/dev/shm",
+        f"{free / 1e9:.2f} GB free, wanted {wanted / 1e9:.1f}: Ray's object store goes to disk",
+        f"docker run --shm-size={math.ceil(wanted / 1e9)}g, "
+        "or a Memory volume on /dev/shm as in cluster/raycluster.yaml",
+    )
 
 
 def _disks() -> Iterator[Finding]:

@@ -6,6 +6,7 @@ import contextlib
 import itertools
 import os
 import secrets
+import shutil
 import time
 from collections.abc import Iterator, Sequence
 from email.utils import parsedate_to_datetime
@@ -15,6 +16,7 @@ from echoprime.archive import Listing
 from echoprime.bundle import open_bundle
 from echoprime.errors import BundleError, SettingError, UserError
 from echoprime.storage import Location, free_bytes
+from echoprime.storage.s3 import endpoint, region, without_password
 from pipelines.checks import LEAST_ROOM
 from pipelines.examination.findings import Finding, failure, ok, warning
 
@@ -33,7 +35,7 @@ _SECRET = ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN")
 
 def s3_findings(places: Sequence[Location]) -> Iterator[Finding]:
     """Settings that boto reads, never a secret's value; whether the buckets answer; the clock."""
-    found = [f"{name}={os.environ[name]}" for name in _SHOWN if name in os.environ]
+    found = [f"{name}={without_password(os.environ[name])}" for name in _SHOWN if name in os.environ]
     found += [f"{name} set" for name in _SECRET if name in os.environ]
     yield ok("settings", ", ".join(found) or "none in the environment: ~/.aws, a role, or the machine's own")
     for bucket in sorted({place.bucket for place in places if not place.is_local}):
@@ -50,15 +52,13 @@ def _clock() -> Finding:
     """Against the endpoint's own Date header, which needs no keys."""
     import requests
 
-    from echoprime.storage.s3 import endpoint, region
-
     url = endpoint() or f"https://s3.{region()}.amazonaws.com"
     try:
         said = requests.head(url, timeout=10).headers.get("Date")
     except requests.RequestException:
         said = None
     if said is None:
-        return warning("clock", f"{url} does not say its time; not compared")
+        return warning("clock", f"{without_password(url)} does not say its time; not compared")
     off = time.time() - parsedate_to_datetime(said).timestamp()
     if abs(off) > CLOCK_SECONDS:
         return failure(
@@ -144,6 +144,8 @@ def output_findings(named: str) -> Iterator[Finding]:
 
     output = Location.parse(named)
     output.require_reachable("--output", SettingError)
+    if output.is_local and output.exists() and not output.is_dir():
+        raise SettingError(f"--output {output}: is a file; give a folder")
     free = free_bytes(output)
     if free is not None:
         room = f"{free / 1e9:.0f} GB free"
@@ -152,6 +154,7 @@ def output_findings(named: str) -> Iterator[Finding]:
         )
     trial = output / f".doctor-{secrets.token_hex(4)}"
     made = _folders_to_make(output)
+    problem = None
     try:
         for number in (1, 2):  # the second needs the store's conditional put
             rows = pa.table({"number": [number]})
@@ -159,17 +162,20 @@ def output_findings(named: str) -> Iterator[Finding]:
         table = DeltaTable(trial.uri, storage_options=trial.delta_options or None)
         count = table.to_pyarrow_table().num_rows
     except Exception as error:  # deltalake raises OSError, its own errors, and a panic's
-        reason = " ".join(str(error).split())[:200]
-        yield failure("commit", reason, "the job's user or keys must write, list and delete below --output")
-        return
+        problem = " ".join(without_password(str(error)).split())[:200]
     finally:
-        _remove(trial)
+        left = _why_not_removed(trial)
         for folder in made:
-            with contextlib.suppress(OSError):  # it could not be made
+            with contextlib.suppress(OSError):  # it could not be made, or holds the trial
                 folder.rmdir()
-    if (count, table.version()) != (2, 1):
+    if left is not None:
+        cure = f"the job's user or keys must delete below --output; then remove {trial.name} there"
+        yield failure("removal", f"the table stays: {left}", cure)
+    if problem is not None:
+        yield failure("commit", problem, "the job's user or keys must write, list and delete below --output")
+    elif (count, table.version()) != (2, 1):
         yield failure("commit", f"{count} rows of 2 came back", "the store does not keep what it is given")
-    else:
+    elif left is None:
         yield ok("commit", "two commits written, read and removed")
 
 
@@ -184,13 +190,19 @@ def _folders_to_make(output: Location) -> list[Path]:
     return made
 
 
-def _remove(trial: Location) -> None:
-    if trial.is_local:
-        import shutil
-
-        shutil.rmtree(trial.local_path, ignore_errors=True)
-        return
+def _why_not_removed(trial: Location) -> str | None:
+    """Remove it; None once it is gone."""
     try:
-        trial.filesystem.rm(trial.path, recursive=True)
+        if trial.is_local:
+            shutil.rmtree(trial.local_path)
+        else:
+            objects = set(trial.filesystem.find(trial.path))
+            trial.filesystem.rm(trial.path, recursive=True)
+            # s3fs passes over those that the store did not delete
+            left = objects.intersection(trial.filesystem.find(trial.path))
+            return f"{len(left)} objects were not deleted" if left else None
     except FileNotFoundError:
-        return
+        return None
+    except Exception as error:  # s3fs raises OSError, and some of botocore's own
+        return " ".join(without_password(str(error)).split())[:200]
+    return None

@@ -58,7 +58,7 @@ def _nodes(address: str | None) -> Iterator[Finding]:
     if late:
         yield failure("nodes", f"{len(late)} start no process in {NODE_SECONDS:.0f} s", "see Ray's dashboard")
     if answers:
-        yield _same(answers, "this machine" if address is None else "the driver")
+        yield versions_finding(answers, "this machine" if address is None else "the driver")
     store = min(node["Resources"].get("object_store_memory", 0) for node in nodes) / 1e9
     if store < 0.1:
         yield warning(
@@ -68,14 +68,23 @@ def _nodes(address: str | None) -> Iterator[Finding]:
         yield ok("object store", f"{store:.1f} GB on each node at least")
 
 
-def _same(answers: dict[str, dict[str, str]], driver: str) -> Finding:
-    """Whether every node has the driver's versions of what moves numbers."""
+def versions_finding(answers: dict[str, dict[str, str]], driver: str) -> Finding:
+    """Whether every node has this process's versions of what moves numbers.
+
+    Parameters
+    ----------
+    answers
+        Node -> distribution -> version, "python" among them. What stands after "+" is not compared: builds
+        of one version, for cores and for GPUs, work together.
+    driver
+        What this process is called.
+    """
     here = installed_packages()
     other = [
         f"{node} {name} {versions.get(name, 'missing')} ({driver} {here.get(name, 'none')})"
         for node, versions in sorted(answers.items())
         for name in ("python", *NUMBERS)
-        if versions.get(name) != here.get(name)
+        if versions.get(name, "").split("+")[0] != here.get(name, "").split("+")[0]
     ]
     if other:
         return failure("versions", "; ".join(other), "one image, or one constraints.txt, for all nodes")
