@@ -47,7 +47,8 @@ trap finish EXIT
 start() { # NODE, then options of ray start
   local node=$1
   shift
-  srun --nodes=1 --ntasks=1 --nodelist="$node" --export=ALL \
+  # srun takes the cores of a task from nowhere else, since Slurm 22.05.
+  srun --nodes=1 --ntasks=1 --cpus-per-task="$cores" --nodelist="$node" --export=ALL \
     ray start --block --disable-usage-stats --num-cpus="$cores" --num-gpus="$gpus" "$@" \
     >>"$scratch/ray.log" 2>&1 &
   started+=("$!")

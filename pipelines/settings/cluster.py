@@ -65,7 +65,7 @@ class DoctorSettings:
     """Settings of `echoprime doctor`."""
 
     ray_address: str | None = None
-    """A Ray cluster to check too: HOST:PORT of its head (6379), or auto on one of its machines."""
+    """A Ray cluster to check, of which this machine is a node: HOST:PORT of its head (6379), or auto."""
 
     bundle: str | None = None
     """Bundle whose files and sample numbers are checked."""

@@ -17,7 +17,7 @@ class RunSettings:
     """What every job that computes shares."""
 
     ray_address: str | None = None
-    """A Ray cluster: HOST:PORT of its head (6379), or auto on one of them. Default: a Ray of its own."""
+    """Head of a Ray cluster that has this machine: HOST:PORT (6379), or auto. Default: a Ray of its own."""
 
     force: bool = False
     """Write although another run's heartbeat is on the table (only where that run is dead)."""

@@ -8,7 +8,7 @@ import re
 import sys
 import time
 from collections.abc import Callable
-from contextlib import aclosing
+from contextlib import aclosing, suppress
 from typing import Any
 
 from echoprime.errors import EchoPrimeError
@@ -55,7 +55,6 @@ def follow_job(
     try:
         details = JobLog(client, job, sys.stdout.write, address=address).to_the_end()
     except _NobodyReads:
-        _forget_standard_output()
         say(f"echoprime: {job} goes on. {how_to_go_on(address, job)}")
         return INTERRUPTED
     except KeyboardInterrupt:
@@ -142,7 +141,8 @@ class JobLog:
                 f"the cluster has not answered for {self._patience / 60:.0f} minutes; {self._job} may go on. "
                 + how_to_go_on(self._address, self._job)
             ) from error
-        self._show(text[self._characters :])
+        with suppress(_NobodyReads):  # it has ended, and its exit code is known
+            self._show(text[self._characters :])
         return details
 
     def _stretch(self) -> Any:  # noqa: ANN401
@@ -177,6 +177,7 @@ class JobLog:
                     self._write(piece)
             sys.stdout.flush()
         except BrokenPipeError:
+            _forget_standard_output()
             raise _NobodyReads from None
 
     def _say_lost(self, _: object) -> None:

@@ -20,6 +20,9 @@ from packaging.version import Version
 from referencing import Registry, Resource
 from referencing.jsonschema import DRAFT202012
 
+from pipelines.commands import app
+from pipelines.configuration import take_configuration
+from pipelines.examination.machine import shared_memory
 from pipelines.settings import RunAllSettings
 from pipelines.submission.words import read_command
 
@@ -107,8 +110,31 @@ def test_pods_are_not_root_and_have_shared_memory(name: str) -> None:
         mounts = {mount["mountPath"]: mount["name"] for mount in container["volumeMounts"]}
         (memory,) = [each for each in pod["volumes"] if each["name"] == mounts["/dev/shm"]]
         assert memory["emptyDir"]["medium"] == "Memory"
+        size, limit = (
+            int(text.removesuffix("Gi")) << 30
+            for text in (memory["emptyDir"]["sizeLimit"], container["resources"]["limits"]["memory"])
+        )
+        # a volume in memory never gets more than its container
+        assert shared_memory(min(size, limit), limit).state == "ok"
+        assert pod["terminationGracePeriodSeconds"] > 60
         assert "/cache" in mounts
     assert cluster["authOptions"]["mode"] == "token"
+
+
+@pytest.mark.parametrize("memory", [8, 16, 32, 64, 256])
+@pytest.mark.parametrize("size", [1, 2, 3, 4, 5, 9, 10, 24])
+def test_shared_memory_that_is_enough_is_what_ray_uses(
+    size: int, memory: int, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """By Ray's own two functions, which decide it when a node starts."""
+    import ray._common.utils
+    from ray._private import services, utils
+
+    monkeypatch.setattr(utils, "get_shared_memory_bytes", lambda: size << 30)
+    monkeypatch.setattr(ray._common.utils, "get_system_memory", lambda: memory << 30)
+    wanted = utils.resolve_object_store_memory(memory << 30)
+    place, *_ = services.determine_plasma_store_config(wanted, "/tmp/ray")
+    assert (place == "/dev/shm") == (shared_memory(size << 30, memory << 30).state == "ok")
 
 
 @FILES
@@ -149,6 +175,32 @@ def test_hadolint_has_nothing_to_say(tmp_path: Path) -> None:
     wrong = tmp_path / "Dockerfile"
     wrong.write_text("FROM python\nRUN cd /x\n")
     assert "DL3006" in lint("hadolint", str(wrong))
+
+
+def test_torch_from_another_index_comes_alone() -> None:
+    """What it needs is pinned to versions that such an index may lack."""
+    text = (CLUSTER / "Dockerfile").read_text().replace("\\\n", " ")
+    (step,) = [line for line in text.splitlines() if "--index-url" in line]
+    assert "--no-deps" in step
+
+
+def test_every_step_of_slurm_says_its_cores() -> None:
+    text = (CLUSTER / "slurm.sh").read_text().replace("\\\n", " ")
+    (step,) = [line for line in text.splitlines() if line.strip().startswith("srun ")]
+    assert '--cpus-per-task="$cores"' in step
+
+
+def test_the_sample_settings_are_ones_that_are_taken(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """With every setting that is a comment there switched on."""
+    text = (ROOT / "echoprime.toml").read_text()
+    file = tmp_path / "echoprime.toml"
+    file.write_text(re.sub(r"^# (?=\w+ = )", "", text, flags=re.MULTILINE))
+    words, configuration = take_configuration(["run", "--config", str(file)])
+    monkeypatch.setattr(app, "config", configuration)
+    _, bound, _ = app.parse_args(words, exit_on_error=False, print_error=False)
+    settings = bound.arguments["settings"]
+    assert settings.candidates == "candidates/"
+    assert re.fullmatch(r"[\w.]+:6379", settings.ray_address)
 
 
 def test_shellcheck_has_nothing_to_say(tmp_path: Path) -> None:

@@ -190,6 +190,25 @@ def test_ctrl_c_leaves_the_job_running_and_stop_ends_it(nodes: RayNodes, bucket:
     assert "The same command goes on from there." in logs.stdout
 
 
+def test_a_reader_that_goes_away_leaves_the_job_running(nodes: RayNodes, bucket: Location) -> None:
+    """As `| head -1` does."""
+    words = submitted(nodes, "--", "run", *places(bucket, "unread"))
+    process = subprocess.Popen(
+        words, env=environment(nodes), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    )
+    assert process.stdout is not None
+    assert process.stderr is not None
+    assert "listed" in process.stdout.readline()
+    process.stdout.close()
+    said = process.stderr.read()
+    assert process.wait(60) == 130
+    assert "goes on" in said
+    assert "Broken" not in said
+    followed = jobs(nodes, "logs", job_of(said), "--follow")
+    assert followed.returncode == 0, followed.stderr
+    assert "Interpreted 6 studies" in followed.stdout
+
+
 def test_stop_on_interrupt(nodes: RayNodes, bucket: Location) -> None:
     words = submitted(nodes, "--stop-on-interrupt", "--", "run", *places(bucket, "interrupted"))
     process = interruptible(words, env=environment(nodes), stdout=subprocess.PIPE, stderr=subprocess.PIPE)
