@@ -82,10 +82,11 @@ def test_an_answer_with_an_error_in_between_is_a_lost_connection(
     api: JobsApi, capsys: pytest.CaptureFixture[str]
 ) -> None:
     api.streams = True
-    later(0.5, api, trouble="500")
-    later(1.5, api, trouble="")
-    later(2.5, api, streams=False, status="SUCCEEDED")
-    assert follow_job(connect(api.address), api.address, JOB) == 0
+    client = connect(api.address)
+    later(0.3, api, trouble="500")
+    later(0.8, api, trouble="")
+    later(1.2, api, streams=False, status="SUCCEEDED")
+    assert follow_job(client, api.address, JOB) == 0
     found = capsys.readouterr()
     assert found.out == "".join(api.lines)
     assert "the connection is lost" in found.err
@@ -94,9 +95,10 @@ def test_an_answer_with_an_error_in_between_is_a_lost_connection(
 def test_a_stream_that_closes_at_once_is_not_opened_in_a_hurry(
     api: JobsApi, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    later(2.5, api, status="SUCCEEDED")
-    assert follow_job(connect(api.address), api.address, JOB) == 0
-    assert 2 <= api.count("/logs/tail") <= 5
+    client = connect(api.address)
+    later(1.3, api, status="SUCCEEDED")
+    assert follow_job(client, api.address, JOB) == 0
+    assert 2 <= api.count("/logs/tail") <= 3
     assert capsys.readouterr().out == "one\ntwo\n"
 
 
