@@ -115,8 +115,9 @@ def csv_table(file: Path, columns: Sequence[str], options: str = "") -> str:
 
 def unreadable(csv: Location, error: duckdb.Error) -> str:
     """What is wrong with a CSV, without the line that DuckDB quotes: it may be a patient's."""
-    line = re.search(r"Line: (\d+)", str(error))
-    where = f"line {int(line[1]):,}" if line else "a line"
+    # DuckDB's line is a row: a text of several lines is in one
+    row = re.search(r"Line: (\d+)", str(error))
+    where = f"row {int(row[1]):,}, the header being row 1," if row else "a row"
     return (
         f"{csv}: {where} cannot be read; as many fields as the header line has, commas between them, double "
         "quotes around texts with commas, quotes or line breaks, a quote inside written twice, UTF-8"

@@ -18,6 +18,7 @@ from echoprime.storage import Location
 # reports hold line breaks inside quotes, which a parallel reader would cut at
 OPTIONS = ", parallel = false, max_line_size = 16777216"
 ROWS_PER_GROUP = 8_192
+BLOCK = 1 << 20
 
 
 @dataclass(frozen=True)
@@ -141,6 +142,7 @@ def _read(
         )
     except duckdb.Error as error:
         raise SettingError(unreadable(csv, error)) from None
+    _require_closed_quotes(csv, file)
     table = parquet(place)
     unnamed = _count(connection, f"SELECT count(*) FROM {table} WHERE study_id IS NULL")
     if unnamed:
@@ -158,6 +160,16 @@ def _read(
         rows=_count(connection, f"SELECT count(*) FROM {table}"),
         sha256=file_sha256(file),
     )
+
+
+def _require_closed_quotes(csv: Location, file: Path) -> None:
+    """DuckDB, not in parallel, drops the rows from a quote without an end to the end of the file."""
+    with file.open("rb") as content:
+        quotes = sum(block.count(b'"') for block in iter(lambda: content.read(BLOCK), b""))
+    if quotes % 2:
+        raise SettingError(
+            f"{csv}: a double quote has no end; close it, and write a quote inside a text twice"
+        )
 
 
 def _folder(scratch: Path, kind: str) -> Path:

@@ -103,6 +103,6 @@ def test_calls_moved_are_counted(bundle, compared):
 
 
 def test_page(compared):
-    page = comparison_page(compared[0])
+    page = comparison_page(compared[0], identifiers=True)
     for text in ("section against position", "golden-", "Research only", "pulmonary artery", "<svg"):
         assert text in page

@@ -188,7 +188,7 @@ def test_ids_of_a_list_are_text(tmp_path: Path) -> None:
 def test_a_list_with_an_open_quote_is_refused(tmp_path: Path) -> None:
     """Guessed, the studies between it and the next quote are dropped without a word."""
     (tmp_path / "list.csv").write_text('study_id,note\ns1,"5 inch\ns2,x\ns3,"y"\ns4,z\n')
-    with pytest.raises(ArchiveError, match=r"list\.csv: .*line.* cannot be read") as refusal:
+    with pytest.raises(ArchiveError, match=r"list\.csv: row 2, .* cannot be read") as refusal:
         read_studies(Location.parse(tmp_path / "list.csv"))
     assert "inch" not in str(refusal.value)
     (tmp_path / "list.csv").write_bytes(b'\xef\xbb\xbfnote, study_id\r\n"5"" wide, x",s1\r\ny,s2\r\n\r\n')

@@ -206,6 +206,7 @@ def test_a_set_in_a_bucket_is_copied_once_and_verified(
         ),
         ("labels", "study_id,ejection_fraction\ns-0001,130\n", "1 rows is not a number from 0 to 100"),
         ("labels", "study_id,ejection_fraction\ns-0001,0.55\ns-0002,\n", "is in %, and no value is above 1"),
+        ("reports", 'study_id,report\ns-0001,x\ns-0002,"EF 55.\ns-0003,y\n', "a double quote has no end"),
         ("labels", "study_id,tavr,TAVR\ns-0001,1,1\n", "stands in its header line twice"),
         ("labels", None, "nothing is there"),
     ],
@@ -243,9 +244,7 @@ def test_a_report_is_read_whole_or_refused(tmp_path: Path, before: str, line: st
     """A guess about the file's form cuts such a report short, or takes the next study into it."""
     place = Location.parse(tmp_path / "reports.csv")
     place.write_bytes(f"study_id,report\n{before}{line}\nother,y\n".encode())
-    with pytest.raises(
-        SettingError, match=r"reports\.csv: .*line.* cannot be read; as many fields"
-    ) as refusal:
+    with pytest.raises(SettingError, match=r"reports\.csv: row .* cannot be read; as many fields") as refusal:
         read_report_table(connect(tmp_path), place, tmp_path)
     assert "EF" not in str(refusal.value)
     assert "\n" not in str(refusal.value)
