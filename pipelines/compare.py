@@ -76,7 +76,8 @@ def show_comparison(comparison: Comparison, target: Location) -> None:
         (comparison.changed["report"], "studies with another report"),
     ):
         out.print(f"{count:,} {words}")
-    shown = Table("phenotype", box=None, pad_edge=False)
+    shown = Table(box=None, pad_edge=False)
+    shown.add_column("phenotype", overflow="fold")
     for label in ("studies", "changed", "mean difference", "mean absolute", "largest", "calls moved"):
         shown.add_column(label, justify="right")
     moved = {each.name: each.moved for each in comparison.calls}
@@ -84,7 +85,7 @@ def show_comparison(comparison: Comparison, target: Location) -> None:
         if each.both_known:
             numbers = (each.mean_difference, each.mean_absolute, each.largest)
             shown.add_row(
-                each.name,
+                each.name.replace("_", " "),
                 f"{each.both_known:,}",
                 f"{each.changed:,}",
                 *("" if number is None else f"{number:.3f}" for number in numbers),
