@@ -27,9 +27,9 @@ pytestmark = pytest.mark.ray
 
 
 def settings(manifest: Path, bundle: Bundle, output: Path, **more: object) -> EncodeSettings:
-    return EncodeSettings(
-        manifest=str(manifest), bundle=str(bundle.location), output=str(output), progress=False, **more
-    )
+    """One encoder unless said otherwise: an actor more costs two seconds of importing torch."""
+    places = {"manifest": str(manifest), "bundle": str(bundle.location), "output": str(output)}
+    return EncodeSettings(**{**places, "progress": False, "encoders": 1, **more})
 
 
 def test_every_video_has_one_outcome(encoded: Path, archive: Path) -> None:

@@ -45,6 +45,7 @@ class Place:
                 bundle=str(self.bundle.location),
                 output=str(self.output),
                 progress=False,
+                encoders=1,  # an actor more costs two seconds of importing torch
                 **more,
             )
         )
@@ -135,6 +136,7 @@ def test_a_part_of_an_archive_marks_nothing(place: Place, tmp_path: Path) -> Non
     assert place.status["study-5"] == "complete"
 
 
+@pytest.mark.slow
 def test_an_incomplete_study_that_vanishes_is_taken_up_when_it_is_back(place: Place, tmp_path: Path) -> None:
     hidden = place.archive / "study-2" / "0.dcm"
     data = hidden.read_bytes()
@@ -185,6 +187,7 @@ def test_a_copy_elsewhere_is_not_encoded_again_when_asked(
     assert {study for study, status in place.status.items() if status == "vanished"} == {"study-0"}
 
 
+@pytest.mark.slow
 def test_another_archive_in_the_same_output_makes_nobody_vanish(place: Place, tmp_path: Path) -> None:
     (place.archive / "new").mkdir()
     (place.archive / "new" / "1.dcm").write_bytes(small_loop(77))
