@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import itertools
 import os
-from collections.abc import Iterator
 from typing import Any
 
 import pyarrow as pa
@@ -30,7 +29,7 @@ from pipelines.pace import Pace
 from pipelines.pools import EncodePools, encode_pools
 from pipelines.presence import mark_presence
 from pipelines.progress import JobProgress
-from pipelines.ray_session import ray_session, require_ray_address
+from pipelines.ray_session import ray_session, require_ray_address, streamed
 from pipelines.results import JobResult, recorded
 from pipelines.settings import EncodeSettings, RunAllSettings, recorded_settings
 
@@ -142,8 +141,11 @@ def _encode(
         pace = Pace()
         pools = encode_pools(settings, cluster)
         result.pools = pools.recorded()
-        rows = _dataset(settings, bundle, plan, pools)
-        with JobProgress("encode", plan.studies, show=settings.progress) as progress:
+        dataset = _dataset(settings, bundle, plan, pools)
+        with (
+            streamed(dataset) as rows,
+            JobProgress("encode", plan.studies, show=settings.progress) as progress,
+        ):
             try:
                 for batch in rows:
                     finished = assembler.add(batch)
@@ -170,7 +172,7 @@ def _encode(
         result.clips_per_second = pace.per_second
 
 
-def _dataset(settings: EncodeSettings, bundle: Bundle, plan: Plan, pools: EncodePools) -> Iterator[pa.Table]:
+def _dataset(settings: EncodeSettings, bundle: Bundle, plan: Plan, pools: EncodePools) -> Any:  # noqa: ANN401  # a ray.data.Dataset
     """The job as Ray Data sees it: numbers of chunks in, classified rows out, in any order."""
     import ray
     from ray.data import ActorPoolStrategy
@@ -181,7 +183,7 @@ def _dataset(settings: EncodeSettings, bundle: Bundle, plan: Plan, pools: Encode
 
     dataset = ray.data.range(plan.chunks, override_num_blocks=plan.chunks)
     dataset.context.target_max_block_size = ROW_BYTES
-    dataset = (
+    return (
         dataset.map_batches(
             ReadClips,
             fn_constructor_args=(plan.location, plan.root, settings.decode_seconds),
@@ -208,10 +210,6 @@ def _dataset(settings: EncodeSettings, bundle: Bundle, plan: Plan, pools: Encode
             num_gpus=pools.view_classifiers.gpus,
         )
     )
-    batches: Iterator[pa.Table] = iter(
-        dataset.iter_batches(batch_format="pyarrow", batch_size=None, prefetch_batches=0)
-    )
-    return batches
 
 
 def _spent(batch: pa.Table) -> float:

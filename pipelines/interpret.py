@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -32,7 +31,7 @@ from pipelines.committing import Committer, compact_if_scattered
 from pipelines.pace import Pace
 from pipelines.pools import Pool
 from pipelines.progress import JobProgress
-from pipelines.ray_session import ClusterSize, ray_session, require_ray_address
+from pipelines.ray_session import ClusterSize, ray_session, require_ray_address, streamed
 from pipelines.results import JobResult, recorded
 from pipelines.settings import (
     InterpretationChoices,
@@ -236,9 +235,12 @@ def _interpret(job: _Job, table: StudyTable, result: JobResult, cluster: Cluster
     count = job.settings.shards or min(max(LEAST_SHARDS, cluster.cores), MOST_SHARDS)
     shards = ShardActors.start(job.candidates, shards=count, run_id=result.run_id)
     committer = Committer(table, studies=COMMIT_STUDIES, seconds=COMMIT_SECONDS)
-    with JobProgress("interpret", job.studies, show=job.settings.progress) as progress:
+    with (
+        streamed(_dataset(job, shards, cluster)) as rows,
+        JobProgress("interpret", job.studies, show=job.settings.progress) as progress,
+    ):
         try:
-            for batch in _dataset(job, shards, cluster):
+            for batch in rows:
                 stages = ("search", "interpret")
                 spent = {stage: pc.sum(batch[f"{stage}_seconds"]).as_py() for stage in stages}
                 pace.count(0, sum(spent.values()))
@@ -271,14 +273,14 @@ def _dataset(
     job: _Job,
     shards: Any,  # noqa: ANN401  # ShardActors; importing it would import Ray
     cluster: ClusterSize,
-) -> Iterator[pa.Table]:
+) -> Any:  # noqa: ANN401  # a ray.data.Dataset
     import ray
     from ray.data import ActorPoolStrategy
 
     from operators.interpret_study import EncodedStudies, InterpretStudies
 
     settings, chunks = job.settings, -(-job.studies // STUDIES_PER_CHUNK)
-    dataset = ray.data.range(chunks, override_num_blocks=chunks).map_batches(
+    return ray.data.range(chunks, override_num_blocks=chunks).map_batches(
         InterpretStudies,
         fn_constructor_args=(EncodedStudies(job.encodings, job.plan), job.bundle, job.candidates, shards),
         fn_constructor_kwargs={"k": settings.k, "pairing": settings.pairing, "language": settings.language},
@@ -286,10 +288,6 @@ def _dataset(
         compute=ActorPoolStrategy(size=_actors(job, cluster)),
         num_cpus=INTERPRETER_CORES,
     )
-    batches: Iterator[pa.Table] = iter(
-        dataset.iter_batches(batch_format="pyarrow", batch_size=None, prefetch_batches=0)
-    )
-    return batches
 
 
 def _with_ids(batch: pa.Table, identity: dict[str, Any], run_id: str) -> pa.Table:

@@ -12,6 +12,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
+import pyarrow as pa
+
 from echoprime.errors import EchoPrimeError, SettingError
 
 NAMESPACE = "echoprime"
@@ -49,6 +51,8 @@ def ray_session(address: str | None) -> Iterator[ClusterSize]:
     for name, value in {
         "RAY_USAGE_STATS_ENABLED": "0",
         "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0",
+        # Only `_start` starts a Ray: a stray call after the end must fail, not bring up another.
+        "RAY_ENABLE_AUTO_CONNECT": "0",
         # Else Ray's core prints a warning of each actor pool's arguments over the progress bar.
         "RAY_BACKEND_LOG_LEVEL": "fatal",
     }.items():
@@ -157,6 +161,20 @@ def _few_tries() -> Iterator[None]:
     finally:
         if given is None:
             del os.environ[name]
+
+
+@contextmanager
+def streamed(dataset: Any) -> Iterator[Iterator[pa.Table]]:  # noqa: ANN401  # a ray.data.Dataset
+    """A dataset's blocks as tables, in any order; when this ends, Ray Data's threads have ended too.
+
+    Left to the garbage collector after an interrupt, they would meet a Ray that is gone, start another one,
+    and wait for it for ever.
+    """
+    batches = iter(dataset.iter_batches(batch_format="pyarrow", batch_size=None, prefetch_batches=0))
+    try:
+        yield batches
+    finally:
+        batches.close()
 
 
 @contextmanager
