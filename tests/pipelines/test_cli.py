@@ -194,6 +194,7 @@ def test_a_second_run_finds_nothing_to_do_in_five_seconds(place: Path, bundle: B
 
 
 @pytest.mark.ray
+@pytest.mark.slow
 def test_names_are_shown_as_they_are(place: Path, tmp_path: Path) -> None:
     """Brackets and colons in a path are no markup, and a wrong choice is told before anything is encoded."""
     folder = tmp_path / "archive" / "scans [old]" / "ward :100:"
