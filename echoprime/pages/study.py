@@ -12,6 +12,7 @@ from echoprime.pages.display import Shown
 from echoprime.pages.moving import as_webm, as_webp
 from echoprime.pages.page import data_uri, render_page
 from echoprime.pages.phenotypes import phenotype_rows, spreads
+from echoprime.tables import INCOMPLETE, VANISHED, VANISHED_INCOMPLETE
 
 RUNNERS_UP = 2
 """Views named after the most probable one."""
@@ -173,9 +174,9 @@ def _detail(video: Mapping[str, Any]) -> str:
 def _warnings(encoding: Mapping[str, Any], interpretation: Mapping[str, Any] | None, name: str) -> list[str]:
     """What a reader must know before reading on; one sentence each."""
     said = []
-    if "incomplete" in encoding["status"]:
+    if encoding["status"] in (INCOMPLETE, VANISHED_INCOMPLETE):
         said.append("Incomplete: a video could not be read for a passing reason. Run the encode job again.")
-    if encoding["status"].startswith("vanished"):
+    if encoding["status"] in (VANISHED, VANISHED_INCOMPLETE):
         said.append("The archive no longer has this study; what is shown is what was computed while it had.")
     failed = Counter(video["reason"] for video in encoding["videos"] if video["outcome"] == "failed")
     if failed:
