@@ -15,6 +15,18 @@ class Reason(StrEnum):
     """One frame only. Skipped."""
     STATIC = "static"
     """Several frames, nothing moves between the first and the last. Skipped."""
+    SPECTRAL = "spectral"
+    """A spectral Doppler strip takes the larger part of the picture. Skipped."""
+    M_MODE = "m_mode"
+    """An M-mode strip takes the larger part of the picture. Skipped."""
+    VOLUME = "volume"
+    """Three-dimensional data, not a loop of pictures. Skipped."""
+    SECONDARY_CAPTURE = "secondary_capture"
+    """A screen's or document's picture (DICOM Secondary Capture), not a scanner's loop. Skipped."""
+    OTHER_MODALITY = "other_modality"
+    """A loop of another kind of imaging, such as angiography or CT. Skipped."""
+    DUPLICATE = "duplicate"
+    """The same object as another video of the study, which is encoded. Skipped."""
     UNKNOWN_FORMAT = "unknown_format"
     """Neither DICOM nor a video container, by content. Failed, permanent."""
     EMPTY = "empty"
@@ -43,7 +55,18 @@ class Reason(StrEnum):
     """The store refused, reset or timed out, after all retries. Failed, transient."""
 
 
-SKIPPED = frozenset({Reason.STILL, Reason.STATIC})
+SKIPPED = frozenset(
+    {
+        Reason.STILL,
+        Reason.STATIC,
+        Reason.SPECTRAL,
+        Reason.M_MODE,
+        Reason.VOLUME,
+        Reason.SECONDARY_CAPTURE,
+        Reason.OTHER_MODALITY,
+        Reason.DUPLICATE,
+    }
+)
 """Reasons of videos that are sound but not meant for the networks."""
 
 TRANSIENT = frozenset(

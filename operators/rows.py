@@ -21,6 +21,7 @@ STUDY_COLUMNS = [
     pa.field("study_key", pa.string()),
     pa.field("patient_id", pa.string()),
     pa.field("acquired_at", TIMESTAMP),
+    pa.field("study_kind", pa.string()),  # null = no list says it
     pa.field("part", pa.int32()),  # of the plan, from 0: large studies have several
     pa.field("parts", pa.int32()),
     pa.field("first", pa.int32()),  # position in its part of the row's first video

@@ -13,6 +13,9 @@ from echoprime.errors import TRANSIENT
 from echoprime.tables.schema import COMPLETE, EMBEDDING_LENGTH, ENCODINGS, INCOMPLETE
 from operators.rows import array_of
 
+HEADER = ("study_id", "study_key", "patient_id", "acquired_at", "study_kind")
+"""What every part says of its study."""
+
 
 @dataclass(frozen=True)
 class _Row:
@@ -29,7 +32,7 @@ class StudyParts:
     Attributes
     ----------
     header
-        study_id, study_key, patient_id, acquired_at.
+        `HEADER`.
     parts
         Parts that the plan cut the study into.
     """
@@ -97,9 +100,7 @@ class StudyAssembler:
             study = self._open.setdefault(
                 values["study_key"],
                 StudyParts(
-                    header={
-                        name: values[name] for name in ("study_id", "study_key", "patient_id", "acquired_at")
-                    },
+                    header={name: values[name] for name in HEADER},
                     parts=values["parts"],
                 ),
             )
@@ -159,6 +160,7 @@ class StudyAssembler:
         self.incomplete += incomplete
         return {
             **study.header,
+            "study_kind": study.header["study_kind"] or "unknown",
             "status": INCOMPLETE if incomplete else COMPLETE,
             "videos": videos,
             "encoding_id": self.encoding_id,

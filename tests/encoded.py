@@ -60,6 +60,7 @@ def drawn_row(number: int, rng: np.random.Generator, bundle: Bundle) -> dict[str
         "study_id": f"s-{number:04d}",
         "study_key": f"{number:032x}",
         "patient_id": f"p-{number - number % 2:04d}",
+        "study_kind": "unknown",
         "status": "complete",
         "videos": [
             {

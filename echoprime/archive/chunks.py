@@ -23,6 +23,7 @@ PLAN = pa.schema(
         pa.field("study_key", pa.string(), nullable=False),
         pa.field("patient_id", pa.string()),
         pa.field("acquired_at", TIMESTAMP),
+        pa.field("study_kind", pa.string()),  # null = no list says it
         pa.field("part", pa.int32(), nullable=False),  # from 0
         pa.field("parts", pa.int32(), nullable=False),
         pa.field(

@@ -109,14 +109,13 @@ def _seen(left_out: Mapping[str, int]) -> str:
 
 def _write_listed(rows: Iterable[Row], file: Path) -> int:
     """The listing as it comes, to a scratch file."""
-    schema = pa.schema([*list(MANIFEST)[:5], pa.field("acquired_at", pa.timestamp("us", tz="UTC"))])
     stream, listed = iter(rows), 0
-    with pq.ParquetWriter(file, schema, compression="zstd", compression_level=1) as writer:
+    with pq.ParquetWriter(file, MANIFEST, compression="zstd", compression_level=1) as writer:
         while batch := list(islice(stream, BATCH)):
             columns = [
-                pa.array(column, schema.field(n).type) for n, column in enumerate(zip(*batch, strict=True))
+                pa.array(column, MANIFEST.field(n).type) for n, column in enumerate(zip(*batch, strict=True))
             ]
-            writer.write_batch(pa.record_batch(columns, schema=schema))
+            writer.write_batch(pa.record_batch(columns, schema=MANIFEST))
             listed += len(batch)
     return listed
 

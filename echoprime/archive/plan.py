@@ -32,8 +32,8 @@ class PlannedStudy:
 
     Attributes
     ----------
-    study_id, study_key, patient_id, acquired_at
-        Of the study: equal in all its parts; `patient_id` and `acquired_at` are its videos' first known.
+    study_id, study_key, patient_id, acquired_at, study_kind
+        Of the study: equal in all its parts; the last three are its videos' first known.
     part, parts
         This part, from 0, of so many.
     videos
@@ -44,6 +44,7 @@ class PlannedStudy:
     study_key: str
     patient_id: str | None
     acquired_at: datetime | None
+    study_kind: str | None
     part: int
     parts: int
     videos: tuple[Video, ...]
@@ -171,10 +172,11 @@ def _stream(
         counts.videos += len(videos)
         patient = next((row[4] for row in whole if row[4] is not None), None)
         acquired = next((row[5] for row in whole if row[5] is not None), None)
+        kind = next((row[6] for row in whole if row[6] is not None), None)
         parts = range(0, len(videos), videos_per_part)
         for number, begin in enumerate(parts):
             part = tuple(videos[begin : begin + videos_per_part])
-            yield PlannedStudy(study_id, key, patient, acquired, number, len(parts), part)
+            yield PlannedStudy(study_id, key, patient, acquired, kind, number, len(parts), part)
     if chosen is not None and limit is None:
         counts.not_found = len(chosen) - counts.selected
     all_listed = chosen is None and limit is None and manifest.study_from != "csv"
@@ -191,7 +193,7 @@ def _state(done: Container[str], study_id: str, key: str, videos: list[Video]) -
 
 def _rows(
     manifest: Manifest,
-) -> Iterator[tuple[str, str, int, str, str | None, datetime | None]]:
+) -> Iterator[tuple[str, str, int, str, str | None, datetime | None, str | None]]:
     """Rows as tuples, checked to be in order: only then are a study's rows together."""
     last = ("", "")
     for batch in manifest.batches():

@@ -159,7 +159,7 @@ def join_csv(csv: Location, archive: Location, scratch: Path, notes: Counter[str
         _count(connection, csv, notes)
         joined = scratch / "joined.parquet"
         connection.execute(
-            "COPY (SELECT c.study_id, l.path, l.size, l.token, c.patient_id, c.acquired_at "
+            "COPY (SELECT c.study_id, l.path, l.size, l.token, c.patient_id, c.acquired_at, l.study_kind "
             "FROM listed l JOIN named c USING (path)) TO $joined (FORMAT parquet)",
             {"joined": str(joined)},
         )

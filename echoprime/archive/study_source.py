@@ -15,8 +15,8 @@ from echoprime.archive.listing import Entry
 from echoprime.errors import ArchiveError
 from echoprime.storage import Location
 
-Row: TypeAlias = "tuple[str, str, int, str, str | None, datetime | None]"
-"""Study, path, size, token, patient, time: a row of the manifest."""
+Row: TypeAlias = "tuple[str, str, int, str, str | None, datetime | None, str | None]"
+"""Study, path, size, token, patient, time, kind of study: a row of the manifest."""
 
 READERS = 16
 """Headers read at once; a bucket answers in some 20 ms, so about 800 a second."""
@@ -38,7 +38,7 @@ def folder_of(path: str) -> str:
 def by_folder(entries: Iterable[Entry]) -> Iterator[Row]:
     """One study per folder."""
     for entry in entries:
-        yield folder_of(entry.path), entry.path, entry.size, entry.token, None, None
+        yield folder_of(entry.path), entry.path, entry.size, entry.token, None, None, None
 
 
 def by_dicom(root: Location, entries: Iterable[Entry], notes: Counter[str]) -> Iterator[Row]:
@@ -74,7 +74,7 @@ def _row(entry: Entry, header: Future[Header], notes: Counter[str]) -> Row:
     if found.study_id is None:
         notes["objects without StudyInstanceUID, by folder"] += 1
     study = found.study_id or folder_of(entry.path)
-    return study, entry.path, entry.size, entry.token, found.patient_id, found.acquired_at
+    return study, entry.path, entry.size, entry.token, found.patient_id, found.acquired_at, None
 
 
 def _header(root: Location, entry: Entry) -> Header:

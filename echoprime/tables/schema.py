@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import pyarrow as pa
 
-SCHEMA_VERSION = 2
+SCHEMA_VERSION = 3
 """Raised when a column changes its name, type or meaning; tables of another version are refused."""
 
 EMBEDDING_LENGTH = 512
@@ -25,6 +25,7 @@ MANIFEST = pa.schema(
         ),  # ETag, or modification time in ns: the content's version
         pa.field("patient_id", pa.string()),  # null = unknown
         pa.field("acquired_at", TIMESTAMP),  # null = unknown
+        pa.field("study_kind", pa.string()),  # one of STUDY_KINDS; null = no list says it
     ]
 )
 """One row per video, sorted by (study_id, path); the archive's root is in the file's metadata."""
@@ -41,18 +42,38 @@ VIDEO = pa.struct(
             "embedding", pa.int32()
         ),  # position in `embeddings` and `view_probabilities`; null = not encoded
         pa.field("view", pa.string()),  # most probable of the 11 views; null = not encoded
-        pa.field("frames", pa.int32()),  # frames in the file; null = unknown
+        pa.field("frames", pa.int32()),  # frames that the file says it has; null = unknown
+        pa.field("frames_decoded", pa.int32()),  # fewer where it is cut, or no more were needed
         pa.field("frames_used", pa.int32()),  # of the clip's 16, those that are real; null = not encoded
-        # What the file says of an encoded video; null = unknown.
+        # What the file says of its video, encoded or not; null = unknown.
         pa.field("rows", pa.int32()),  # pixels
         pa.field("columns", pa.int32()),
         pa.field("frame_time", pa.float64()),  # milliseconds from frame to frame
         pa.field("manufacturer", pa.string()),  # of the scanner
         pa.field("model", pa.string()),
         pa.field("transfer_syntax", pa.string()),  # DICOM's identifier of the encoding
+        pa.field("regions", pa.list_(pa.string())),  # of REGIONS, those that the picture has
+        pa.field("kind", pa.string()),  # one of STUDY_KINDS, by this file alone; null = it does not say
+        pa.field("instance", pa.string()),  # hash of the SOP Instance UID
+        pa.field("content", pa.string()),  # hash of the clip; null = not encoded
     ]
 )
 """One video's outcome; every video of the manifest has exactly one."""
+
+REGIONS = ("2d", "colour", "m_mode", "spectral", "waveform", "graphics")
+"""What a picture may be made of (DICOM PS3.3 C.8.5.5, Sequence of Ultrasound Regions)."""
+
+STUDY_KINDS = (
+    "transthoracic",
+    "transoesophageal",
+    "stress",
+    "contrast",
+    "intracardiac",
+    "paediatric",
+    "other",
+    "unknown",
+)
+"""What kind of examination a study is; `other` = said to be none of these, `unknown` = nothing says it."""
 
 COMPLETE = "complete"
 """Every video of the study has its last outcome."""
@@ -80,6 +101,7 @@ ENCODINGS = pa.schema(
         ),  # hash of study_id and its videos' paths, sizes, tokens
         pa.field("patient_id", pa.string()),
         pa.field("acquired_at", TIMESTAMP),
+        pa.field("study_kind", pa.string(), nullable=False),  # one of STUDY_KINDS
         pa.field("status", pa.string(), nullable=False),  # one of STATUSES
         pa.field("videos", pa.list_(VIDEO), nullable=False),  # sorted by path
         pa.field(

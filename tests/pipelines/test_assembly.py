@@ -30,6 +30,7 @@ def row(study: str, part: int, parts: int, first: int, of: int, outcomes: list[b
         "study_key": study,
         "patient_id": None,
         "acquired_at": None,
+        "study_kind": None,
         "part": part,
         "parts": parts,
         "first": first,

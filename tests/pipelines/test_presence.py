@@ -84,7 +84,9 @@ def _row(study: Any, run_id: str) -> dict[str, Any]:
         for path, size, token in study.videos
     ]
     return {
-        "study_id": study.study_id, "study_key": study.study_key, "status": "complete", "videos": videos,
+        "study_id": study.study_id, "study_key": study.study_key, "study_kind": "unknown",
+        "status": "complete",
+        "videos": videos,
         "embeddings": [], "view_probabilities": [], "encoding_id": "drawn", "run_id": run_id,
     }  # fmt: skip
 

@@ -63,6 +63,7 @@ def write_cohort(file: Path, rows: Sequence[Mapping[str, Any]]) -> Path:
 def _encoded(each: Mapping[str, Any]) -> dict[str, Any]:
     return {
         "patient_id": None,
+        "study_kind": "unknown",
         **each,
         "study_key": each["study_id"],
         "embeddings": [],

@@ -33,6 +33,7 @@ def encodings(
         {
             "study_id": study,
             "study_key": key,
+            "study_kind": "unknown",
             "status": status,
             "videos": [{"path": f"{study}/{n}", "size": n, "outcome": "encoded"} for n in range(videos)],
             "embeddings": [[float(n)] * 512 for n in range(videos)],
@@ -368,6 +369,7 @@ def many_small_files(table: StudyTable, begin: int, rows: int) -> None:
     columns = {
         "study_id": [f"study-{n:08d}" for n in numbers],
         "study_key": [canonical_hash(n) for n in numbers],
+        "study_kind": ["unknown"] * rows,
         "status": ["complete"] * rows,
         "encoding_id": ["ab"] * rows,
         "run_id": ["run"] * rows,
