@@ -95,6 +95,7 @@ def synthetic_rows(file: Path, videos: int, per_study: int) -> Location:
                 pa.array(token),
                 pa.nulls(len(numbers), pa.string()),
                 pa.nulls(len(numbers), MANIFEST.field("acquired_at").type),
+                pa.nulls(len(numbers), pa.string()),
             ]
             writer.write_table(pa.Table.from_arrays(arrays, schema=MANIFEST))
         writer.add_key_value_metadata(
