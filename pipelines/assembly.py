@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass, field
+from itertools import count
 from typing import Any
 
 import numpy as np
@@ -12,6 +14,7 @@ import pyarrow as pa
 from echoprime.errors import TRANSIENT
 from echoprime.tables.schema import COMPLETE, EMBEDDING_LENGTH, ENCODINGS, INCOMPLETE
 from operators.rows import array_of
+from pipelines.duplicates import without_duplicates
 
 HEADER = ("study_id", "study_key", "patient_id", "acquired_at", "study_kind")
 """What every part says of its study."""
@@ -125,9 +128,13 @@ class StudyAssembler:
     def take(self) -> pa.Table:
         """All whole studies as rows of `ENCODINGS` without `written_at`, which the table stamps."""
         studies, self._whole = self._whole, []
-        rows = [self._row(study) for study in studies]
-        embeddings = [_stacked(study, "embeddings", EMBEDDING_LENGTH) for study in studies]
-        probabilities = [_stacked(study, "probabilities", len(self.views)) for study in studies]
+        rows, stays = [], []
+        for study in studies:
+            row, kept = self._row(study)
+            rows.append(row)
+            stays.append(kept)
+        embeddings = _stacked(studies, stays, "embeddings", EMBEDDING_LENGTH)
+        probabilities = _stacked(studies, stays, "probabilities", len(self.views))
         nested = {"embeddings": _nested(embeddings), "view_probabilities": _nested(probabilities)}
         fields = [column for column in ENCODINGS if column.name != "written_at"]
         return pa.table(
@@ -140,25 +147,24 @@ class StudyAssembler:
             schema=pa.schema(fields),
         )
 
-    def _row(self, study: StudyParts) -> dict[str, Any]:
-        videos = []
-        position = 0
-        for row in study.rows:
-            views = iter(row.views)
-            for video in row.videos:
-                encoded = video["outcome"] == "encoded"
-                videos.append(
-                    {
-                        **video,
-                        "embedding": position if encoded else None,
-                        "view": self.views[next(views)] if encoded else None,
-                    }
-                )
-                position += encoded
-                self.outcomes[video["outcome"], video["reason"]] += 1
+    def _row(self, study: StudyParts) -> tuple[dict[str, Any], list[bool]]:
+        """A study's row without its arrays, and which of their rows stay: those of no duplicate."""
+        views = iter([self.views[view] for row in study.rows for view in row.views])
+        videos, stays = without_duplicates(
+            [
+                {**video, "embedding": None, "view": next(views) if video["outcome"] == "encoded" else None}
+                for row in study.rows
+                for video in row.videos
+            ]
+        )
+        places = count()
+        for video in videos:
+            if video["outcome"] == "encoded":
+                video["embedding"] = next(places)
+            self.outcomes[video["outcome"], video["reason"]] += 1
         incomplete = any(video["reason"] in TRANSIENT for video in videos)
         self.incomplete += incomplete
-        return {
+        row = {
             **study.header,
             "study_kind": study.header["study_kind"] or "unknown",
             "status": INCOMPLETE if incomplete else COMPLETE,
@@ -166,11 +172,18 @@ class StudyAssembler:
             "encoding_id": self.encoding_id,
             "run_id": self.run_id,
         }
+        return row, stays
 
 
-def _stacked(study: StudyParts, name: str, width: int) -> np.ndarray:
-    arrays = [getattr(row, name) for row in study.rows]
-    return np.concatenate(arrays) if arrays else np.empty((0, width), np.float32)
+def _stacked(
+    studies: Sequence[StudyParts], stays: Sequence[list[bool]], name: str, width: int
+) -> list[np.ndarray]:
+    """Each study's (videos that stay, width), in the order of the videos' paths."""
+    empty = np.empty((0, width), np.float32)
+    return [
+        np.concatenate([empty, *(getattr(row, name) for row in study.rows)])[np.array(kept, bool)]
+        for study, kept in zip(studies, stays, strict=True)
+    ]
 
 
 def _nested(arrays: list[np.ndarray]) -> pa.Array:

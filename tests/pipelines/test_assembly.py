@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from random import Random
+from typing import Any
+
 import numpy as np
 import pyarrow as pa
 from hypothesis import given
@@ -14,13 +18,23 @@ VIEWS = tuple(f"view-{number}" for number in range(11))
 SECONDS = {"read_seconds": 1.0, "encode_seconds": 2.0, "classify_seconds": 0.5}
 
 
-def row(study: str, part: int, parts: int, first: int, of: int, outcomes: list[bool]) -> pa.Table:
+def row(
+    study: str,
+    part: int,
+    parts: int,
+    first: int,
+    of: int,
+    outcomes: list[bool],
+    facts: Sequence[dict[str, Any]] = (),
+) -> pa.Table:
     """One row of the last stage: the numbers of a video tell which it is."""
     videos = [
         {
             "path": f"{part}-{first + number}",
             "outcome": "encoded" if encoded else "failed",
             "reason": "" if encoded else "missing",
+            "message": "",
+            **(facts[number] if facts else {}),
         }
         for number, encoded in enumerate(outcomes)
     ]
@@ -91,3 +105,72 @@ def test_every_order_gives_the_same_whole_studies(rows: list[pa.Table]) -> None:
             range(len(encoded))
         )
         assert study["status"] == ("complete" if len(encoded) == len(videos) else "incomplete")
+
+
+HASHES = st.sampled_from([None, "a", "b", "c"])
+
+
+@st.composite
+def studies_with_copies(draw: st.DrawFn) -> list[pa.Table]:
+    """One study in parts, its rows in path order; few hashes, so that many videos are equal."""
+    parts = draw(st.integers(1, 3))
+    rows = []
+    for part in range(parts):
+        outcomes = draw(st.lists(st.booleans(), min_size=1, max_size=6))
+        facts = [{"instance": draw(HASHES), "content": draw(HASHES)} for _ in outcomes]
+        step = draw(st.integers(1, 4))
+        for first in range(0, len(outcomes), step):
+            here = slice(first, first + step)
+            rows.append(row("s", part, parts, first, len(outcomes), outcomes[here], facts[here]))
+    return rows
+
+
+def assembled(rows: Sequence[pa.Table]) -> tuple[dict[str, Any], StudyAssembler]:
+    assembler = StudyAssembler(VIEWS, "e", "r")
+    for one in rows:
+        assembler.add(one)
+    (study,) = assembler.take().to_pylist()
+    return study, assembler
+
+
+@given(studies_with_copies(), st.randoms())
+def test_the_same_object_counts_once(rows: list[pa.Table], random: Random) -> None:
+    study, assembler = assembled(rows)
+    shuffled = random.sample(rows, len(rows))
+    assert assembled(shuffled)[0] == study
+
+    given_videos = [video for one in rows for video in one["videos"][0].as_py()]
+    encoded = [video for video in study["videos"] if video["outcome"] == "encoded"]
+    for name in ("instance", "content"):
+        marks = [video[name] for video in encoded if video[name]]
+        assert len(set(marks)) == len(marks)
+    for number, (video, before) in enumerate(zip(study["videos"], given_videos, strict=True), start=1):
+        if video["reason"] == "duplicate":
+            first = int(video["message"].split("video ")[1].split()[0].strip(","))
+            kept = study["videos"][first - 1]
+            assert first < number
+            assert kept["outcome"] == "encoded"
+            assert any(video[name] and video[name] == kept[name] for name in ("instance", "content"))
+            assert (video["embedding"], video["view"]) == (None, None)
+        else:
+            assert video["outcome"] == before["outcome"]
+    assert assembler.outcomes.total() == len(given_videos)
+
+    # as if the duplicates had not been there
+    paths = {video["path"] for video in encoded}
+    places = [tuple(map(int, path.split("-"))) for path in sorted(paths)]
+    assert [round(numbers[0]) for numbers in study["embeddings"]] == [100 * p + n for p, n in places]
+    assert [round(numbers[0]) for numbers in study["view_probabilities"]] == [100 * p + n for p, n in places]
+    assert [video["embedding"] for video in encoded] == list(range(len(encoded)))
+    assert [video["view"] for video in encoded] == [VIEWS[(100 * p + n) % 11] for p, n in places]
+
+
+def test_one_identifier_for_other_loops_is_said() -> None:
+    """Careless anonymisation gives every object the same SOP Instance UID."""
+    facts = [{"instance": "i", "content": "c"}, {"instance": "i", "content": "d"}, {"content": "c"}]
+    study, _ = assembled([row("s", 0, 1, 0, 3, [True] * 3, facts)])
+    assert [video["message"] for video in study["videos"]] == [
+        "",
+        "the same SOP Instance UID as video 1 of the study, with another clip",
+        "the same clip as video 1 of the study",
+    ]
