@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from echoprime.archive.chunks import PLAN, Plan, open_plan, read_chunk, write_plan
+from echoprime.archive.failed_studies import studies_with_reasons
 from echoprime.archive.known import KnownStudies
 from echoprime.archive.listing import Entry, Listing
 from echoprime.archive.manifest import ManifestSummary, write_manifest
@@ -27,6 +28,7 @@ __all__ = [
     "plan_studies",
     "read_chunk",
     "read_studies",
+    "studies_with_reasons",
     "study_key",
     "table_files",
     "write_manifest",

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from echoprime.tables import COMPLETE, INCOMPLETE, VANISHED, VANISHED_INCOMPLETE, newest_rows
 
 State: TypeAlias = Literal["new", "changed", "again", "done", "returned"]
-"""new: not in the table; changed: other content; again: incomplete; done; returned: done, and in the archive
+"""new: not in the table; changed: other content; again: incomplete, or asked for; done; returned: done, and in the archive
 again after it had vanished."""
 
 _CODES = {COMPLETE: 0, INCOMPLETE: 1, VANISHED: 2, VANISHED_INCOMPLETE: 3}
@@ -31,6 +31,8 @@ class KnownStudies:
     files
         (study_id, `files_key`) of the table's studies: a study whose names and sizes are those of the table
         is then the same, whatever its tokens; None = tokens count.
+    again
+        study_id of studies that are to be done again though they are complete, see `studies_with_reasons`.
 
     Examples
     --------
@@ -40,7 +42,12 @@ class KnownStudies:
     (True, 'changed', 'new')
     """
 
-    def __init__(self, keys: pa.Table, files: Iterable[tuple[str, str]] | None = None) -> None:
+    def __init__(
+        self,
+        keys: pa.Table,
+        files: Iterable[tuple[str, str]] | None = None,
+        again: Iterable[str] = (),
+    ) -> None:
         rows = newest_rows(keys)
         ids = np.fromiter(map(_digest, rows["study_id"].to_pylist()), np.uint64, rows.num_rows)
         raw = np.frombuffer(bytes.fromhex("".join(rows["study_key"].to_pylist())), "S16")
@@ -54,7 +61,12 @@ class KnownStudies:
         self._ids, self._keys, self._status = ids[order], raw[order], status[order]
         self._seen = np.zeros(rows.num_rows, dtype=bool)
         self._returned = np.zeros(rows.num_rows, dtype=bool)
-        self._finished = np.sort(raw[status & _INCOMPLETE == 0])
+        self._again = np.zeros(rows.num_rows, dtype=bool)
+        for study_id in again:
+            place = self._place(study_id)
+            if place is not None:
+                self._again[place] = True
+        self._finished = np.sort(self._keys[(self._status & _INCOMPLETE == 0) & ~self._again])
         self._files: NDArray[np.bytes_] | None = None
         if files is not None:
             self._files = np.zeros(rows.num_rows, "S16")
@@ -98,7 +110,7 @@ class KnownStudies:
             same = bool(self._files[place] == _key(files_key))
         if not same:
             return "changed"
-        if self._status[place] & _INCOMPLETE:
+        if self._status[place] & _INCOMPLETE or self._again[place]:
             return "again"
         self._returned[place] = bool(self._status[place] & _GONE)
         return "returned" if self._returned[place] else "done"
