@@ -31,18 +31,21 @@ class ClassifyViews:
         A bundle with weights.
     device
         "cuda" or "cpu".
+    precision
+        "float32" or "bf16"; this node must have it.
     """
 
-    def __init__(self, bundle: Bundle, device: str) -> None:
+    def __init__(self, bundle: Bundle, device: str, precision: str = "float32") -> None:
         torch.set_num_threads(1)
         keep_freed_memory()
         self._bundle = bundle
         self._device = device
+        self._precision = precision
 
     @cached_property
     def _classifier(self) -> ViewClassifier:
         """Loaded and checked by the first rows: their error ends the job in one line, a constructor's not."""
-        network = load_view_classifier(self._bundle, self._device)
+        network = load_view_classifier(self._bundle, self._device, precision=self._precision)
         selfcheck.check(self._bundle, classifier=network)
         return network
 
@@ -53,6 +56,8 @@ class ClassifyViews:
         ------
         BundleError
             At the first call: this device does not reproduce the bundle's sample logits.
+        SettingError
+            At the first call: this node does not have the precision.
         """
         network = self._classifier
         started = time.perf_counter()

@@ -29,18 +29,21 @@ class EncodeVideos:
         A bundle with weights.
     device
         "cuda" or "cpu".
+    precision
+        "float32" or "bf16"; this node must have it.
     """
 
-    def __init__(self, bundle: Bundle, device: str) -> None:
+    def __init__(self, bundle: Bundle, device: str, precision: str = "float32") -> None:
         torch.set_num_threads(1)  # one thread an actor: two one-thread actors beat one of two threads
         keep_freed_memory()
         self._bundle = bundle
         self._device = device
+        self._precision = precision
 
     @cached_property
     def _encoder(self) -> VideoEncoder:
         """Loaded and checked by the first rows: their error ends the job in one line, a constructor's not."""
-        network = load_encoder(self._bundle, self._device)
+        network = load_encoder(self._bundle, self._device, precision=self._precision)
         selfcheck.check(self._bundle, encoder=network)
         return network
 
@@ -51,6 +54,8 @@ class EncodeVideos:
         ------
         BundleError
             At the first call: this device does not reproduce the bundle's sample embedding.
+        SettingError
+            At the first call: this node does not have the precision.
         """
         network = self._encoder
         started = time.perf_counter()

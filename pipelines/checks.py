@@ -6,7 +6,7 @@ import math
 import os
 import re
 
-from echoprime.errors import SettingError, TableError
+from echoprime.errors import Reason, SettingError, TableError
 from echoprime.storage import Location, free_bytes
 from echoprime.tables import StudyTable
 
@@ -53,6 +53,49 @@ def require_positive(**settings: int | float | None) -> None:
     for name, value in settings.items():
         if value is not None and not 0 < value < math.inf:
             raise SettingError(f"--{name.replace('_', '-')} {value}: must be a number above 0")
+
+
+def reasons_of(flag: str, value: str) -> tuple[Reason, ...]:
+    """The reasons of a list separated by commas; an empty list has none.
+
+    Raises
+    ------
+    SettingError
+        Naming what is no reason, and those that are.
+
+    Examples
+    --------
+    >>> [str(reason) for reason in reasons_of("--again", "too_large, decoder_timeout")]
+    ['too_large', 'decoder_timeout']
+    """
+    words = [word.strip() for word in value.split(",") if word.strip()]
+    for word in words:
+        if word not in list(Reason):
+            raise SettingError(f"{flag} {word}: no such reason; there are {', '.join(Reason)}")
+    return tuple(map(Reason, words))
+
+
+def require_precision(precision: str, device: str, ray_address: str | None) -> None:
+    """Refuse a precision that this machine lacks, where the job's networks will run here.
+
+    On another node's cores or GPU only its own actor can say.
+
+    Raises
+    ------
+    SettingError
+        Naming what is missing.
+
+    Examples
+    --------
+    >>> require_precision("float32", "auto", None)
+    """
+    if precision == "float32" or ray_address is not None:
+        return
+    import torch
+
+    from echoprime.networks import arithmetic_for, select_device
+
+    arithmetic_for(precision, torch.device(select_device(device)))
 
 
 def require_encodings(table: StudyTable) -> None:

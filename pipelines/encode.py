@@ -15,15 +15,23 @@ from echoprime.archive import (
     open_manifest,
     plan_studies,
     read_studies,
+    studies_with_reasons,
     table_files,
     write_plan,
 )
 from echoprime.bundle import Bundle, open_bundle
 from echoprime.errors import BundleError, EchoPrimeError, SettingError
+from echoprime.reading import Limits
 from echoprime.storage import Location, canonical_hash
 from echoprime.tables import ENCODINGS, RunRecord, StudyTable, WriterLock, new_run_id
 from pipelines.assembly import StudyAssembler
-from pipelines.checks import require_positive, require_room, require_writable
+from pipelines.checks import (
+    reasons_of,
+    require_positive,
+    require_precision,
+    require_room,
+    require_writable,
+)
 from pipelines.committing import Committer, compact_if_scattered
 from pipelines.pace import Pace
 from pipelines.pools import EncodePools, encode_pools
@@ -31,7 +39,7 @@ from pipelines.presence import mark_presence
 from pipelines.progress import JobProgress
 from pipelines.ray_session import ray_session, require_ray_address, streamed
 from pipelines.results import JobResult, recorded
-from pipelines.settings import EncodeSettings, RunAllSettings, recorded_settings
+from pipelines.settings import EncodeSettings, EncodingChoices, ReadingLimits, RunAllSettings, recorded_settings
 
 BYTES_PER_VIDEO = 8_192
 """Room that one video's row takes at most, its embedding and two copies during a compaction included."""
@@ -56,7 +64,7 @@ def encode(settings: EncodeSettings) -> JobResult:
     output = Location.parse(settings.output)
     require_writable(output)
     chosen = None if settings.studies is None else read_studies(Location.parse(settings.studies))
-    identity = encoding_identity(bundle)
+    identity = encoding_identity(bundle, settings)
     table = StudyTable.open(output / "encodings", ENCODINGS, identity=identity)
 
     run_id = new_run_id()
@@ -64,7 +72,11 @@ def encode(settings: EncodeSettings) -> JobResult:
         # 2. What is left to do: studies that are new, changed, or were incomplete.
         compact_if_scattered(table)
         keys = table.keys()
-        known = KnownStudies(keys, table_files(table) if settings.same_files else None)
+        known = KnownStudies(
+            keys,
+            table_files(table) if settings.same_files else None,
+            again=studies_with_reasons(table, reasons_of("--again", settings.again)),
+        )
         planning = plan_studies(manifest, done=known, studies=chosen, limit=settings.limit)
         first = next(planning, None)
         counts = planning.counts
@@ -98,7 +110,7 @@ def check_encoding(settings: EncodeSettings | RunAllSettings, bundle: Bundle) ->
     Raises
     ------
     SettingError
-        A number is not above 0.
+        A number is not above 0, a reason is none, or this machine lacks the precision.
     BundleError
         The bundle has no weights, or a file of them is missing or damaged.
     """
@@ -107,10 +119,16 @@ def check_encoding(settings: EncodeSettings | RunAllSettings, bundle: Bundle) ->
         readers=settings.readers,
         encoders=settings.encoders,
         view_classifiers=settings.view_classifiers,
+        max_bytes=settings.max_bytes,
+        max_pixels=settings.max_pixels,
+        max_frames=settings.max_frames,
         decode_seconds=settings.decode_seconds,
+        decode_memory=settings.decode_memory,
         commit_studies=settings.commit_studies,
         commit_seconds=settings.commit_seconds,
     )
+    reasons_of("--again", settings.again)
+    require_precision(settings.precision, settings.device, settings.ray_address)
     if bundle.encoder is None or bundle.view_classifier is None:
         raise BundleError(
             f"bundle {bundle.name!r} has no weights, so it interprets but does not encode; "
@@ -121,9 +139,20 @@ def check_encoding(settings: EncodeSettings | RunAllSettings, bundle: Bundle) ->
             bundle.file(network.file)
 
 
-def encoding_identity(bundle: Bundle) -> dict[str, Any]:
+def reading_limits(settings: ReadingLimits) -> Limits:
+    """The settings' bounds of one video, as the readers take them."""
+    return Limits(
+        bytes=settings.max_bytes,
+        pixels=settings.max_pixels,
+        frames=settings.max_frames,
+        seconds=settings.decode_seconds,
+        memory=settings.decode_memory,
+    )
+
+
+def encoding_identity(bundle: Bundle, choices: EncodingChoices) -> dict[str, Any]:
     """What a row's numbers depend on; `encoding_id` is its hash."""
-    parts = bundle.encoding_identity()
+    parts = {**bundle.encoding_identity(), "precision": choices.precision, "mode": choices.mode}
     return {"encoding_id": canonical_hash(parts), "embedding_space": bundle.embedding_space, **parts}
 
 
@@ -186,14 +215,14 @@ def _dataset(settings: EncodeSettings, bundle: Bundle, plan: Plan, pools: Encode
     return (
         dataset.map_batches(
             ReadClips,
-            fn_constructor_args=(plan.location, plan.root, settings.decode_seconds),
+            fn_constructor_args=(plan.location, plan.root, reading_limits(settings), settings.mode),
             batch_size=1,
             compute=ActorPoolStrategy(size=pools.readers.actors),
             num_cpus=pools.readers.cores,
         )
         .map_batches(
             EncodeVideos,
-            fn_constructor_args=(bundle, pools.device),
+            fn_constructor_args=(bundle, pools.device, settings.precision),
             batch_size=None,
             batch_format="pyarrow",
             compute=ActorPoolStrategy(size=pools.encoders.actors),
@@ -202,7 +231,7 @@ def _dataset(settings: EncodeSettings, bundle: Bundle, plan: Plan, pools: Encode
         )
         .map_batches(
             ClassifyViews,
-            fn_constructor_args=(bundle, pools.device),
+            fn_constructor_args=(bundle, pools.device, settings.precision),
             batch_size=None,
             batch_format="pyarrow",
             compute=ActorPoolStrategy(size=pools.view_classifiers.actors),

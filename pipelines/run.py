@@ -11,15 +11,10 @@ from echoprime.errors import SettingError
 from echoprime.storage import Location
 from echoprime.tables import ENCODINGS, StudyTable, table_exists
 from pipelines.checks import require_writable
+from pipelines.choices import Choices, opened_choices
 from pipelines.encode import check_encoding, encode, encoding_identity
 from pipelines.exit_codes import DONE, INCOMPLETE
-from pipelines.interpret import (
-    interpret,
-    interpretation_identity,
-    interpretation_schema,
-    open_choices,
-    require_same_space,
-)
+from pipelines.interpret import interpret
 from pipelines.manifest import list_archive
 from pipelines.ray_session import require_ray_address
 from pipelines.settings import EncodeSettings, InterpretSettings, ManifestSettings, RunAllSettings
@@ -58,8 +53,13 @@ def run(settings: RunAllSettings) -> int:
 def _check(settings: RunAllSettings) -> None:
     """Refuse what the last step would refuse, before the archive is listed."""
     check_encoding(settings, open_bundle(settings.bundle))
-    bundle, candidates = open_choices(settings)
-    require_same_space(candidates, bundle.embedding_space)
+    with opened_choices(settings) as choices:
+        choices.require_space(choices.bundle.embedding_space)
+        _check_places(settings, choices)
+
+
+def _check_places(settings: RunAllSettings, choices: Choices) -> None:
+    bundle = choices.bundle
     require_ray_address(settings.ray_address)
     archive, output = Location.parse(settings.archive), Location.parse(settings.output)
     for flag, place in (("--output", output), ("--bundle", bundle.location)):
@@ -68,11 +68,11 @@ def _check(settings: RunAllSettings) -> None:
     require_writable(output)
     if settings.studies is not None:
         read_studies(Location.parse(settings.studies))
-    encodings = encoding_identity(bundle)
-    interpretation = interpretation_identity(bundle, candidates, encodings["encoding_id"], settings)
+    encodings = encoding_identity(bundle, settings)
+    interpretation = choices.identity(encodings["encoding_id"])
     for place, schema, identity in (
         (output / "encodings", ENCODINGS, encodings),
-        (output / "interpretations" / settings.name, interpretation_schema(bundle), interpretation),
+        (output / "interpretations" / settings.name, choices.schema, interpretation),
     ):
         if table_exists(place):
             StudyTable.open(place, schema, identity=identity, create=False)

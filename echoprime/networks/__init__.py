@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from echoprime.networks import selfcheck
 from echoprime.networks.architectures import ENCODERS, VIEW_CLASSIFIERS
+from echoprime.networks.arithmetic import PRECISIONS, Precision, arithmetic_for, has_bf16
 from echoprime.networks.device import select_device
 from echoprime.networks.encoder import VideoEncoder, load_encoder
 from echoprime.networks.memory import keep_freed_memory
@@ -14,10 +15,14 @@ from echoprime.networks.views import ViewClassifier, load_view_classifier, softm
 
 __all__ = [
     "ENCODERS",
+    "PRECISIONS",
     "VIEW_CLASSIFIERS",
+    "Precision",
     "SelfCheck",
     "VideoEncoder",
     "ViewClassifier",
+    "arithmetic_for",
+    "has_bf16",
     "keep_freed_memory",
     "load_encoder",
     "load_view_classifier",

@@ -1,9 +1,10 @@
 """In which portions arrays go through a network.
 
 On cores everything is computed alone and by one thread, so that a result depends neither on what it was
-batched with nor on how many cores there are. On a GPU,
-where one clip would leave most of it idle, portions have one fixed shape and the last is padded: the same
-kernels run for every portion, so here too a result does not depend on how many came with it.
+batched with nor on how many cores there are. On a GPU, where one clip would leave most of it idle, portions
+have one fixed shape and the last is padded: the same kernels run for every portion, so here too a result does
+not depend on how many came with it. A portion goes up, as uint8 and from pinned memory, while the one before
+it is computed.
 """
 
 from __future__ import annotations
@@ -68,28 +69,80 @@ def in_portions(
     """
     rows = len(arrays[0])
     result = np.empty((rows, outputs), np.float32)
+    parts = [slice(start, min(start + size, rows)) for start in range(0, rows, size)]
 
-    def fill(start: int) -> None:
-        stop = min(start + size, rows)
+    def host(part: slice) -> list[Tensor]:
+        return [_padded(array[part], size) for array in arrays]
+
+    def fill(part: slice) -> None:
         with torch.inference_mode():  # a thread's own, so not around the pool
-            portion = [_padded(array[start:stop], size).to(device) for array in arrays]
-            result[start:stop] = compute(*portion)[: stop - start].cpu().numpy()
+            result[part] = compute(*host(part))[: part.stop - part.start].numpy()
 
-    starts = range(0, rows, size)
+    if device.type != "cpu":
+        _fill_ahead(compute, map(host, parts), parts, Upload(device), result)
+    elif torch.get_num_threads() == 1:
+        for part in parts:
+            fill(part)
+    else:
+        _fill_by_threads(fill, parts)
+    return result
+
+
+def _fill_by_threads(fill: Callable[[slice], None], parts: list[slice]) -> None:
+    """One thread a portion and as many portions at once as torch may use threads.
+
+    Two threads on one portion sum in another order and give other last bits, and are slower than one on each
+    of two.
+    """
     threads = torch.get_num_threads()
-    if device.type != "cpu" or threads == 1:
-        with _exact_float32(device):
-            for start in starts:
-                fill(start)
-        return result
-    # One thread a portion and as many portions at once as torch may use threads: two threads on one portion
-    # sum in another order and give other last bits, and are slower than one on each of two.
     try:
         with ThreadPoolExecutor(threads, initializer=torch.set_num_threads, initargs=(1,)) as pool:
-            list(pool.map(fill, starts))
+            list(pool.map(fill, parts))
     finally:
         torch.set_num_threads(threads)  # what threads started later begin with
-    return result
+
+
+def _fill_ahead(
+    compute: Callable[..., Tensor],
+    portions: Iterator[list[Tensor]],
+    parts: list[slice],
+    upload: Upload,
+    result: np.ndarray,
+) -> None:
+    """Start each portion, send up the next one while it runs, then wait for what it gives."""
+    with torch.inference_mode(), _exact_float32(upload.device):
+        ahead = upload(next(portions)) if parts else []
+        for part in parts:
+            computed = compute(*ahead)
+            following = next(portions, None)
+            if following is not None:
+                ahead = upload(following)
+            result[part] = computed[: part.stop - part.start].cpu().numpy()
+
+
+class Upload:
+    """Sends tensors to a device, on a GPU beside what it computes.
+
+    torch hands out pinned memory again only when what was sent from it has arrived: nothing is written over.
+    """
+
+    def __init__(self, device: torch.device) -> None:
+        self.device = device
+        self._beside: torch.cuda.Stream | None = None
+        if device.type == "cuda":
+            self._beside = torch.cuda.Stream(device)  # type: ignore[no-untyped-call]  # torch leaves it so
+
+    def __call__(self, tensors: list[Tensor]) -> list[Tensor]:
+        """Give the tensors on the device, ready for its current stream."""
+        if self._beside is None:
+            return [each.to(self.device) for each in tensors]
+        current = torch.cuda.current_stream(self.device)
+        with torch.cuda.stream(self._beside):
+            sent = [each.pin_memory().to(self.device, non_blocking=True) for each in tensors]
+        current.wait_stream(self._beside)
+        for each in sent:
+            each.record_stream(current)
+        return sent
 
 
 def _padded(rows: np.ndarray, size: int) -> Tensor:

@@ -11,7 +11,9 @@ from torch import Tensor
 
 from echoprime.errors import BundleError
 from echoprime.networks.architectures import EMBEDDING, ENCODERS, builder
+from echoprime.networks.arithmetic import arithmetic_for
 from echoprime.networks.batching import CLIPS_ON_GPU, in_portions, portion_size
+from echoprime.networks.graphs import replayed
 from echoprime.networks.mvit import ClipEncoder
 from echoprime.networks.normalising import normalise_clips
 from echoprime.networks.weights import Weights, build_network
@@ -26,10 +28,10 @@ CLIP_SHAPE = (16, 224, 224, 3)
 class VideoEncoder:
     """Turns clips into embeddings.
 
-    On cores each clip is computed alone and by one thread, so that the same bytes come out whatever it is
-    sent with and however many threads torch may use, for a given CPU and library version; torchvision's
-    arithmetic is reordered for speed (see `mvit`), which moves an embedding by 1e-5 at most. On a GPU clips
-    go through torchvision's module in micro-batches of one fixed shape.
+    torchvision's arithmetic is reordered for speed (see `mvit`), which moves an embedding by 1e-5 at most. On
+    cores each clip is computed alone and by one thread, so that the same bytes come out whatever it is sent
+    with and however many threads torch may use, for a given CPU and library version. On a GPU clips go
+    through the same network in micro-batches of one fixed shape.
 
     Parameters
     ----------
@@ -39,6 +41,8 @@ class VideoEncoder:
         Its state dict (float32), or a safetensors file with it. Taken as it is, without a copy.
     device
         A torch device name; `select_device` finds one.
+    precision
+        `float32` or `bf16` (see `arithmetic`).
     micro_batch
         Clips computed together; by default 1 on cores and 8 elsewhere.
 
@@ -46,17 +50,32 @@ class VideoEncoder:
     ------
     BundleError
         When the architecture is not known or the weights are not its own.
+    SettingError
+        When the device does not have the precision.
     """
 
     def __init__(
-        self, architecture: str, weights: Weights, device: str = "cpu", *, micro_batch: int | None = None
+        self,
+        architecture: str,
+        weights: Weights,
+        device: str = "cpu",
+        *,
+        precision: str = "float32",
+        micro_batch: int | None = None,
     ) -> None:
         self.architecture = architecture
         self.device = torch.device(device)
+        self.precision = precision
+        arithmetic = arithmetic_for(precision, self.device)
         self.micro_batch = portion_size(self.device, micro_batch, CLIPS_ON_GPU)
+        self._weights = weights
         module = build_network(builder(architecture, ENCODERS), EMBEDDING, weights)
-        alone = self.device.type == "cpu" and self.micro_batch == 1
-        self._network = ClipEncoder(module) if alone else module.to(self.device)
+        self._network = ClipEncoder(module.to(self.device), arithmetic=arithmetic)
+        self._compute = replayed(self._embed, self.device)
+
+    def in_float32(self) -> VideoEncoder:
+        """The same weights on the same device in float32; the self-check of a lower precision needs it."""
+        return VideoEncoder(self.architecture, self._weights, str(self.device), micro_batch=self.micro_batch)
 
     def embed(self, frames: np.ndarray, used: ArrayLike) -> np.ndarray:
         """Compute the embeddings of clips.
@@ -81,7 +100,7 @@ class VideoEncoder:
         used = np.asarray(used, dtype=np.int64)
         _check_clips(frames, used)
         return in_portions(
-            self._embed, (frames, used), size=self.micro_batch, device=self.device, outputs=EMBEDDING
+            self._compute, (frames, used), size=self.micro_batch, device=self.device, outputs=EMBEDDING
         )
 
     def embed_normalised(self, clips: Tensor) -> np.ndarray:
@@ -121,13 +140,17 @@ def _check_clips(frames: np.ndarray, used: np.ndarray) -> None:
         raise ValueError(f"used must be 1 to {CLIP_SHAPE[0]}, not {used.min()} to {used.max()}")
 
 
-def load_encoder(bundle: Bundle, device: str = "cpu", *, micro_batch: int | None = None) -> VideoEncoder:
+def load_encoder(
+    bundle: Bundle, device: str = "cpu", *, precision: str = "float32", micro_batch: int | None = None
+) -> VideoEncoder:
     """Load a bundle's video encoder.
 
     Raises
     ------
     BundleError
         When the bundle has no encoder weights, or they are not those of its architecture.
+    SettingError
+        When the device does not have the precision.
     """
     network = bundle.encoder
     if network is None:
@@ -135,4 +158,10 @@ def load_encoder(bundle: Bundle, device: str = "cpu", *, micro_batch: int | None
             f"bundle {bundle.name!r} has no encoder weights, so it cannot encode; "
             "import a release that has them"
         )
-    return VideoEncoder(network.architecture, bundle.file(network.file), device, micro_batch=micro_batch)
+    return VideoEncoder(
+        network.architecture,
+        bundle.file(network.file),
+        device,
+        precision=precision,
+        micro_batch=micro_batch,
+    )

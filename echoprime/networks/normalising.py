@@ -7,6 +7,8 @@ in memory (the result is a view), which is the order that the convolutions want.
 
 from __future__ import annotations
 
+from functools import cache
+
 import torch
 from torch import Tensor
 
@@ -66,6 +68,13 @@ def normalise_frames(frames: Tensor) -> Tensor:
 
 
 def _standardise(frames: Tensor) -> Tensor:
-    mean = torch.tensor(MEAN, dtype=torch.float32, device=frames.device)
-    std = torch.tensor(STD, dtype=torch.float32, device=frames.device)
+    mean, std = _constants(frames.device)
     return frames.to(torch.float32).sub_(mean).div_(std)
+
+
+@cache
+def _constants(device: torch.device) -> tuple[Tensor, Tensor]:
+    """Kept on the device, because a GPU's captured graph (see `graphs`) may not fetch them from the host."""
+    with torch.inference_mode(False):
+        mean, std = (torch.tensor(each, dtype=torch.float32, device=device) for each in (MEAN, STD))
+    return mean, std

@@ -1,7 +1,7 @@
 """MViT's pooling of tokens: a depthwise convolution over the grid, then a layer norm of each head.
 
-Tokens are rows (1 + T*H*W, channels): the class token first, then the grid in the order time, row, column.
-Channels lie innermost already, so the convolution reads the grid in place.
+Tokens are (N, 1 + T*H*W, channels): the class token first, then the grid in the order time, row, column.
+Channels lie innermost already, so the convolution reads the grid of one clip in place.
 """
 
 from __future__ import annotations
@@ -13,6 +13,9 @@ from torch import Tensor
 from torch.nn import functional
 from torchvision.models.video.mvit import Pool
 
+from echoprime.networks.arithmetic import FLOAT32, Arithmetic
+from echoprime.networks.norms import Norm
+
 Grid = tuple[int, int, int]
 """Times, rows, columns of the tokens, without the class token."""
 
@@ -21,14 +24,14 @@ WINDOW = 3
 
 
 class Pooled(NamedTuple):
-    """Tokens by head: the class token (1, heads, dim) and the grid's (T*H*W, heads, dim)."""
+    """Tokens by head: the class token (N, 1, heads, dim) and the grid's (N, T*H*W, heads, dim)."""
 
     class_token: Tensor
     grid: Tensor
 
 
 class Pooling:
-    """Pools queries, keys or values of one clip.
+    """Pools queries, keys or values.
 
     Parameters
     ----------
@@ -42,10 +45,19 @@ class Pooling:
         Multiplies the result; folded into the norm.
     touched_only
         The tokens that come in are only those of `touched_tokens`.
+    arithmetic
+        Its type is that of the tokens that come and go.
     """
 
     def __init__(
-        self, pool: Pool, heads: int, grid: Grid, *, scale: float = 1.0, touched_only: bool = False
+        self,
+        pool: Pool,
+        heads: int,
+        grid: Grid,
+        *,
+        scale: float = 1.0,
+        touched_only: bool = False,
+        arithmetic: Arithmetic = FLOAT32,
     ) -> None:
         convolution, norm = pool.pool, pool.norm_act[0]
         self._heads = heads
@@ -59,21 +71,33 @@ class Pooling:
                 (1, WINDOW, WINDOW),
             )
         # to the convolution heads are more channels: repeating its weight is cheaper than moving them
-        kernel = convolution.weight.repeat(heads, 1, 1, 1, 1)
+        kernel = convolution.weight.repeat(heads, 1, 1, 1, 1).to(arithmetic.dtype)
         self._kernel = kernel.contiguous(memory_format=torch.channels_last_3d)
-        self._norm = (norm.normalized_shape, norm.weight * scale, norm.bias * scale, norm.eps)
+        self._norm = Norm(norm, arithmetic.dtype, arithmetic.dtype, scale=scale)
 
     def __call__(self, tokens: Tensor) -> Pooled:
-        """Pool float32 (1 + T*H*W, heads * dim)."""
-        channels = tokens.shape[1]
-        volume = tokens[1:].view(1, *self._in_grid, channels).permute(0, 4, 1, 2, 3)
+        """Pool (N, 1 + T*H*W, heads * dim)."""
+        channels = tokens.shape[2]
+        volume = as_volume(tokens, self._in_grid)
         volume = functional.conv3d(volume, self._kernel, None, self._stride, WINDOW // 2, 1, channels)
-        by_head = volume.permute(0, 2, 3, 4, 1).reshape(-1, self._heads, channels // self._heads)
-        return Pooled(self.class_token(tokens[:1]), functional.layer_norm(by_head, *self._norm))
+        return Pooled(self.class_token(tokens[:, :1]), self._norm(self._by_head(as_rows(volume))))
 
     def class_token(self, token: Tensor) -> Tensor:
-        """Pool the class token, which is not convolved: (1, heads * dim) to (1, heads, dim)."""
-        return functional.layer_norm(token.view(1, self._heads, -1), *self._norm)
+        """Pool the class token, which is not convolved: (N, 1, heads * dim) to (N, 1, heads, dim)."""
+        return self._norm(self._by_head(token))
+
+    def _by_head(self, rows: Tensor) -> Tensor:
+        return rows.reshape(*rows.shape[:2], self._heads, -1)
+
+
+def as_volume(tokens: Tensor, grid: Grid) -> Tensor:
+    """View the grid of (N, 1 + T*H*W, channels) as a convolution wants it: (N, channels, T, H, W)."""
+    return tokens[:, 1:].view(len(tokens), *grid, -1).permute(0, 4, 1, 2, 3)
+
+
+def as_rows(volume: Tensor) -> Tensor:
+    """Turn a volume (N, channels, T, H, W), channels innermost in memory, back: (N, T*H*W, channels)."""
+    return volume.permute(0, 2, 3, 4, 1).flatten(1, 3)
 
 
 def pooled_grid(grid: Grid, stride: Grid) -> Grid:

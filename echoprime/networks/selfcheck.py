@@ -3,6 +3,9 @@
 A bundle holds one clip with its embedding and view logits (`selfcheck.npz`), recorded in float32 on cores.
 Before a run encodes anything it computes them again and compares: other weights, a lower precision, a broken
 driver or library are found here and not in a result.
+
+A network in bfloat16 is checked twice: its weights in float32, to three digits, and then itself, to as much
+as bfloat16 may move it, since a wrong weight can hide below that.
 """
 
 from __future__ import annotations
@@ -32,12 +35,24 @@ room for trained weights whose outputs are ten times as large. It cannot see a w
 blocks of an untrained `convnext_base`, whose layer scales are 1e-6, are silent.
 """
 
+BF16_TOLERANCE = 0.05
+"""Largest length of the difference allowed in bfloat16, as a share of the recorded vector's own length.
+
+A share, because rounding to bfloat16 grows with the values, as float32's does far below `TOLERANCE`. Measured
+with `mvit_v2_s` 0.01, with `convnext_base` at layer scales of 0.1 to 0.5 0.002. An embedding at the tolerance
+still has a cosine of 0.9987 with the recorded one; a product that went wrong moves it by its own length.
+"""
+
 SELFCHECK_FILE = "selfcheck.npz"
 """Its name in a bundle: `frames` uint8 (16, 224, 224, 3), `used` int, `embedding` (512,), `logits` (11,)."""
 
 
 class SelfCheck(NamedTuple):
-    """How far the networks are from what the bundle recorded: largest absolute differences."""
+    """How far the networks are from what the bundle recorded.
+
+    In float32 largest absolute differences; in bfloat16 lengths of the differences, as shares of the recorded
+    vectors' own.
+    """
 
     embedding_difference: float
     logit_difference: float
@@ -56,12 +71,18 @@ class ClipLike(Protocol):
 class EncoderLike(Protocol):
     """What is needed of a `VideoEncoder`."""
 
+    precision: str
+
+    def in_float32(self) -> EncoderLike: ...
     def embed(self, frames: np.ndarray, used: ArrayLike) -> np.ndarray: ...
 
 
 class ClassifierLike(Protocol):
     """What is needed of a `ViewClassifier`."""
 
+    precision: str
+
+    def in_float32(self) -> ClassifierLike: ...
     def logits(self, first_frames: np.ndarray) -> np.ndarray: ...
 
 
@@ -77,7 +98,7 @@ def record_selfcheck(encoder: VideoEncoder, classifier: ViewClassifier, clip: Cl
     Parameters
     ----------
     encoder, classifier
-        The bundle's networks, on cores.
+        The bundle's networks, in float32 on cores.
     clip
         Any clip that holds no patient data, since the bundle will carry it.
 
@@ -89,11 +110,14 @@ def record_selfcheck(encoder: VideoEncoder, classifier: ViewClassifier, clip: Cl
     Raises
     ------
     SettingError
-        When a network is not on cores.
+        When a network is not on cores, or not in float32.
     """
     for network in (encoder, classifier):
-        if network.device.type != "cpu":
-            raise SettingError(f"a self-check is recorded on cpu, not on {network.device.type}")
+        if network.device.type != "cpu" or network.precision != "float32":
+            raise SettingError(
+                f"a self-check is recorded on cpu in float32, not on {network.device.type} in "
+                f"{network.precision}"
+            )
     content = io.BytesIO()
     np.savez_compressed(
         content,
@@ -109,8 +133,6 @@ def check(
     bundle: BundleLike,
     encoder: EncoderLike | None = None,
     classifier: ClassifierLike | None = None,
-    *,
-    tolerance: float = TOLERANCE,
 ) -> SelfCheck:
     """Compute the bundle's own clip again and compare.
 
@@ -119,14 +141,13 @@ def check(
     bundle
         The bundle that the networks were loaded from.
     encoder, classifier
-        Its networks as this process will use them; one that is left out is not checked.
-    tolerance
-        Largest absolute difference allowed; `TOLERANCE` says why its default is what it is.
+        Its networks as this process will use them, in one precision; one that is left out is not checked.
 
     Returns
     -------
     SelfCheck
-        The differences found (0 for a network that was left out) and the tolerance.
+        The differences found (0 for a network that was left out) and the tolerance: `TOLERANCE`, or
+        `BF16_TOLERANCE`.
 
     Raises
     ------
@@ -135,13 +156,17 @@ def check(
         damaged.
     """
     recorded = _read(bundle.file(SELFCHECK_FILE))
+    bf16 = "bf16" in [network.precision for network in (encoder, classifier) if network is not None]
+    if bf16:  # first the weights, to a tolerance below what bfloat16 moves
+        check(bundle, encoder and encoder.in_float32(), classifier and classifier.in_float32())
+    difference, tolerance = (_share, BF16_TOLERANCE) if bf16 else (_largest, TOLERANCE)
     embedding = logits = None
     if encoder is not None:
         embedding = encoder.embed(recorded["frames"][None], [int(recorded["used"])])[0]
     if classifier is not None:
         logits = classifier.logits(recorded["frames"][None, 0])[0]
     found = SelfCheck(
-        _difference(embedding, recorded["embedding"]), _difference(logits, recorded["logits"]), tolerance
+        difference(embedding, recorded["embedding"]), difference(logits, recorded["logits"]), tolerance
     )
     # written so that a difference of NaN is refused too
     if not (found.embedding_difference <= tolerance and found.logit_difference <= tolerance):
@@ -153,8 +178,13 @@ def check(
     return found
 
 
-def _difference(computed: np.ndarray | None, recorded: np.ndarray) -> float:
+def _largest(computed: np.ndarray | None, recorded: np.ndarray) -> float:
     return 0.0 if computed is None else float(np.abs(computed - recorded).max())
+
+
+def _share(computed: np.ndarray | None, recorded: np.ndarray) -> float:
+    length = max(float(np.linalg.norm(recorded)), float(np.finfo(np.float32).tiny))
+    return 0.0 if computed is None else float(np.linalg.norm(computed - recorded)) / length
 
 
 def _read(file: Path) -> dict[str, np.ndarray]:

@@ -10,8 +10,10 @@ from torch import Tensor
 
 from echoprime.errors import BundleError
 from echoprime.networks.architectures import VIEW_CLASSIFIERS, VIEWS, builder
+from echoprime.networks.arithmetic import arithmetic_for
 from echoprime.networks.batching import FRAMES_ON_GPU, in_portions, portion_size
 from echoprime.networks.convnext import FrameClassifier
+from echoprime.networks.graphs import replayed
 from echoprime.networks.normalising import normalise_frames
 from echoprime.networks.weights import Weights, build_network
 
@@ -25,8 +27,8 @@ FRAME_SHAPE = (224, 224, 3)
 class ViewClassifier:
     """Turns first frames into view logits; the view is their argmax, its names are the bundle's.
 
-    On cores each frame is computed alone, with torchvision's arithmetic reordered for speed (see `convnext`);
-    on a GPU frames go through torchvision's module in micro-batches of one fixed shape (see `VideoEncoder`).
+    torchvision's arithmetic is reordered for speed (see `convnext`). On cores each frame is computed alone,
+    on a GPU in micro-batches of one fixed shape (see `VideoEncoder`).
 
     Parameters
     ----------
@@ -36,6 +38,8 @@ class ViewClassifier:
         Its state dict (float32), or a safetensors file with it. Taken as it is, without a copy.
     device
         A torch device name; `select_device` finds one.
+    precision
+        `float32` or `bf16`: in the latter the perceptrons' products alone are bfloat16.
     micro_batch
         Frames computed together; by default 1 on cores and 64 elsewhere.
 
@@ -43,17 +47,34 @@ class ViewClassifier:
     ------
     BundleError
         When the architecture is not known or the weights are not its own.
+    SettingError
+        When the device does not have the precision.
     """
 
     def __init__(
-        self, architecture: str, weights: Weights, device: str = "cpu", *, micro_batch: int | None = None
+        self,
+        architecture: str,
+        weights: Weights,
+        device: str = "cpu",
+        *,
+        precision: str = "float32",
+        micro_batch: int | None = None,
     ) -> None:
         self.architecture = architecture
         self.device = torch.device(device)
+        self.precision = precision
+        arithmetic = arithmetic_for(precision, self.device)
         self.micro_batch = portion_size(self.device, micro_batch, FRAMES_ON_GPU)
+        self._weights = weights
         module = build_network(builder(architecture, VIEW_CLASSIFIERS), VIEWS, weights)
-        alone = self.device.type == "cpu" and self.micro_batch == 1
-        self._network = FrameClassifier(module) if alone else module.to(self.device)
+        self._network = FrameClassifier(module.to(self.device), arithmetic=arithmetic)
+        self._compute = replayed(self._logits, self.device)
+
+    def in_float32(self) -> ViewClassifier:
+        """The same weights on the same device in float32 (see `VideoEncoder.in_float32`)."""
+        return ViewClassifier(
+            self.architecture, self._weights, str(self.device), micro_batch=self.micro_batch
+        )
 
     def logits(self, first_frames: np.ndarray) -> np.ndarray:
         """Compute view logits.
@@ -78,7 +99,7 @@ class ViewClassifier:
                 f"frames must be uint8 (N, 224, 224, 3), not {first_frames.dtype} {first_frames.shape}"
             )
         return in_portions(
-            self._logits, (first_frames,), size=self.micro_batch, device=self.device, outputs=VIEWS
+            self._compute, (first_frames,), size=self.micro_batch, device=self.device, outputs=VIEWS
         )
 
     def logits_normalised(self, first_frames: Tensor) -> np.ndarray:
@@ -122,7 +143,7 @@ def softmax(logits: np.ndarray) -> np.ndarray:
 
 
 def load_view_classifier(
-    bundle: Bundle, device: str = "cpu", *, micro_batch: int | None = None
+    bundle: Bundle, device: str = "cpu", *, precision: str = "float32", micro_batch: int | None = None
 ) -> ViewClassifier:
     """Load a bundle's view classifier.
 
@@ -130,6 +151,8 @@ def load_view_classifier(
     ------
     BundleError
         When the bundle has no weights for it, or they are not those of its architecture.
+    SettingError
+        When the device does not have the precision.
     """
     network = bundle.view_classifier
     if network is None:
@@ -137,4 +160,10 @@ def load_view_classifier(
             f"bundle {bundle.name!r} has no view classifier weights, so it cannot tell views; "
             "import a release that has them"
         )
-    return ViewClassifier(network.architecture, bundle.file(network.file), device, micro_batch=micro_batch)
+    return ViewClassifier(
+        network.architecture,
+        bundle.file(network.file),
+        device,
+        precision=precision,
+        micro_batch=micro_batch,
+    )

@@ -8,7 +8,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
+from echoprime.reading import Mode
+
 Device = Literal["auto", "cpu", "cuda"]
+Precision = Literal["float32", "bf16"]
 Pairing = Literal["section", "position"]
 
 
@@ -44,6 +47,20 @@ class ArchiveChanges:
     same_files: bool = False
     """A copy of the archive elsewhere: names and sizes decide what is encoded again, not times or ETags."""
 
+    again: str = ""
+    """Reasons, separated by commas: encode again every study that has a video of one, as too_large."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class EncodingChoices:
+    """What makes one encoding differ from another; part of its identity, so that each has a table of its own."""
+
+    mode: Mode = "exact"
+    """fast: decodes only the frames of a DICOM loop that its clip uses, and the last; the mask may differ."""
+
+    precision: Precision = "float32"
+    """bf16: bfloat16 products, faster; needs AVX512-BF16, AMX or a GPU that has it; a table of its own."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class EncoderPools:
@@ -61,14 +78,31 @@ class EncoderPools:
     view_classifiers: int | None = None
     """Actors with the view classifier. Default: one a GPU, or one for four cores."""
 
-    decode_seconds: float = 120.0
-    """A video whose decoding takes longer is failed as decoder_timeout."""
-
     commit_studies: int = 256
     """Rows are committed to the table after so many studies ..."""
 
     commit_seconds: float = 30.0
     """... or so many seconds, whichever is first: at most this much work is redone after a kill."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class ReadingLimits:
+    """How large one video may be; a larger one is failed, and taken up again with --again."""
+
+    max_bytes: int = 1 << 30
+    """A larger file, or one that inflates to more, is failed as too_large."""
+
+    max_pixels: int = 1 << 24
+    """A video with larger frames (rows times columns) is failed as too_large."""
+
+    max_frames: int = 20_000
+    """A longer loop is failed as too_large."""
+
+    decode_seconds: float = 120.0
+    """A video whose decoding takes longer is failed as decoder_timeout."""
+
+    decode_memory: int = 4 << 30
+    """Bytes of address space of each decoding process; a video that needs more is failed as too_large."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -83,6 +117,15 @@ class InterpretationChoices:
 
     thresholds: str | None = None
     """CSV, columns phenotype, threshold: calls are made for these alone. Default: the bundle's."""
+
+    study_kinds: tuple[str, ...] = ("transthoracic", "unknown")
+    """Kinds of study that are interpreted, with commas between them, or all. The networks know the first."""
+
+    views: str | None = None
+    """CSV or Parquet, columns path, view and if known probability, study_id: in place of the classifier's."""
+
+    view_names: str | None = None
+    """CSV, columns view, echoprime_view (empty: counts nowhere): what names of --views mean to the bundle."""
 
     k: int = 50
     """Neighbours that a phenotype is averaged over (the paper: 50)."""
@@ -140,7 +183,15 @@ class _RunPlaces:
 
 
 @dataclass(frozen=True, kw_only=True)
-class EncodeSettings(RunSettings, EncoderPools, ArchiveChanges, StudySelection, _EncodePlaces):
+class EncodeSettings(
+    RunSettings,
+    ReadingLimits,
+    EncoderPools,
+    EncodingChoices,
+    ArchiveChanges,
+    StudySelection,
+    _EncodePlaces,
+):
     """Settings of `echoprime encode`."""
 
 
@@ -151,7 +202,14 @@ class InterpretSettings(RunSettings, InterpretationChoices, StudySelection, _Int
 
 @dataclass(frozen=True, kw_only=True)
 class RunAllSettings(
-    RunSettings, EncoderPools, InterpretationChoices, ArchiveChanges, StudySelection, _RunPlaces
+    RunSettings,
+    ReadingLimits,
+    EncoderPools,
+    EncodingChoices,
+    InterpretationChoices,
+    ArchiveChanges,
+    StudySelection,
+    _RunPlaces,
 ):
     """Settings of `echoprime run`: manifest, encode and interpret in one."""
 

@@ -7,8 +7,13 @@ from torchvision.models.convnext import CNBlock
 
 from echoprime.networks import seeded_state, state_sha256
 from echoprime.networks.architectures import VIEW_CLASSIFIERS
+from echoprime.networks.arithmetic import Arithmetic
 from echoprime.networks.convnext import Block, FrameClassifier
 from echoprime.networks.weights import build_network
+from tests.echoprime.networks.differences import largest
+
+LOGITS_IN_BF16 = 1e-2
+"""bfloat16: largest difference of a logit, at layer scales of 0.1 to 0.5 and logits of about 1."""
 
 
 def with_nothing_silent(state):
@@ -44,10 +49,19 @@ def frames():
     return torch.randn(2, 224, 224, 3, generator=torch.Generator().manual_seed(6)).permute(0, 3, 1, 2)
 
 
-@pytest.mark.parametrize("packed", [None, False], ids=["packed", "plain"])
+@pytest.mark.parametrize(
+    ("arithmetic", "relative", "absolute"),
+    [
+        (Arithmetic(), 1e-5, 1e-5),
+        (Arithmetic(packed=False), 1e-5, 1e-5),
+        (Arithmetic(torch.bfloat16), 1e-2, LOGITS_IN_BF16),
+        (Arithmetic(torch.bfloat16, packed=False), 1e-2, LOGITS_IN_BF16),
+    ],
+    ids=["float32", "float32 plain", "bf16", "bf16 plain"],
+)
 @torch.inference_mode()
-def test_layer_by_layer_and_whole(state, frames, packed):
-    module, ours = built(state), FrameClassifier(built(state), packed=packed)
+def test_layer_by_layer_and_whole(state, frames, arithmetic, relative, absolute):
+    module, ours = built(state), FrameClassifier(built(state), arithmetic=arithmetic)
     expected = frames
     theirs = [
         layer
@@ -59,11 +73,12 @@ def test_layer_by_layer_and_whole(state, frames, packed):
         came_in = expected.contiguous(memory_format=torch.channels_last)
         before = came_in.clone()
         expected, found = their(expected), our(came_in)
-        assert float((found - expected).abs().max() / expected.abs().max()) < 1e-5, f"layer {number}"
+        assert found.dtype is torch.float32
+        assert largest(found, expected) < relative, f"layer {number}"
         assert torch.equal(came_in, before), f"layer {number} changed its input"
         assert found.is_contiguous(memory_format=torch.channels_last), f"layer {number}"
     logits = ours(frames)
-    assert float((logits - module(frames)).abs().max()) < 1e-5
+    assert float((logits - module(frames)).abs().max()) < absolute
     assert torch.equal(ours(frames), logits)
 
 

@@ -8,7 +8,7 @@ import torch
 from safetensors.torch import save_file
 
 from echoprime.errors import BundleError
-from echoprime.networks import VideoEncoder, load_encoder, normalise_clips
+from echoprime.networks import VideoEncoder, arithmetic, load_encoder, normalise_clips
 
 
 def test_embeddings_are_float32_rows(encoder, clips):
@@ -29,7 +29,27 @@ def test_no_clips_give_no_rows(encoder, clips):
     assert encoder.embed(clips[0][:0], []).shape == (0, 512)
 
 
-def test_on_cores_the_same_bytes_whatever_the_batch(encoder, clips):
+@pytest.fixture(scope="session")
+def encoder_in_bf16(encoder_state):
+    with pytest.MonkeyPatch.context() as patch:  # a CPU without it computes the same, only slower
+        patch.setattr(arithmetic, "has_bf16", lambda device: True)
+        return VideoEncoder("mvit_two_blocks", encoder_state, precision="bf16")
+
+
+@pytest.fixture(params=["float32", "bf16"])
+def either(request, encoder):
+    return encoder if request.param == "float32" else request.getfixturevalue("encoder_in_bf16")
+
+
+def test_bf16_keeps_the_direction_of_an_embedding(encoder, encoder_in_bf16, clips):
+    exact, lowered = encoder.embed(*clips), encoder_in_bf16.embed(*clips)
+    cosines = (exact * lowered).sum(1) / np.linalg.norm(exact, axis=1) / np.linalg.norm(lowered, axis=1)
+    assert 0.9998 < cosines.min() < 1 - 1e-8
+    assert encoder_in_bf16.in_float32().embed(*clips).tobytes() == exact.tobytes()
+
+
+def test_on_cores_the_same_bytes_whatever_the_batch(either, clips):
+    encoder = either
     frames, used = clips
     together = encoder.embed(frames, used)
     backwards = encoder.embed(frames[::-1], used[::-1])[::-1]
@@ -41,8 +61,8 @@ def test_micro_batches_of_one_shape_with_the_last_one_padded(encoder_state, enco
     frames, used = clips
     batched = VideoEncoder("mvit_two_blocks", encoder_state, micro_batch=2)
     shapes = set()
-    inner = batched._embed
-    batched._embed = lambda frames, used: shapes.add(tuple(frames.shape)) or inner(frames, used)
+    inner = batched._compute
+    batched._compute = lambda frames, used: shapes.add(tuple(frames.shape)) or inner(frames, used)
     np.testing.assert_allclose(batched.embed(frames, used), encoder.embed(frames, used), rtol=0, atol=1e-5)
     assert shapes == {(2, 16, 224, 224, 3)}
 
@@ -95,7 +115,8 @@ def test_a_bundle_without_weights_says_so():
         load_encoder(SimpleNamespace(name="notes", encoder=None))
 
 
-def test_on_cores_the_same_bytes_however_many_threads(encoder, clips):
+def test_on_cores_the_same_bytes_however_many_threads(either, clips):
+    encoder = either
     threads = torch.get_num_threads()
     try:
         torch.set_num_threads(1)
@@ -107,7 +128,8 @@ def test_on_cores_the_same_bytes_however_many_threads(encoder, clips):
         torch.set_num_threads(threads)
 
 
-def test_normalised_clips_give_the_same_bytes(encoder, clips):
+def test_normalised_clips_give_the_same_bytes(either, clips):
+    encoder = either
     frames, used = clips
     normalised = normalise_clips(torch.from_numpy(frames), torch.as_tensor(used)).contiguous()
     assert encoder.embed_normalised(normalised).tobytes() == encoder.embed(frames, used).tobytes()

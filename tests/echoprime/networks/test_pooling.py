@@ -28,26 +28,26 @@ strides = st.sampled_from([(1, 1, 1), (1, 2, 2), (1, 4, 4), (1, 8, 8), (2, 3, 1)
 def test_pooling_is_torchvisions_whichever_tokens_come(times, rows, columns, stride):
     grid = (times, rows, columns)
     pool = torchvisions(stride)
-    tokens = torch.randn(1 + times * rows * columns, HEADS * DIM)
-    by_head = tokens.view(1, -1, HEADS, DIM).transpose(1, 2)
+    tokens = torch.randn(2, 1 + times * rows * columns, HEADS * DIM)
+    by_head = tokens.view(2, -1, HEADS, DIM).transpose(1, 2)
     with torch.inference_mode():
         expected, expected_grid = pool(by_head, grid)
-        expected = expected[0].transpose(0, 1)
+        expected = expected.transpose(1, 2)
         assert pooled_grid(grid, stride) == expected_grid
         found = [Pooling(pool, HEADS, grid)(tokens)]
         touched = touched_tokens(grid, stride)
         if touched is not None:
-            assert len(touched) < len(tokens)
-            found.append(Pooling(pool, HEADS, grid, touched_only=True)(tokens[touched]))
+            assert len(touched) < tokens.shape[1]
+            found.append(Pooling(pool, HEADS, grid, touched_only=True)(tokens[:, touched]))
         for each in found:
-            torch.testing.assert_close(torch.cat(each), expected, rtol=1e-5, atol=1e-5)
+            torch.testing.assert_close(torch.cat(each, dim=1), expected, rtol=1e-5, atol=1e-5)
 
 
 def test_the_scale_multiplies_the_result():
     pool = torchvisions((1, 1, 1))
-    tokens = torch.randn(1 + 12, HEADS * DIM)
-    plain = torch.cat(Pooling(pool, HEADS, (1, 3, 4))(tokens))
-    scaled = torch.cat(Pooling(pool, HEADS, (1, 3, 4), scale=0.25)(tokens))
+    tokens = torch.randn(1, 1 + 12, HEADS * DIM)
+    plain = torch.cat(Pooling(pool, HEADS, (1, 3, 4))(tokens), dim=1)
+    scaled = torch.cat(Pooling(pool, HEADS, (1, 3, 4), scale=0.25)(tokens), dim=1)
     torch.testing.assert_close(scaled, plain * 0.25, rtol=1e-6, atol=1e-6)
 
 

@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from echoprime.errors import BundleError, SettingError
-from echoprime.networks import VideoEncoder, ViewClassifier, record_selfcheck, selfcheck
+from echoprime.networks import VideoEncoder, ViewClassifier, arithmetic, record_selfcheck, selfcheck
 from echoprime.networks.architectures import ENCODERS, VIEW_CLASSIFIERS
 from echoprime.networks.normalising import normalise_clips, normalise_frames
 from echoprime.networks.weights import build_network
@@ -27,7 +27,9 @@ def bundle(encoder, classifier, clip, tmp_path_factory):
 
 
 class InBfloat16:
-    """Both networks as torchvision's modules, computed in bfloat16."""
+    """Both networks as torchvision's modules, computed in bfloat16 although float32 was asked for."""
+
+    precision = "float32"
 
     def __init__(self, encoder_state, classifier_state):
         self.encoder = build_network(ENCODERS["mvit_two_blocks"], 512, encoder_state)
@@ -87,9 +89,51 @@ def test_not_a_number_is_refused(bundle, encoder_state, classifier):
 
 def test_recording_is_repeatable_and_for_cores_only(encoder, classifier, clip):
     assert record_selfcheck(encoder, classifier, clip) == record_selfcheck(encoder, classifier, clip)
-    elsewhere = SimpleNamespace(device=torch.device("cuda"))
-    with pytest.raises(SettingError, match="recorded on cpu, not on cuda"):
-        record_selfcheck(encoder, elsewhere, clip)
+    for device, precision in (("cuda", "float32"), ("cpu", "bf16")):
+        other = SimpleNamespace(device=torch.device(device), precision=precision)
+        with pytest.raises(SettingError, match=f"cpu in float32, not on {device} in {precision}"):
+            record_selfcheck(encoder, other, clip)
+
+
+def in_bf16(encoder_state, classifier_state):
+    return (
+        VideoEncoder("mvit_two_blocks", encoder_state, precision="bf16"),
+        ViewClassifier("convnext_two_blocks", classifier_state, precision="bf16"),
+    )
+
+
+@pytest.fixture
+def emulated(monkeypatch):
+    """A CPU without bfloat16 computes the same numbers, only slower; tests may ask it to."""
+    monkeypatch.setattr(arithmetic, "has_bf16", lambda device: True)
+
+
+def test_bf16_passes_by_a_tolerance_of_its_own(emulated, bundle, encoder_state, classifier_state):
+    found = selfcheck.check(bundle, *in_bf16(encoder_state, classifier_state))
+    assert 1e-4 < found.embedding_difference < 0.02
+    assert 1e-5 < found.logit_difference < 0.02
+    assert found.tolerance == selfcheck.BF16_TOLERANCE
+
+
+def test_a_wrong_weight_is_found_below_what_bf16_moves(emulated, bundle, encoder_state, classifier_state):
+    """One weight changed so little that bfloat16 hides it: the float32 of the same weights shows it."""
+    key = "head.1.bias"
+    moved = encoder_state | {key: encoder_state[key] + 2e-3}
+    encoder, _ = in_bf16(moved, classifier_state)
+    with pytest.raises(BundleError, match=r"embedding differs by 0.002 .* tolerance 0.001"):
+        selfcheck.check(bundle, encoder)
+    other = classifier_state | {"classifier.2.bias": classifier_state["classifier.2.bias"] + 2e-3}
+    _, classifier = in_bf16(encoder_state, other)
+    with pytest.raises(BundleError, match=r"view logits by 0.002, tolerance 0.001"):
+        selfcheck.check(bundle, classifier=classifier)
+
+
+def test_bf16_that_computes_something_else_is_refused(emulated, bundle, encoder_state, classifier_state):
+    encoder, classifier = in_bf16(encoder_state, classifier_state)
+    embed = encoder.embed
+    encoder.embed = lambda frames, used: embed(frames, used) * 1.1
+    with pytest.raises(BundleError, match=r"embedding differs by 0.1 .*tolerance 0.05; .*in float32"):
+        selfcheck.check(bundle, encoder, classifier)
 
 
 @pytest.mark.parametrize("content", [b"", b"PK\x03\x04", None])
