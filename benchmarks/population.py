@@ -112,6 +112,7 @@ def encoded_rows(rng: np.random.Generator, keys: pa.Array, videos: NDArray[np.in
         ENCODINGS,
         {
             "study_id": keys, "study_key": keys, "status": repeated("complete", rows),
+            "study_kind": repeated("unknown", rows),
             "videos": pa.ListArray.from_arrays(
                 offsets, pa.StructArray.from_arrays(fields, fields=list(VIDEO))
             ),

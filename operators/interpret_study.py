@@ -16,15 +16,18 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from echoprime.bundle import Bundle
+from echoprime.errors import EchoPrimeError
 from echoprime.interpretation import Interpreter
-from echoprime.retrieval import CandidateSet
+from echoprime.retrieval import NO_VIEW, CandidateSet
 from echoprime.storage import Location
 from echoprime.tables import EMBEDDING_LENGTH, ENCODINGS
 from echoprime.tables.files import read_rows
 from operators.candidate_shard import ShardActors
 from operators.search_candidates import search_candidates
 
-COLUMNS = ["study_id", "study_key", "patient_id", "acquired_at", "written_at", "videos", "embeddings"]
+COLUMNS = [
+    "study_id", "study_key", "patient_id", "acquired_at", "study_kind", "written_at", "videos", "embeddings",
+]  # fmt: skip
 """What is read of an encodings row."""
 
 
@@ -37,21 +40,24 @@ class EncodedStudies:
     table
         The encodings table.
     plan
-        Parquet of file, row_group, row_in_group.
+        Parquet of file, row_group, row_in_group, and given_views: for each encoded video the view that a
+        table of the user's says, as in `echoprime.interpretation.MatchedViews`; null = there is no table.
     """
 
     table: Location
     plan: Location
 
     def chunk(self, number: int) -> pa.Table:
-        """The encodings rows of one chunk, columns `COLUMNS`."""
+        """The encodings rows of one chunk, columns `COLUMNS` and `given_views`."""
         with pq.ParquetFile(self.plan.path, filesystem=self.plan.arrow_filesystem) as file:
             chosen = file.read_row_group(number)
         # cast: files that a merge has written hold `string_view` where others hold `string`
         schema = pa.schema([ENCODINGS.field(name) for name in COLUMNS])
-        return pa.concat_tables(
+        found = pa.concat_tables(
             rows.select(COLUMNS).cast(schema) for rows in read_rows(self.table, chosen, COLUMNS)
         )
+        # The plan has them as they lie, which is how they are read.
+        return found.append_column("given_views", chosen["given_views"])
 
 
 class InterpretStudies:
@@ -91,7 +97,9 @@ class InterpretStudies:
     def __call__(self, batch: dict[str, np.ndarray]) -> pa.Table:
         """One table with a row a study."""
         studies = pa.concat_tables(self._studies.chunk(int(number)) for number in batch["id"])
-        embeddings, views = _encoded(studies, self._interpreter.bundle.views)
+        names = pa.array(self._interpreter.bundle.views)
+        embeddings = _embeddings(studies)
+        views, given = _views(studies, names)
         queries = self._interpreter.queries(embeddings, views)
         started = time.perf_counter()
         # A study is no evidence for itself, nor is an earlier one of the same patient.
@@ -105,10 +113,12 @@ class InterpretStudies:
         rows = self._interpreter.interpret(queries, hits)
         done = time.perf_counter()
         for name, column in {
-            **{name: studies[name] for name in ("study_id", "study_key", "patient_id", "acquired_at")},
+            **{name: studies[name] for name in COLUMNS[:5]},
             "encoded_at": studies["written_at"],
             "videos": pc.cast(pc.list_value_length(studies["videos"]), pa.int32()),
             "videos_encoded": pa.array([len(each) for each in views], pa.int32()),
+            "views": _named(views, names),
+            "views_given": pa.array(given, pa.int32()),
             "candidates_left_out": pa.array(self._interpreter.candidates_left_out(queries, hits)),
             "search_seconds": pa.array(np.full(len(rows), (searched - started) / max(1, len(rows)))),
             "interpret_seconds": pa.array(np.full(len(rows), (done - searched) / max(1, len(rows)))),
@@ -117,12 +127,35 @@ class InterpretStudies:
         return rows
 
 
-def _encoded(studies: pa.Table, view_names: Sequence[str]) -> tuple[list[np.ndarray], list[np.ndarray]]:
-    """Each study's embeddings (videos, 512) and views (videos,), in the order of the videos' paths."""
+def _embeddings(studies: pa.Table) -> list[np.ndarray]:
+    """Each study's embeddings (videos, 512), in the order of the videos' paths."""
     column = studies["embeddings"].combine_chunks()
     numbers = np.asarray(column.flatten().flatten()).reshape(-1, EMBEDDING_LENGTH)
-    ends = np.cumsum(np.asarray(pc.list_value_length(column)))[:-1]
+    return np.split(numbers, np.cumsum(np.asarray(pc.list_value_length(column)))[:-1])
+
+
+def _views(studies: pa.Table, names: pa.Array) -> tuple[list[np.ndarray], np.ndarray]:
+    """Each study's views (videos,) in the same order, and how many of them a table of the user's says."""
+    counts = np.asarray(pc.list_value_length(studies["embeddings"]))
     view = studies["videos"].combine_chunks().flatten().field("view")
     # Videos that were not encoded have no view; those that were stand in the order of the embeddings.
-    views = np.asarray(pc.index_in(view, pa.array(view_names)).drop_null(), np.int64)
-    return np.split(numbers, ends), np.split(views, ends)
+    views = np.array(pc.index_in(view, names).drop_null(), np.int64)
+    given = studies["given_views"].combine_chunks()
+    number = np.zeros(len(studies), np.int64)
+    if given.null_count < len(given):
+        if not np.array_equal(np.asarray(pc.list_value_length(given)), counts):
+            raise EchoPrimeError("views do not fit the encoded videos: the table was changed; run again")
+        said = given.flatten()
+        known = np.asarray(said.is_valid())
+        views[known] = np.asarray(said.drop_null())
+        number = np.bincount(np.repeat(np.arange(len(studies)), counts)[known], minlength=len(studies))
+    return np.split(views, np.cumsum(counts)[:-1]), number
+
+
+def _named(views: Sequence[np.ndarray], names: pa.Array) -> pa.Array:
+    """Views by name, a list a study; null for one that no section uses."""
+    flat = np.concatenate([np.zeros(0, np.int64), *views])
+    offsets = np.cumsum([0, *(len(each) for each in views)])
+    return pa.ListArray.from_arrays(
+        pa.array(offsets, pa.int32()), names.take(pa.array(flat, mask=flat == NO_VIEW))
+    )

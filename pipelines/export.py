@@ -17,7 +17,7 @@ from pipelines.console import console
 from pipelines.exit_codes import DONE
 from pipelines.settings import ExportSettings
 
-NESTED = frozenset({"sections", "report"})
+NESTED = frozenset({"sections", "report", "views"})
 """Columns of an interpretation that its CSV of metrics leaves out."""
 
 

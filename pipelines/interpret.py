@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -12,33 +13,29 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from echoprime.archive import read_studies
-from echoprime.bundle import Bundle, open_bundle, with_thresholds
-from echoprime.errors import BundleError, SettingError
-from echoprime.retrieval import CandidateFiles, CandidateSet
-from echoprime.storage import Location, canonical_hash
+from echoprime.errors import SettingError
+from echoprime.interpretation import MatchedViews, match_views
+from echoprime.storage import Location
 from echoprime.tables import (
-    INCOMPLETE,
-    INTERPRETABLE,
+    VIDEO,
     RunRecord,
     StudyTable,
     WriterLock,
-    interpretations,
     new_run_id,
     newest_rows,
+    table_exists,
 )
-from pipelines.checks import require_name, require_positive, require_room, require_writable
+from echoprime.tables.files import read_rows
+from pipelines.checks import require_positive, require_room, require_writable
+from pipelines.choices import Choices, opened_choices
 from pipelines.committing import Committer, compact_if_scattered
 from pipelines.pace import Pace
 from pipelines.pools import Pool
 from pipelines.progress import JobProgress
 from pipelines.ray_session import ClusterSize, ray_session, require_ray_address, streamed
 from pipelines.results import JobResult, recorded
-from pipelines.settings import (
-    InterpretationChoices,
-    InterpretSettings,
-    RunAllSettings,
-    recorded_settings,
-)
+from pipelines.settings import InterpretSettings, recorded_settings
+from pipelines.uninterpreted import Uninterpreted, uninterpreted
 
 STUDIES_PER_CHUNK = 256
 """Studies that are searched together: 3,840 queries, enough for the product to run at the cores' speed."""
@@ -49,14 +46,18 @@ LEAST_SHARDS, MOST_SHARDS = 2, 64
 BYTES_PER_STUDY = 65_536
 """Room that one study's row takes at most, a copy during compaction included."""
 
-EXCLUSIONS = "same study, same patient"
-"""Candidates that are never a study's neighbours: the study itself, and others of its patient."""
-
 INTERPRETER_CORES = 0.25
 """An actor waits for its shards half of the time, and Ray's read tasks need a core."""
 
 COMMIT_STUDIES = 2_048
 COMMIT_SECONDS = 10.0
+
+_PATHS = pa.schema(
+    [
+        pa.field("study_id", pa.string()),
+        pa.field("videos", pa.list_(pa.struct([VIDEO.field(name) for name in ("path", "outcome")]))),
+    ]
+)
 
 
 def interpret(settings: InterpretSettings) -> JobResult:
@@ -68,147 +69,111 @@ def interpret(settings: InterpretSettings) -> JobResult:
         Bundle, output or a setting is wrong; found before Ray starts.
     """
     # 1. Everything that can be wrong, before any process is started.
-    bundle, candidates = open_choices(settings)
-    require_ray_address(settings.ray_address)
-    require_positive(limit=settings.limit)
-    output = Location.parse(settings.output)
-    encodings = StudyTable.existing(output / "encodings")
-    require_same_space(candidates, str(encodings.identity["embedding_space"]))
-    require_writable(output)
-    identity = interpretation_identity(bundle, candidates, str(encodings.identity["encoding_id"]), settings)
-    table = StudyTable.open(
-        output / "interpretations" / settings.name, interpretation_schema(bundle), identity=identity
-    )
+    with opened_choices(settings) as choices:
+        require_ray_address(settings.ray_address)
+        require_positive(limit=settings.limit)
+        output = Location.parse(settings.output)
+        encodings = StudyTable.existing(output / "encodings")
+        choices.require_space(str(encodings.identity["embedding_space"]))
+        require_writable(output)
+        identity = choices.identity(str(encodings.identity["encoding_id"]))
+        run_id = new_run_id()
+        with WriterLock(output, f"interpretations-{settings.name}", run_id, settings.force):
+            return _interpret_left(settings, choices, encodings, identity, run_id)
 
-    run_id = new_run_id()
-    with WriterLock(output, f"interpretations-{settings.name}", run_id, settings.force):
-        # 2. What is left to do: encoded studies that have no interpretation, or one of an earlier encoding.
-        compact_if_scattered(table)
-        left, incomplete = _left_to_do(settings, encodings, table)
-        if not len(left):
-            table.drop_superseded()  # what a run replaced that was killed before it dropped it
-            there = table.newest(["study_id"]).num_rows
-            return JobResult(job="interpret", nothing_to_do=True, studies=there, incomplete=incomplete)
-        require_room(output, len(left) * BYTES_PER_STUDY)
-        run = RunRecord.start(output, "interpret", recorded_settings(settings), run_id=run_id)
-        # 3. Ray streams chunks of studies past the candidates' shards; the driver commits what comes out.
-        result = JobResult(job="interpret", run_id=run_id, incomplete=incomplete)
-        with recorded(run, result), ray_session(settings.ray_address) as cluster:
-            plan = run.directory / "plan.parquet"
-            _write_plan(left, plan)
-            job = _Job(settings, bundle, candidates, encodings.location, plan, len(left), identity)
-            _interpret(job, table, result, cluster)
+
+def _interpret_left(
+    settings: InterpretSettings,
+    choices: Choices,
+    encodings: StudyTable,
+    identity: dict[str, Any],
+    run_id: str,
+) -> JobResult:
+    output = Location.parse(settings.output)
+    place = output / "interpretations" / settings.name
+    # 2. What is left to do: encoded studies that have no interpretation, or one of an earlier encoding.
+    there = StudyTable.open(place, choices.schema, identity=identity) if table_exists(place) else None
+    left = _left_to_do(settings, choices, encodings, there)
+    views = _given_views(choices, encodings, left.rows, first=there is None)
+    # A table is made when nothing can be wrong any more: it would bind its name to these choices.
+    table = there or StudyTable.open(place, choices.schema, identity=identity)
+    compact_if_scattered(table)
+    result = JobResult(
+        job="interpret", run_id=run_id, incomplete=left.incomplete, left_out_kinds=left.left_out
+    )
+    if not len(left.rows):
+        table.drop_superseded()  # what a run replaced that was killed before it dropped it
+        result.nothing_to_do, result.run_id = True, ""
+        result.studies = table.newest(["study_id"]).num_rows
+        return result
+    if views is not None:
+        result.views_given, result.views_not_given = views.given, views.not_given
+    require_room(output, len(left.rows) * BYTES_PER_STUDY)
+    run = RunRecord.start(output, "interpret", recorded_settings(settings), run_id=run_id)
+    # 3. Ray streams chunks of studies past the candidates' shards; the driver commits what comes out.
+    with recorded(run, result), ray_session(settings.ray_address) as cluster:
+        plan = run.directory / "plan.parquet"
+        _write_plan(left.rows, views, plan)
+        job = _Job(settings, choices, encodings.location, plan, len(left.rows), identity)
+        _interpret(job, table, result, cluster)
     return result
 
 
-def interpretation_schema(bundle: Bundle) -> pa.Schema:
-    """Columns of an interpretation made with this bundle."""
-    return interpretations(
-        [phenotype.name for phenotype in bundle.phenotypes],
-        [phenotype.name for phenotype in bundle.phenotypes if phenotype.threshold is not None],
-    )
-
-
-def open_choices(settings: InterpretSettings | RunAllSettings) -> tuple[Bundle, CandidateSet]:
-    """The bundle, with the thresholds asked for, and the candidate set; `run` asks before it encodes.
-
-    Raises
-    ------
-    SettingError
-        A number is not above 0, the name cannot be a folder's, or the thresholds are not of this bundle.
-    BundleError
-        The bundle has no lexicon of the language, or the candidate set is missing, damaged, or coded by
-        another lexicon.
-    """
-    require_positive(k=settings.k, shards=settings.shards)
-    require_name("--name", settings.name)
-    bundle = open_bundle(settings.bundle)
-    bundle.lexicon(settings.language)
-    if settings.thresholds is not None:
-        bundle = with_thresholds(bundle, Location.parse(settings.thresholds))
-    if settings.candidates is None:
-        return bundle, CandidateSet.open(bundle)
-    files = CandidateFiles.open(Location.parse(settings.candidates))
-    files.require_lexicon(bundle)
-    return bundle, CandidateSet.open(files)
-
-
-def interpretation_identity(
-    bundle: Bundle, candidates: CandidateSet, encoding_id: str, settings: InterpretationChoices
-) -> dict[str, Any]:
-    """What a row's values depend on; `interpretation_id` is its hash."""
-    parts = {
-        "encoding_id": encoding_id,
-        "include_incomplete": settings.include_incomplete,
-        **bundle.interpretation_identity(settings.k, settings.pairing, settings.language),
-        "embedding_space": candidates.embedding_space,
-        "exclusions": EXCLUSIONS,
-    }
-    if isinstance(candidates.source, CandidateFiles):
-        parts["candidates"] = candidates.source.hash
-    return {"interpretation_id": canonical_hash(parts), **parts}
-
-
-def require_same_space(candidates: CandidateSet, space: str) -> None:
-    """Refuse candidates that the encodings cannot be compared with.
-
-    Raises
-    ------
-    BundleError
-        Naming both embedding spaces.
-    """
-    if candidates.embedding_space == space:
-        return
-    if isinstance(candidates.source, CandidateFiles):
-        whose, cure = "the candidate set is", "build it from these encodings (echoprime candidates build)"
-    else:
-        whose = "the bundle's candidates are"
-        cure = (
-            "interpret with the bundle that encoded, or name the space when importing it (--embedding-space)"
-        )
-    raise BundleError(
-        f"the encodings are of the embedding space {space!r}, {whose} of {candidates.embedding_space!r}: "
-        f"their similarities would mean nothing; {cure}"
-    )
-
-
 def _left_to_do(
-    settings: InterpretSettings, encodings: StudyTable, table: StudyTable
-) -> tuple[pa.Table, int]:
-    """Keys of the encodings rows to interpret, and how many incomplete studies are left out."""
+    settings: InterpretSettings, choices: Choices, encodings: StudyTable, table: StudyTable | None
+) -> Uninterpreted:
+    """What to interpret, its rows in the order in which they lie in the encodings' files."""
     newest = newest_rows(encodings.keys())
     if settings.studies is not None:
         chosen = pa.array(sorted(read_studies(Location.parse(settings.studies))), pa.string())
         newest = newest.filter(pc.is_in(newest["study_id"], chosen))
         if not len(newest):
             raise SettingError(f"--studies {settings.studies}: none of its studies is encoded")
-    newest = newest.slice(0, settings.limit)
-    incomplete = 0
-    if not settings.include_incomplete:
-        # Those that vanished incomplete stay so: another run will not take them up.
-        incomplete = pc.sum(pc.equal(newest["status"], INCOMPLETE)).as_py() or 0
-        newest = newest.filter(pc.is_in(newest["status"], pa.array(INTERPRETABLE)))
-    return not_interpreted(newest, table), incomplete
+    left = uninterpreted(
+        newest.slice(0, settings.limit),
+        table,
+        kinds=choices.kinds,
+        include_incomplete=settings.include_incomplete,
+    )
+    return replace(left, rows=_as_they_lie(left.rows))
 
 
-def not_interpreted(encoded: pa.Table, table: StudyTable) -> pa.Table:
-    """Rows of the encodings' keys that have no interpretation yet, or one of an earlier encoding.
-
-    By the encoded row's stamp, not its key: a study that was incomplete and is complete now has the same key.
-    """
-    there = table.newest(["study_id", "encoded_at"])
-    encoded_at = there["encoded_at"].take(pc.index_in(encoded["study_id"], there["study_id"]))
-    current = pc.fill_null(pc.equal(encoded["written_at"], encoded_at), False)
-    return encoded.filter(pc.invert(current))
-
-
-def _write_plan(left: pa.Table, plan: Location) -> None:
-    """One row group a chunk, rows in the order in which they lie in the table's files."""
-    places = left.select(["row_group", "row_in_group"])
+def _as_they_lie(rows: pa.Table) -> pa.Table:
+    places = rows.select(["row_group", "row_in_group"])
     # The names are sorted, so their numbers sort like them; Arrow sorts no dictionary.
-    places = places.append_column("number", left["file"].combine_chunks().indices)
-    order = pc.sort_indices(places, [(name, "ascending") for name in ("number", "row_group", "row_in_group")])
-    places = left.select(["file", "row_group", "row_in_group"]).take(order)
+    places = places.append_column("number", rows["file"].combine_chunks().indices)
+    order = [(name, "ascending") for name in ("number", "row_group", "row_in_group")]
+    return rows.take(pc.sort_indices(places, order))
+
+
+def _given_views(
+    choices: Choices, encodings: StudyTable, rows: pa.Table, *, first: bool
+) -> MatchedViews | None:
+    """The views that a table of the user's says, in the order of the rows."""
+    if choices.views is None or not len(rows):
+        return None
+    found = match_views(choices.views, _paths(encodings, rows), choices.scratch)
+    # A later run may find new studies alone, of which the table says nothing.
+    if first and not found.given:
+        raise SettingError(
+            f"--views {choices.views.table}: none of its rows is of one of the {found.not_given:,} encoded "
+            "videos; path must be written as in the manifest (`echoprime failures` and `export` show them)"
+        )
+    return found
+
+
+def _paths(encodings: StudyTable, rows: pa.Table) -> Iterator[pa.Table]:
+    """Paths and outcomes of the videos of some studies; nothing else of them is read."""
+    leaves = ["study_id", "videos.list.element.path", "videos.list.element.outcome"]
+    for found in read_rows(encodings.location, rows, leaves):
+        yield found.select(_PATHS.names).cast(_PATHS)
+
+
+def _write_plan(rows: pa.Table, views: MatchedViews | None, plan: Location) -> None:
+    """One row group a chunk, rows in the order in which they lie in the table's files."""
+    places = rows.select(["file", "row_group", "row_in_group"])
+    given = pa.nulls(len(rows), pa.list_(pa.int8())) if views is None else views.views
+    places = places.append_column("given_views", given)
     with TemporaryDirectory() as scratch:
         file = Path(scratch) / "plan.parquet"
         pq.write_table(places, file, row_group_size=STUDIES_PER_CHUNK)
@@ -220,8 +185,7 @@ class _Job:
     """What is interpreted, and with what."""
 
     settings: InterpretSettings
-    bundle: Bundle
-    candidates: CandidateSet
+    choices: Choices
     encodings: Location
     plan: Location
     studies: int
@@ -233,7 +197,7 @@ def _interpret(job: _Job, table: StudyTable, result: JobResult, cluster: Cluster
 
     pace = Pace()
     count = job.settings.shards or min(max(LEAST_SHARDS, cluster.cores), MOST_SHARDS)
-    shards = ShardActors.start(job.candidates, shards=count, run_id=result.run_id)
+    shards = ShardActors.start(job.choices.candidates, shards=count, run_id=result.run_id)
     committer = Committer(table, studies=COMMIT_STUDIES, seconds=COMMIT_SECONDS)
     with (
         streamed(_dataset(job, shards, cluster)) as rows,
@@ -279,10 +243,15 @@ def _dataset(
 
     from operators.interpret_study import EncodedStudies, InterpretStudies
 
-    settings, chunks = job.settings, -(-job.studies // STUDIES_PER_CHUNK)
+    settings, choices, chunks = job.settings, job.choices, -(-job.studies // STUDIES_PER_CHUNK)
     return ray.data.range(chunks, override_num_blocks=chunks).map_batches(
         InterpretStudies,
-        fn_constructor_args=(EncodedStudies(job.encodings, job.plan), job.bundle, job.candidates, shards),
+        fn_constructor_args=(
+            EncodedStudies(job.encodings, job.plan),
+            choices.bundle,
+            choices.candidates,
+            shards,
+        ),
         fn_constructor_kwargs={"k": settings.k, "pairing": settings.pairing, "language": settings.language},
         batch_size=1,
         compute=ActorPoolStrategy(size=_actors(job, cluster)),

@@ -32,6 +32,11 @@ class JobResult:
         (outcome, reason) -> videos, of this run.
     incomplete
         Studies with a passing failure: another run takes them up again.
+    left_out_kinds
+        Kind of study -> encoded studies that were not interpreted because they are of it. Interpret alone.
+    views_given, views_not_given
+        Encoded videos whose view a table of the user's says, and those that it does not name, which keep
+        the classifier's; both 0 without such a table. Interpret alone.
     seconds
         Stage -> seconds, summed over its actors.
     candidates_left_out, studies_with_left_out
@@ -52,6 +57,9 @@ class JobResult:
     run_id: str = ""
     nothing_to_do: bool = False
     incomplete: int = 0
+    left_out_kinds: dict[str, int] = field(default_factory=dict)
+    views_given: int = 0
+    views_not_given: int = 0
     planned: dict[str, int | None] = field(default_factory=dict)
     outcomes: dict[tuple[str, str], int] = field(default_factory=dict)
     seconds: dict[str, float] = field(default_factory=dict)
@@ -95,6 +103,10 @@ def _finish(run: RunRecord, result: JobResult, exit_code: int) -> None:
     counts = {"studies": result.studies, "incomplete": result.incomplete}
     counts |= {":".join(filter(None, outcome)): videos for outcome, videos in sorted(result.outcomes.items())}
     if result.job == "interpret":
+        counts |= {f"left_out_{kind}": studies for kind, studies in result.left_out_kinds.items()}
+        if result.views_given or result.views_not_given:
+            counts["views_of_the_table"] = result.views_given
+            counts["views_of_the_classifier"] = result.views_not_given
         counts["candidates_left_out"] = result.candidates_left_out
         counts["studies_of_unknown_patient"] = result.studies_of_unknown_patient
     run.finish(

@@ -8,7 +8,6 @@ from collections.abc import Iterator
 from typing import Any
 
 import pyarrow as pa
-import pyarrow.compute as pc
 import pyarrow.csv
 from rich.console import Console
 from rich.table import Table
@@ -17,20 +16,21 @@ from echoprime.errors import ArchiveError
 from echoprime.storage import Location
 from echoprime.tables import (
     INCOMPLETE,
-    INTERPRETABLE,
+    STUDY_KINDS,
     VANISHED,
     VANISHED_INCOMPLETE,
     RunRecord,
     StudyTable,
+    interpreted_kinds,
     list_runs,
     newest_rows,
 )
 from pipelines.compact import output_tables
 from pipelines.console import console
 from pipelines.exit_codes import DONE
-from pipelines.interpret import not_interpreted
 from pipelines.settings import FailuresSettings, OutputSettings
-from pipelines.summary import outcome_table
+from pipelines.summary import kinds_said, outcome_table
+from pipelines.uninterpreted import Uninterpreted, uninterpreted
 
 RUNS_SHOWN = 5
 
@@ -100,12 +100,16 @@ def videos_of(table: StudyTable) -> Iterator[dict[str, Any]]:
 
 
 def _show_encodings(out: Console, table: StudyTable) -> None:
-    status = Counter(table.newest(["status"])["status"].to_pylist())
+    newest = newest_rows(table.keys())
+    status = Counter(newest["status"].to_pylist())
     incomplete = status[INCOMPLETE] + status[VANISHED_INCOMPLETE]
     out.print(f"encodings: {status.total():,} studies, {incomplete:,} of them incomplete")
     gone = status[VANISHED] + status[VANISHED_INCOMPLETE]
     if gone:
         out.print(f"{gone:,} of them are no longer in the archive: marked and kept")
+    kinds = Counter(newest["study_kind"].to_pylist())
+    if kinds:
+        out.print(f"study kinds: {kinds_said({kind: kinds[kind] for kind in STUDY_KINDS if kinds[kind]})}")
     outcomes = Counter((video["outcome"], video["reason"]) for video in videos_of(table))
     out.print(outcome_table(outcomes))
 
@@ -125,15 +129,27 @@ def _show_left_to_do(out: Console, tables: dict[str, Location], runs: list[RunRe
     """Compare the last encode run's manifest with the tables, as another run would."""
     keys = StudyTable.existing(tables["encodings"]).keys()
     newest = newest_rows(keys)
-    complete = newest.filter(pc.is_in(newest["status"], pa.array(INTERPRETABLE)))
     encode_runs = [run for run in runs if run.command == "encode"]
     if encode_runs:
         encodings = StudyTable.existing(tables["encodings"])
         out.print(f"another encode: {_left_to_encode(encode_runs[-1], encodings, keys)}")
     for name, place in tables.items():
         if name != "encodings":
-            count = len(not_interpreted(complete, StudyTable.existing(place)))
-            out.print(f"another interpret --name {name.partition('/')[2]}: {count:,} studies")
+            left = _left_to_interpret(newest, StudyTable.existing(place))
+            said = f"another interpret --name {name.partition('/')[2]}: {len(left.rows):,} studies"
+            if left.left_out:
+                said += f" ({kinds_said(left.left_out)} are left out: --study-kinds)"
+            out.print(said)
+
+
+def _left_to_interpret(encoded: pa.Table, table: StudyTable) -> Uninterpreted:
+    """By the choices that the interpretation was made with."""
+    return uninterpreted(
+        encoded,
+        table,
+        kinds=interpreted_kinds(table.identity),
+        include_incomplete=bool(table.identity.get("include_incomplete")),
+    )
 
 
 def _left_to_encode(run: RunRecord, encodings: StudyTable, keys: pa.Table) -> str:

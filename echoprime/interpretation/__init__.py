@@ -1,18 +1,24 @@
 """Neighbours to what people read: phenotype values, calls, report text, evidence."""
 
+from echoprime.interpretation.given_views import GivenViews, read_given_views
 from echoprime.interpretation.interpreter import Interpreter
 from echoprime.interpretation.labels import LabelReader
 from echoprime.interpretation.lexicon import decode_report, decode_section
+from echoprime.interpretation.matched_views import MatchedViews, match_views
 from echoprime.interpretation.phenotypes import PAIRINGS, Pairing
 from echoprime.interpretation.recognition import PhraseRecogniser, RecognisedReport
 
 __all__ = [
     "PAIRINGS",
+    "GivenViews",
     "Interpreter",
     "LabelReader",
+    "MatchedViews",
     "Pairing",
     "PhraseRecogniser",
     "RecognisedReport",
     "decode_report",
     "decode_section",
+    "match_views",
+    "read_given_views",
 ]

@@ -90,7 +90,8 @@ class Interpreter:
         embeddings
             For each study float32 (videos, 512), in the order of the videos' paths.
         views
-            For each study int (videos,): positions in `echoprime.bundle.VIEWS`.
+            For each study int (videos,): positions in `echoprime.bundle.VIEWS`, or
+            `echoprime.retrieval.NO_VIEW`.
         """
         return study_queries(embeddings, views, self.bundle.sections.weights)
 

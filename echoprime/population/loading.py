@@ -20,7 +20,10 @@ from echoprime.storage import Location
 from echoprime.tables import VIDEO, StudyTable, list_runs, newest_rows
 from echoprime.tables.files import read_rows
 
-_NOT_READ = frozenset({"sections", "report", "study_key", "run_id", "interpretation_id", "encoding_id"})
+_NOT_READ = frozenset({
+    "sections", "report", "study_key", "run_id", "interpretation_id", "encoding_id", "study_kind", "views",
+    "views_given",
+})  # fmt: skip
 
 _OF_A_VIDEO = (
     "outcome", "reason", "view", "frames", "frame_time", "rows", "columns", "manufacturer", "model",

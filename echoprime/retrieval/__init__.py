@@ -5,10 +5,17 @@ from echoprime.retrieval.candidates import CandidateSet
 from echoprime.retrieval.hits import ShardHits
 from echoprime.retrieval.merge import merge
 from echoprime.retrieval.search import Shard
-from echoprime.retrieval.sections import SectionQueries, StudyQueries, section_queries, study_queries
+from echoprime.retrieval.sections import (
+    NO_VIEW,
+    SectionQueries,
+    StudyQueries,
+    section_queries,
+    study_queries,
+)
 from echoprime.retrieval.writing import CandidateWriter, write_candidates
 
 __all__ = [
+    "NO_VIEW",
     "CandidateFiles",
     "CandidateSet",
     "CandidateWriter",

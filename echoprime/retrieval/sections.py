@@ -14,6 +14,9 @@ from numpy.typing import NDArray
 
 from echoprime.errors import EchoPrimeError
 
+NO_VIEW = -1
+"""A view that no section uses: a video of it has weight 0 everywhere."""
+
 STUDIES_AT_ONCE = 64
 """Studies whose sums are held at once: 64 x 15 sections x 512 x 8 bytes are 4 MB."""
 
@@ -118,14 +121,14 @@ def study_queries(
     embeddings
         For each study float32 (videos, 512); a study of no videos is (0, 512).
     views
-        For each study int (videos,).
+        For each study int (videos,): columns of the weights, or `NO_VIEW`.
     weights
         float32 (sections, 11).
 
     Raises
     ------
     EchoPrimeError
-        When a view is not one of the weights' columns, or embeddings and views differ in number.
+        When a view is none of these, or embeddings and views differ in number.
 
     Examples
     --------
@@ -137,9 +140,12 @@ def study_queries(
     flat_views = np.concatenate([np.zeros(0, np.int64), *(np.asarray(each, np.int64) for each in views)])
     if [len(each) for each in embeddings] != videos.tolist():
         raise EchoPrimeError("section queries: every video needs one embedding and one view")
-    if flat_views.size and not (flat_views.min() >= 0 and flat_views.max() < weights.shape[1]):
-        raise EchoPrimeError(f"section queries: views must be 0..{weights.shape[1] - 1}")
+    if flat_views.size and not (flat_views.min() >= NO_VIEW and flat_views.max() < weights.shape[1]):
+        raise EchoPrimeError(f"section queries: views must be 0..{weights.shape[1] - 1}, or {NO_VIEW}")
     table = weights.astype(np.float64)
+    if (flat_views == NO_VIEW).any():
+        table = np.pad(table, ((0, 0), (0, 1)))
+        flat_views[flat_views == NO_VIEW] = table.shape[1] - 1
     study_of_video = np.repeat(np.arange(len(videos)), videos)
     assessable = np.zeros((len(videos), len(table)), np.bool_)
     vectors: list[NDArray[np.float32]] = []

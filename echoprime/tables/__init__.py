@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from echoprime.tables.delta import StudyTable
+from echoprime.tables.identity import interpreted_kinds
 from echoprime.tables.lock import WriterLock
 from echoprime.tables.newest import newest_rows
 from echoprime.tables.opening import table_exists
@@ -48,6 +49,7 @@ __all__ = [
     "StudyTable",
     "WriterLock",
     "interpretations",
+    "interpreted_kinds",
     "list_runs",
     "new_run_id",
     "newest_rows",

@@ -42,7 +42,7 @@ Result = TypeVar("Result")
 COMMIT_ATTEMPTS = 12
 """Tries of one commit; beside deletes up to 43 of 102 single tries were seen to fail."""
 
-_KEYS = ("study_id", "study_key", "status", "written_at")
+_KEYS = ("study_id", "study_key", "study_kind", "status", "written_at")
 
 
 class StudyTable:
@@ -184,8 +184,9 @@ class StudyTable:
         Returns
         -------
         pyarrow.Table
-            study_id, study_key, status (where the schema has it), written_at, file (dictionary of string, a
-            path for `location.arrow_filesystem`), row_group and row_in_group (int32).
+            study_id, study_key, study_kind and status (where the schema has them), written_at, file
+            (dictionary of string, a path for `location.arrow_filesystem`), row_group and row_in_group
+            (int32).
         """
         fields = [self.schema.field(name) for name in _KEYS if name in self.schema.names]
         return read_keys(self.location, self._files(), pa.schema(fields))

@@ -6,6 +6,7 @@ import json
 from collections.abc import Iterator, Mapping
 
 from echoprime.storage import JSON, canonical_json
+from echoprime.tables.schema import STUDY_KINDS
 
 
 def _flat(value: JSON, name: str = "") -> Iterator[tuple[str, str]]:
@@ -56,6 +57,18 @@ def changed_settings(there: Mapping[str, JSON], here: Mapping[str, JSON]) -> lis
         for name in names
         if old.get(name) != new.get(name)
     ]
+
+
+def interpreted_kinds(identity: Mapping[str, JSON]) -> tuple[str, ...]:
+    """Kinds of study that an interpretation was made of; all of them where its identity does not say.
+
+    Examples
+    --------
+    >>> interpreted_kinds({"study_kinds": ["stress", "unknown"]})
+    ('stress', 'unknown')
+    """
+    kinds = identity.get("study_kinds")
+    return tuple(map(str, kinds)) if isinstance(kinds, list) else STUDY_KINDS
 
 
 def _short(value: str | None) -> str:

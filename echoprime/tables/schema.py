@@ -55,7 +55,7 @@ VIDEO = pa.struct(
         pa.field("regions", pa.list_(pa.string())),  # of REGIONS, those that the picture has
         pa.field("kind", pa.string()),  # one of STUDY_KINDS, by this file alone; null = it does not say
         pa.field("instance", pa.string()),  # hash of the SOP Instance UID
-        pa.field("content", pa.string()),  # hash of the clip; null = not encoded
+        pa.field("content", pa.string()),  # hash of the clip; null = there is none
     ]
 )
 """One video's outcome; every video of the manifest has exactly one."""
@@ -158,7 +158,7 @@ def interpretations(phenotypes: list[str], called: list[str]) -> pa.Schema:
 
     Examples
     --------
-    >>> interpretations(["tavr"], ["tavr"]).names[8:11]
+    >>> interpretations(["tavr"], ["tavr"]).names[11:14]
     ['tavr', 'tavr_call', 'calls_calibrated']
     """
     return pa.schema(
@@ -167,9 +167,16 @@ def interpretations(phenotypes: list[str], called: list[str]) -> pa.Schema:
             pa.field("study_key", pa.string(), nullable=False),
             pa.field("patient_id", pa.string()),
             pa.field("acquired_at", TIMESTAMP),
+            pa.field("study_kind", pa.string(), nullable=False),  # one of STUDY_KINDS
             pa.field("encoded_at", TIMESTAMP, nullable=False),  # `written_at` of the encodings row
             pa.field("videos", pa.int32(), nullable=False),  # in the manifest
             pa.field("videos_encoded", pa.int32(), nullable=False),
+            pa.field(
+                "views", pa.list_(pa.string()), nullable=False
+            ),  # per encoded video, the one that counted; null = a view that no section uses
+            pa.field(
+                "views_given", pa.int32(), nullable=False
+            ),  # of these, those from a table of the user's; the others are the classifier's
             pa.field(
                 "candidates_left_out", pa.int32(), nullable=False
             ),  # candidates of the same study or patient: never neighbours

@@ -53,7 +53,7 @@ class ArchiveChanges:
 
 @dataclass(frozen=True, kw_only=True)
 class EncodingChoices:
-    """What makes one encoding differ from another; part of its identity, so that each has a table of its own."""
+    """What makes one encoding differ from another; part of its identity: each has a table of its own."""
 
     mode: Mode = "exact"
     """fast: decodes only the frames of a DICOM loop that its clip uses, and the last; the mask may differ."""

@@ -7,7 +7,9 @@ from dataclasses import asdict
 from echoprime.storage import JSON, Location
 from pipelines.settings.jobs import RunSettings
 
-_PLACES = ("archive", "manifest", "bundle", "output", "studies", "candidates", "thresholds")
+_PLACES = (
+    "archive", "manifest", "bundle", "output", "studies", "candidates", "thresholds", "views", "view_names",
+)  # fmt: skip
 
 
 def recorded_settings(settings: RunSettings) -> dict[str, JSON]:

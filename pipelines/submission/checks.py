@@ -13,6 +13,7 @@ from echoprime.bundle import open_bundle
 from echoprime.errors import BundleError, SettingError, UserError
 from echoprime.storage import Location
 from pipelines.checks import require_positive
+from pipelines.choices import study_kinds
 from pipelines.settings import EncodeSettings, InterpretationChoices, RunAllSettings
 from pipelines.submission.package import DISTRIBUTION
 from pipelines.submission.words import SentCommand
@@ -20,6 +21,7 @@ from pipelines.submission.words import SentCommand
 READ = frozenset({
     "archive", "bundle", "candidates", "cohort", "encodings", "first", "labels", "manifest", "release",
     "reports", "second", "studies", "study_from", "thresholds",
+    "view_names", "views",
 })  # fmt: skip
 """Places that must be there before the job; the others it makes."""
 
@@ -98,6 +100,7 @@ def _check_bundle(place: Location, command: SentCommand) -> None:
             check_encoding(options, bundle)
         if isinstance(options, InterpretationChoices):
             require_positive(k=options.k, shards=options.shards)
+            study_kinds(options.study_kinds)
             if options.language not in bundle.languages:
                 raise BundleError(
                     f"language {options.language!r}: bundle {bundle.name!r} has {', '.join(bundle.languages)}"

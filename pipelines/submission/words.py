@@ -16,6 +16,7 @@ NOT_SENT = ("demo", "submit", "jobs")
 PLACES = frozenset({
     "archive", "bundle", "candidates", "cohort", "directory", "encodings", "first", "labels", "manifest",
     "output", "page", "release", "reports", "second", "studies", "thresholds",
+    "view_names", "views",
 })  # fmt: skip
 """Settings that are places, and no others are, whatever they hold; but see `STUDY_FROM`."""
 

@@ -75,8 +75,8 @@ def _interpreted(each: Mapping[str, Any], stamp: Any) -> dict[str, Any]:  # a ti
     encoded = sum(one["outcome"] == "encoded" for one in each["videos"])
     calls = {f"{name}_call": None if each.get(name) is None else each[name] >= 0.5 for name in CALLED}
     return {
-        **each, **calls, "study_key": each["study_id"], "videos": len(each["videos"]),
-        "videos_encoded": encoded,
+        "study_kind": "unknown", **each, **calls, "study_key": each["study_id"],
+        "videos": len(each["videos"]), "videos_encoded": encoded, "views": ["A4C"] * encoded,
         "encoded_at": stamp, "calls_calibrated": False, "report": "", "sections": [], "notice": NOTICE,
     }  # fmt: skip
 

@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from echoprime.errors import EchoPrimeError
-from echoprime.retrieval import section_queries, study_queries
+from echoprime.retrieval import NO_VIEW, section_queries, study_queries
 
 RNG = np.random.default_rng(0)
 WEIGHTS = RNG.random((15, 11)).astype(np.float32)
@@ -70,11 +70,21 @@ def test_more_studies_than_are_summed_at_once():
     np.testing.assert_array_equal(many.vectors[many.study == 149], alone.vectors)
 
 
+def test_a_video_of_no_view_changes_no_bit_of_the_others():
+    embeddings, views = RNG.standard_normal((6, 512)).astype(np.float32), np.array([0, -1, 3, 3, -1, 10])
+    found = section_queries(embeddings, views, WEIGHTS)
+    without = section_queries(embeddings[views >= 0], views[views >= 0], WEIGHTS)
+    np.testing.assert_array_equal(found.queries, without.queries)
+    np.testing.assert_array_equal(found.shares[:, views >= 0], without.shares)
+    assert not found.shares[:, views < 0].any()
+    assert not section_queries(embeddings, np.full(6, NO_VIEW), WEIGHTS).assessable.any()
+
+
 def test_no_studies():
     assert len(study_queries([], [], WEIGHTS)) == 0
 
 
-@pytest.mark.parametrize(("embeddings", "views"), [((2, 512), [0]), ((1, 512), [11]), ((1, 512), [-1])])
+@pytest.mark.parametrize(("embeddings", "views"), [((2, 512), [0]), ((1, 512), [11]), ((1, 512), [-2])])
 def test_what_does_not_fit_is_refused(embeddings, views):
     with pytest.raises(EchoPrimeError, match="section queries"):
         study_queries([np.ones(embeddings, np.float32)], [np.array(views)], WEIGHTS)
