@@ -15,6 +15,9 @@ from echoprime.errors import Reason, UnreadableVideo
 from echoprime.reading.colour import Picture
 from echoprime.reading.limits import Limits
 
+# Without it FFmpeg conceals damage: it fills what it cannot decode from the frames before.
+_STRICT = {"err_detect": "crccheck+bitstream+buffer+explode"}
+
 
 @contextmanager
 def open_video(data: bytes, limits: Limits) -> Iterator[tuple[InputContainer, VideoStream]]:
@@ -36,6 +39,7 @@ def open_video(data: bytes, limits: Limits) -> Iterator[tuple[InputContainer, Vi
             raise UnreadableVideo(Reason.NO_PIXELS, "the container has no video stream")
         stream = container.streams.video[0]
         stream.codec_context.thread_count = 1  # one core is one reader's share
+        stream.codec_context.options = _STRICT
         limits.check_picture(stream.codec_context.height, stream.codec_context.width)
         yield container, stream
 
@@ -46,11 +50,13 @@ def decoded(container: InputContainer, stream: VideoStream) -> Iterator[VideoFra
     Raises
     ------
     UnreadableVideo
-        NOT_DECODABLE: the codec finds damage, or a frame has another size than the first.
+        NOT_DECODABLE: the codec finds damage, conceals some, or a frame has another size than the first.
     """
     count, size = 0, None
     try:
         for frame in container.decode(stream):
+            if frame.is_corrupt:
+                raise UnreadableVideo(Reason.NOT_DECODABLE, f"frame {count} of the video is damaged")
             size = size or (frame.height, frame.width)
             if size != (frame.height, frame.width):
                 raise UnreadableVideo(Reason.NOT_DECODABLE, f"frame {count} has another size than the first")
