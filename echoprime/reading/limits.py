@@ -1,4 +1,9 @@
-"""How large a video may be: checked against what headers promise, before memory is taken."""
+"""How large a video may be: checked against what headers promise, before memory is taken.
+
+Limits are no part of `encoding_id`: they decide whether a video becomes a clip, never what the clip is, so
+that studies encoded under other limits stay comparable. One that a limit has failed is taken up again by
+`encode --again too_large` (or decoder_timeout, decoder_died).
+"""
 
 from __future__ import annotations
 
@@ -9,7 +14,7 @@ from echoprime.errors import Reason, UnreadableVideo
 
 @dataclass(frozen=True, kw_only=True)
 class Limits:
-    """Bounds of one video; more is `Reason.TOO_LARGE`.
+    """Bounds of one video; more is `Reason.TOO_LARGE`, and more seconds `Reason.DECODER_TIMEOUT`.
 
     The memory that a video takes grows with the pixels of a frame, about 40 bytes each, not with its frames.
     """
@@ -22,6 +27,11 @@ class Limits:
     promise 65,535 x 65,535, which would take 13 GB."""
     frames: int = 20_000
     """Of one loop: eleven minutes at 30 frames a second."""
+    seconds: float = 120.0
+    """For decoding, in a process of its own (`ClipReader`): a long loop takes two, or many on a busy core."""
+    memory: int = 4 << 30
+    """Bytes of address space of that process, 0.4 GB for its libraries included. A file of `bytes` is in it
+    once, a deflated one twice."""
 
     def check_bytes(self, count: int) -> None:
         """Raise `UnreadableVideo` when a file of `count` bytes is too large.
