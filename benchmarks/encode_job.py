@@ -63,7 +63,7 @@ def plain_worker(bundle_folder: str, begin: Barrier, todo: Queue[str | None], do
         begin.wait()
         done.put(time.monotonic())
         while (loop := todo.get()) is not None:
-            clip = reader.read(Path(loop).read_bytes())
+            clip = reader.read(Path(loop).read_bytes()).require_clip()
             encoder.embed(clip.frames[None], [clip.used])
             classifier.logits(clip.frames[None, 0])
             done.put(time.monotonic())

@@ -19,7 +19,7 @@ import pyarrow as pa
 
 from echoprime.archive import PLAN, read_chunk
 from echoprime.errors import ReadError, Reason, UnreadableVideo, VideoError
-from echoprime.reading import Clip, ClipReader, Limits
+from echoprime.reading import Clip, ClipReader, Limits, Mode, Reading
 from echoprime.storage import Location, read_object
 from operators.rows import CLIPS, VIDEOS_PER_ROW, packed
 
@@ -41,20 +41,27 @@ class ReadClips:
         The plan's location, see `echoprime.archive.write_plan`.
     root
         The archive's root; the plan's paths are below it.
-    decode_seconds
-        Time limit for decoding one video.
+    limits
+        Bounds of one video.
+    mode
+        `exact` or `fast`, see `echoprime.reading.read_file`.
     read_seconds
         Time limit for reading one.
     """
 
     def __init__(
-        self, plan: Location, root: Location, decode_seconds: float, read_seconds: float = READ_SECONDS
+        self,
+        plan: Location,
+        root: Location,
+        limits: Limits,
+        mode: Mode = "exact",
+        read_seconds: float = READ_SECONDS,
     ) -> None:
         self._plan = plan
         self._root = root
         self._read_seconds = read_seconds
-        self._reader = ClipReader(seconds=decode_seconds)
-        self._limits = Limits()
+        self._reader = ClipReader(limits, mode)
+        self._limits = limits
         self._fetchers = self._new_fetchers()
 
     @staticmethod
@@ -110,19 +117,26 @@ class ReadClips:
             raise UnreadableVideo(Reason.TOO_LARGE, "there is not enough memory to read it") from None
 
     def _read_video(self, video: Video, fetched: Future[bytes]) -> tuple[Video, Clip | None]:
-        known = {"path": video["path"], "size": video["size"], "token": video["token"]}
         try:
-            clip = self._reader.read(self._arrived(fetched))
-        except VideoError as error:
-            return {
-                **known,
-                "outcome": error.outcome,
-                "reason": str(error.reason),
-                "message": error.message,
-            }, None
-        facts: Video = {"frames": clip.frames_in_file, "frames_used": clip.used}
-        facts |= {name: value or None for name, value in asdict(clip.facts).items()}
-        return {**known, "outcome": "encoded", "reason": "", "message": "", **facts}, clip
+            reading = self._reader.read(self._arrived(fetched))
+        except VideoError as error:  # its bytes did not arrive
+            reading = Reading(error=error)
+        return _outcome(video, reading), reading.clip
+
+
+def _outcome(video: Video, reading: Reading) -> Video:
+    """The video's outcome, with what the file says of itself, also where it is skipped or failed."""
+    error = reading.error
+    outcome: Video = {name: video[name] for name in ("path", "size", "token")}
+    outcome |= {"outcome": reading.outcome, "reason": str(error.reason) if error else ""}
+    outcome |= {"message": error.message if error else ""}
+    outcome |= {name: _known(value) for name, value in asdict(reading.facts).items()}
+    return outcome | {"frames_used": reading.clip.used if reading.clip else None}
+
+
+def _known(value: object) -> object:
+    """An empty text or list is a fact that is not known: null."""
+    return None if value in ("", ()) else value
 
 
 def _row(

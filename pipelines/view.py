@@ -12,7 +12,7 @@ import pyarrow.compute as pc
 from echoprime.archive import open_manifest, read_studies
 from echoprime.bundle import open_bundle
 from echoprime.errors import ArchiveError, ReadError, Reason, SettingError, UserError, VideoError
-from echoprime.storage import Location, read_object
+from echoprime.storage import Location, read_object, without_version
 from echoprime.tables import RunRecord, StudyTable, list_runs, newest_rows, table_exists
 from echoprime.tables.files import read_rows
 from pipelines.checks import require_name
@@ -205,10 +205,10 @@ class _Sources:
         pictures = []
         with ClipReader() as reader:  # a file that ends its decoder ends no page
             for video in videos:
-                token = "" if self.copied else video["token"]
+                token = without_version(video["token"]) if self.copied else video["token"]
                 try:
                     data = read_object(self.root, video["path"], size=video["size"], token=token)
-                    pictures.append(shown(reader.read(data), deidentified=self.settings.deidentified))
+                    pictures.append(shown(reader.read(data).require_clip(), deidentified=self.settings.deidentified))
                 except ReadError as error:
                     pictures.append(not_shown(_GONE.get(error.reason, "the archive could not be read")))
                 except VideoError:

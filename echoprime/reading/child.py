@@ -1,4 +1,4 @@
-"""The process that decodes for a `ClipReader`: python -m echoprime.reading.child SECONDS MEMORY FILE.
+"""The process that decodes for a `ClipReader`: python -m echoprime.reading.child LIMITS MODE.
 
 It reads requests on standard input and answers on standard output until its input ends. A file that makes a
 codec crash, hang or eat memory ends this process and not the job. It imports neither torch nor Ray.
@@ -7,18 +7,19 @@ codec crash, hang or eat memory ends this process and not the job. It imports ne
 from __future__ import annotations
 
 import ctypes
+import json
 import math
 import os
 import resource
 import signal
 import sys
-from typing import BinaryIO
+from typing import BinaryIO, cast
 
-from echoprime.errors import VideoError
+from echoprime.reading.clip import Mode
 from echoprime.reading.library_state import reading_state
 from echoprime.reading.limits import Limits
-from echoprime.reading.reader import read_clip
-from echoprime.reading.wire import LENGTH_BYTES, READY, length_of, reply_with_clip, reply_with_error
+from echoprime.reading.reader import read_file
+from echoprime.reading.wire import LENGTH_BYTES, READY, length_of, reply_of
 
 _PR_SET_PDEATHSIG = 1
 _GRACE = 5  # seconds: the parent's own limit comes first
@@ -30,11 +31,11 @@ def main(arguments: list[str]) -> None:
     Parameters
     ----------
     arguments
-        Seconds for one file; bytes of address space; bytes of one file at most.
+        Fields of `Limits` as JSON; `exact` or `fast`.
     """
     _die_with_parent()
-    seconds, memory, max_bytes = float(arguments[0]), int(arguments[1]), int(arguments[2])
-    resource.setrlimit(resource.RLIMIT_AS, (memory, memory))
+    limits, mode = Limits(**json.loads(arguments[0])), cast(Mode, arguments[1])
+    resource.setrlimit(resource.RLIMIT_AS, (limits.memory, limits.memory))
     # Libraries may print, also what they find in a header: keep it out of the replies and of the logs.
     replies = os.fdopen(os.dup(sys.stdout.fileno()), "wb")
     _send(replies, READY)
@@ -42,22 +43,14 @@ def main(arguments: list[str]) -> None:
     os.dup2(silence, sys.stdout.fileno())
     os.dup2(silence, sys.stderr.fileno())
     requests = sys.stdin.buffer
-    limits = Limits(bytes=max_bytes)
     with reading_state():
         while length := requests.read(LENGTH_BYTES):
             data = requests.read(int.from_bytes(length, "little"))
             # An orphan that hangs in a codec cannot see that its input has ended; the kernel's alarm ends it.
-            signal.alarm(math.ceil(seconds) + _GRACE)
-            reply = _reply(data, limits)
+            signal.alarm(math.ceil(limits.seconds) + _GRACE)
+            reply = reply_of(read_file(data, limits=limits, mode=mode))
             signal.alarm(0)
             _send(replies, reply)
-
-
-def _reply(data: bytes, limits: Limits) -> bytes:
-    try:
-        return reply_with_clip(read_clip(data, limits=limits))
-    except VideoError as error:
-        return reply_with_error(error)
 
 
 def _send(replies: BinaryIO, content: bytes) -> None:

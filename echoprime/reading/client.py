@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import selectors
 import signal
@@ -10,12 +11,14 @@ import sys
 import threading
 import time
 from contextlib import suppress
+from dataclasses import asdict
 from types import TracebackType
 
-from echoprime.errors import EchoPrimeError, Reason, UnreadableVideo
-from echoprime.reading.clip import Clip
+from echoprime.errors import EchoPrimeError, Reason, UnreadableVideo, VideoError
+from echoprime.reading.clip import Mode, require_mode
 from echoprime.reading.limits import Limits
-from echoprime.reading.wire import LENGTH_BYTES, clip_of, length_of
+from echoprime.reading.reading import Reading
+from echoprime.reading.wire import LENGTH_BYTES, length_of, reading_of
 
 _START_SECONDS = 120.0  # a cold file system may take long to give out the libraries
 _PATIENCE = 5.0  # seconds for a child that has closed its pipes to end, so that its own status is known
@@ -23,37 +26,34 @@ _PIPE_BYTES = 1 << 20  # fewer and larger steps than the usual 64 KiB
 
 
 class ClipReader:
-    """Does what `read_clip` does, in a child process that may crash, hang or run out of memory.
+    """Does what `read_file` does, in a child process that may crash, hang or run out of memory.
 
     The child is started by the first `read`, serves one read after the other, and is started anew after it
     died. It ends with `close`, with the `with` block, or with this process.
 
     Parameters
     ----------
-    seconds
-        For one file. A long loop takes two.
-    max_bytes
-        Of one file.
-    memory_bytes
-        Address space of the child, its libraries' 0.4 GB included. Where a file needs more, it is TOO_LARGE.
+    limits
+        Bounds of one file, its decoding's time and the child's memory among them; the defaults of `Limits`.
+    mode
+        `exact` or `fast`, see `read_file`.
+
+    Raises
+    ------
+    SettingError
+        There is no such mode.
 
     Examples
     --------
     >>> with ClipReader() as reader:
-    ...     reader.read(b"")
-    Traceback (most recent call last):
-    echoprime.errors.UnreadableVideo: the file has no bytes
+    ...     reader.read(b"").error
+    UnreadableVideo('the file has no bytes')
     """
 
-    def __init__(
-        self,
-        seconds: float = 60.0,
-        max_bytes: int = Limits().bytes,
-        memory_bytes: int = 4 << 30,
-    ) -> None:
-        self._seconds = seconds
-        self._limits = Limits(bytes=max_bytes)
-        self._arguments = [str(seconds), str(memory_bytes), str(max_bytes)]
+    def __init__(self, limits: Limits | None = None, mode: Mode = "exact") -> None:
+        require_mode(mode)
+        self._limits = limits or Limits()
+        self._arguments = [json.dumps(asdict(self._limits)), mode]
         self._process: subprocess.Popen[bytes] | None = None
         self._lock = threading.Lock()
 
@@ -62,39 +62,47 @@ class ClipReader:
         """Process id of the child, None while there is none."""
         return self._process.pid if self._process else None
 
-    def read(self, data: bytes) -> Clip:
-        """Turn one file into what the networks see of it.
+    def read(self, data: bytes) -> Reading:
+        """Read one file: what it says of itself, and its clip or why it has none.
 
         Parameters
         ----------
         data
             The whole file.
 
+        Returns
+        -------
+        As `read_file`; its error may also be DECODER_DIED or DECODER_TIMEOUT, and there are no facts then.
+
         Raises
         ------
-        SkippedVideo, UnreadableVideo
-            As `read_clip`, and DECODER_DIED, DECODER_TIMEOUT.
         EchoPrimeError
             The child does not start: the installation is broken.
         """
-        self._limits.check_bytes(len(data))
-        with self._lock:
-            process = self._running()
-            try:
-                reply = _exchange(process, data, time.monotonic() + self._seconds)
-            except TimeoutError:
-                self._end()
-                raise UnreadableVideo(
-                    Reason.DECODER_TIMEOUT, f"decoding took longer than {self._seconds:g} seconds"
-                ) from None
-            except (EOFError, BrokenPipeError):
-                raise UnreadableVideo(
-                    Reason.DECODER_DIED, f"the decoding process ended {_how(self._end(_PATIENCE))}"
-                ) from None
-            except BaseException:
-                self._end()  # interrupted within a message: the rest of it would be taken for the next
-                raise
-        return clip_of(reply)
+        try:
+            self._limits.check_bytes(len(data))
+            with self._lock:
+                return reading_of(self._reply(data))
+        except VideoError as error:
+            return Reading(error=error)
+
+    def _reply(self, data: bytes) -> bytearray:
+        """The child's reply to one file."""
+        process = self._running()
+        try:
+            return _exchange(process, data, time.monotonic() + self._limits.seconds)
+        except TimeoutError:
+            self._end()
+            raise UnreadableVideo(
+                Reason.DECODER_TIMEOUT, f"decoding took longer than {self._limits.seconds:g} seconds"
+            ) from None
+        except (EOFError, BrokenPipeError):
+            raise UnreadableVideo(
+                Reason.DECODER_DIED, f"the decoding process ended {_how(self._end(_PATIENCE))}"
+            ) from None
+        except BaseException:
+            self._end()  # interrupted within a message: the rest of it would be taken for the next
+            raise
 
     def close(self) -> None:
         """End the child, if there is one. A later `read` starts another."""
@@ -119,7 +127,7 @@ class ClipReader:
             except (EOFError, BrokenPipeError, TimeoutError):
                 raise EchoPrimeError(
                     f"the decoding process does not start ({_how(self._end(_PATIENCE))}); "
-                    f"run {sys.executable} -m echoprime.reading.child 60 4294967296 1073741824 to see why"
+                    f"run {sys.executable} -m echoprime.reading.child '{{}}' exact to see why"
                 ) from None
         return self._process
 

@@ -6,13 +6,13 @@ Source: README, "The method", steps 1.4 to 1.6 (arXiv 2410.09704).
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal, get_args
 
 import cv2
 import numpy as np
 import numpy.typing as npt
 
-from echoprime.reading.facts import NO_FACTS, VideoFacts
+from echoprime.errors import SettingError
 
 if TYPE_CHECKING:
     import torch
@@ -32,6 +32,12 @@ MEAN = (29.110628, 28.076836, 29.096405)
 STD = (47.989223, 46.456997, 47.200830)
 """Per channel, on the 0..255 scale."""
 
+Mode = Literal["exact", "fast"]
+"""What the sector mask of a DICOM loop is found from. `exact`: all of its frames, as published. `fast`: those
+that the clip uses, and the last; no others are decoded."""
+MODES: tuple[Mode, ...] = get_args(Mode)
+"""Every mode, the default first."""
+
 PREPROCESSING: dict[str, object] = {
     "revision": 1,  # raised whenever the same bytes would give another clip
     "frames_taken": FRAMES_TAKEN,
@@ -45,6 +51,24 @@ PREPROCESSING: dict[str, object] = {
     "sector_mask": True,
 }
 """Everything that decides how bytes become a clip; part of a bundle and of `encoding_id`."""
+
+
+def require_mode(mode: str) -> None:
+    """Refuse what is no mode.
+
+    Raises
+    ------
+    SettingError
+        Naming it, and the modes there are.
+
+    Examples
+    --------
+    >>> require_mode("quick")
+    Traceback (most recent call last):
+    echoprime.errors.SettingError: mode 'quick' is not one of exact, fast
+    """
+    if mode not in MODES:
+        raise SettingError(f"mode {mode!r} is not one of {', '.join(MODES)}")
 
 
 @dataclass(frozen=True, eq=False)
@@ -62,15 +86,12 @@ class Clip:
         Frames of the whole video.
     format
         `dicom`, `mp4`, `mov`, `avi` or `mkv`.
-    facts
-        What the file says of its video.
     """
 
     frames: npt.NDArray[np.uint8]
     used: int
     frames_in_file: int
     format: str
-    facts: VideoFacts = NO_FACTS
 
     def tensor(self) -> torch.Tensor:
         """Normalised, float32 (3, 16, 224, 224) = (channel, frame, row, column)."""
@@ -90,6 +111,17 @@ def used_frames(count: int) -> range:
     (16, 16)
     """
     return range(0, min(count, FRAMES_TAKEN), STRIDE)
+
+
+def is_used(index: int) -> bool:
+    """Whether a clip has the video's frame of this index, if the video has it.
+
+    Examples
+    --------
+    >>> is_used(30), is_used(31), is_used(32)
+    (True, False, False)
+    """
+    return index < FRAMES_TAKEN and index % STRIDE == 0
 
 
 def crop_box(rows: int, columns: int) -> tuple[slice, slice]:

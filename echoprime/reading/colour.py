@@ -48,19 +48,25 @@ def ycbcr_from_rgb(rgb: Picture) -> Picture:
     return cv2.convertScaleAbs(cv2.transform(rgb.astype(np.uint16), _YCBCR_FROM_RGB))
 
 
-def grey(bgr: Picture, out: Picture | None = None) -> Picture:
+def grey(bgr: Picture) -> Picture:
     """Grey of a B-G-R picture, uint8 (rows, columns)."""
-    return cv2.cvtColor(bgr, cv2.COLOR_BGR2GRAY, dst=out)
+    return cv2.cvtColor(bgr, cv2.COLOR_BGR2GRAY)
 
 
 class Colour(Protocol):
-    """How frames of one encoding become pictures. Results are overwritten by the next call."""
+    """How frames of one encoding become pictures.
 
-    def bgr(self, pixels: npt.NDArray[Any]) -> Picture:
-        """Picture as the networks see it, uint8 (rows, columns, 3)."""
+    Every method takes any part of a frame, and each pixel comes out the same whatever lies around it.
+    """
+
+    def bgr(self, pixels: npt.NDArray[Any], out: Picture | None = None) -> Picture:
+        """Picture as the networks see it, uint8 (rows, columns, 3), in `out` where that has its shape."""
+
+    def grey(self, pixels: npt.NDArray[Any]) -> Picture:
+        """Grey of that picture, uint8 (rows, columns)."""
 
     def lit(self, pixels: npt.NDArray[Any]) -> Picture:
-        """Above 0 where the grey of that picture is above 0, uint8 (rows, columns)."""
+        """Above 0 where that grey is above 0, uint8 (rows, columns)."""
 
 
 class YCbCr:
@@ -68,35 +74,35 @@ class YCbCr:
 
     def __init__(self) -> None:
         self._bgr: Picture | None = None
-        self._grey: Picture | None = None
 
-    def bgr(self, pixels: npt.NDArray[Any]) -> Picture:
+    def bgr(self, pixels: npt.NDArray[Any], out: Picture | None = None) -> Picture:
         """OpenCV's YUV conversion of the channels as they are."""
-        self._bgr = cv2.cvtColor(pixels, cv2.COLOR_YUV2BGR, dst=self._bgr)
-        return self._bgr
+        return cv2.cvtColor(pixels, cv2.COLOR_YUV2BGR, dst=out)
+
+    def grey(self, pixels: npt.NDArray[Any]) -> Picture:
+        """Through the picture."""
+        self._bgr = self.bgr(pixels, self._bgr)
+        return grey(self._bgr)
 
     def lit(self, pixels: npt.NDArray[Any]) -> Picture:
         """Luma alone would not do: around coloured overlays there are pixels of luma 0 that are lit."""
-        self._grey = grey(self.bgr(pixels), self._grey)
-        return self._grey
+        return self.grey(pixels)
 
 
 class Rgb:
     """Frames are uint8 (rows, columns, 3), R-G-B."""
 
-    def __init__(self) -> None:
-        self._bgr: Picture | None = None
-        self._grey: Picture | None = None
-
-    def bgr(self, pixels: npt.NDArray[Any]) -> Picture:
+    def bgr(self, pixels: npt.NDArray[Any], out: Picture | None = None) -> Picture:
         """Through full-range Y-Cb-Cr."""
-        self._bgr = cv2.cvtColor(ycbcr_from_rgb(pixels), cv2.COLOR_YUV2BGR, dst=self._bgr)
-        return self._bgr
+        return cv2.cvtColor(ycbcr_from_rgb(pixels), cv2.COLOR_YUV2BGR, dst=out)
+
+    def grey(self, pixels: npt.NDArray[Any]) -> Picture:
+        """Through the picture."""
+        return grey(self.bgr(pixels))
 
     def lit(self, pixels: npt.NDArray[Any]) -> Picture:
         """Luma, which is enough here: every R-G-B of luma 0 is so near to neutral that it is unlit."""
-        self._grey = cv2.cvtColor(pixels, cv2.COLOR_RGB2GRAY, dst=self._grey)
-        return self._grey
+        return cv2.cvtColor(pixels, cv2.COLOR_RGB2GRAY)
 
 
 class Table:
@@ -109,24 +115,21 @@ class Table:
     """
 
     def __init__(self, rgb: Picture) -> None:
-        self._bgr_of = Rgb().bgr(rgb[None])[0].copy()
-        self._grey_of = grey(self._bgr_of[None])[0].copy()
+        self._bgr_of = Rgb().bgr(rgb[None])
+        self._grey_of = grey(self._bgr_of)
         ramp = np.arange(len(rgb))
-        self._plain = len(rgb) == 256 and bool((self._bgr_of == ramp[:, None]).all())
+        self._plain = len(rgb) == 256 and bool((self._bgr_of[0] == ramp[:, None]).all())
 
-    def bgr(self, pixels: npt.NDArray[Any]) -> Picture:
-        """Looked up channel by channel."""
+    def bgr(self, pixels: npt.NDArray[Any], out: Picture | None = None) -> Picture:
+        """Looked up, the same code in all three channels."""
         if self._plain:
-            return cv2.merge([pixels, pixels, pixels])
-        return cv2.merge([_looked_up(pixels, self._bgr_of[:, channel]) for channel in range(3)])
+            return cv2.merge([pixels, pixels, pixels], dst=out)
+        return cv2.LUT(cv2.merge([pixels, pixels, pixels]), self._bgr_of, dst=out)
+
+    def grey(self, pixels: npt.NDArray[Any]) -> Picture:
+        """Looked up."""
+        return pixels.copy() if self._plain else cv2.LUT(pixels, self._grey_of)
 
     def lit(self, pixels: npt.NDArray[Any]) -> Picture:
         """Looked up."""
-        return pixels if self._plain else _looked_up(pixels, self._grey_of)
-
-
-def _looked_up(codes: npt.NDArray[Any], table: Picture) -> Picture:
-    if codes.dtype == np.uint8:
-        return cv2.LUT(codes, np.ascontiguousarray(table[:256]))
-    # "clip" only spares a check: no code lies outside of a table of 65536.
-    return np.take(table, codes, mode="clip")
+        return pixels if self._plain else cv2.LUT(pixels, self._grey_of)

@@ -5,6 +5,7 @@ All are decoded by imagecodecs. Its JPEG is libjpeg-turbo, whose Y-Cb-Cr equals 
 
 from __future__ import annotations
 
+import struct
 from collections.abc import Iterator
 from typing import Any
 
@@ -13,20 +14,24 @@ import numpy as np
 import numpy.typing as npt
 
 from echoprime.errors import Reason, SkippedVideo, UnreadableVideo
-from echoprime.reading.codestream import Codec, Codestream, describe
+from echoprime.reading.clip import Mode
+from echoprime.reading.codestream import Codec, Codestream, Describer
 from echoprime.reading.colour import Colour, Rgb, YCbCr
 from echoprime.reading.fragments import join_frames, read_fragments
 from echoprime.reading.header import Header
 from echoprime.reading.limits import Limits
-from echoprime.reading.loop import Frame
+from echoprime.reading.loop import Frame, another_size, decoding_order
 from echoprime.reading.tables import Bits
 from echoprime.reading.uncompressed import Layout, code_colour, to_bytes
 
 RUN_LENGTH = "1.2.840.10008.1.2.5"
 
 
-def compressed_frames(header: Header, limits: Limits) -> Iterator[Frame]:
-    """Frames of encapsulated pixel data, each decoded when it is asked for.
+def compressed_frames(header: Header, limits: Limits, mode: Mode = "exact") -> Iterator[Frame]:
+    """Frames of encapsulated pixel data in `decoding_order`, each decoded when it is asked for.
+
+    Frames that are not decoded are still walked: each must begin with whole markers that tell the size of
+    the first frame, and have its end.
 
     Raises
     ------
@@ -43,9 +48,14 @@ def compressed_frames(header: Header, limits: Limits) -> Iterator[Frame]:
     limits.check_frames(len(frames))
     run_length = header.transfer_syntax == RUN_LENGTH
     decoder = _RunLength(header, limits) if run_length else _Streams(header, limits)
-    for index, frame in enumerate(frames):
+    order = decoding_order(len(frames), mode)
+    size = decoder.size(bytes(frames[0]))
+    for index in sorted(set(range(len(frames))).difference(order)):
+        if decoder.size(bytes(frames[index])) != size:
+            raise another_size(index)
+    for index in order:
         try:
-            pixels, colour = decoder.decode(bytes(frame))
+            pixels, colour = decoder.decode(bytes(frames[index]))
         except (UnreadableVideo, MemoryError):
             raise
         except Exception as error:  # every codec has errors of its own
@@ -53,7 +63,7 @@ def compressed_frames(header: Header, limits: Limits) -> Iterator[Frame]:
                 Reason.NOT_DECODABLE,
                 f"frame {index} of {len(frames)} cannot be decoded ({type(error).__name__})",
             ) from error
-        yield Frame(pixels, colour, last=index == len(frames) - 1)
+        yield Frame(pixels, colour, index, last=index == len(frames) - 1)
 
 
 class _Streams:
@@ -62,12 +72,18 @@ class _Streams:
     def __init__(self, header: Header, limits: Limits) -> None:
         self._header = header
         self._limits = limits
-        self._colours: dict[object, Colour] = {}
+        self._describer = Describer()
+        self._colours: dict[tuple[Codestream, str], tuple[Bits, Colour]] = {}
         self._out: npt.NDArray[Any] | None = None
+
+    def size(self, frame: bytes) -> tuple[int, int]:
+        """Rows and columns of a frame, by its markers."""
+        stream = self._describer.describe(frame)
+        return stream.rows, stream.columns
 
     def decode(self, frame: bytes) -> tuple[npt.NDArray[Any], Colour]:
         """Pixels of a frame, and how they become a picture."""
-        stream = describe(frame)
+        stream = self._describer.describe(frame)
         self._limits.check_picture(stream.rows, stream.columns)
         if stream.components not in (1, 3):
             raise UnreadableVideo(Reason.UNSUPPORTED, f"{stream.components} components; 1 and 3 are read")
@@ -79,9 +95,9 @@ class _Streams:
         if stream.codec is Codec.JPEG:
             pixels = imagecodecs.jpeg8_decode(frame, colorspace=stored, outcolorspace=stored, out=self._out)
         elif stream.codec is Codec.JPEG_LS:
-            pixels = imagecodecs.jpegls_decode(frame)
+            pixels = imagecodecs.jpegls_decode(frame, out=self._out)
         else:
-            pixels = imagecodecs.jpeg2k_decode(frame)
+            pixels = imagecodecs.jpeg2k_decode(frame, out=self._out)
         if pixels.shape != shape:
             raise UnreadableVideo(Reason.NOT_DECODABLE, "a frame is not of the size that its stream tells")
         return self._explained(pixels, stream, stored)
@@ -99,17 +115,20 @@ class _Streams:
     def _explained(
         self, pixels: npt.NDArray[Any], stream: Codestream, stored: str
     ) -> tuple[npt.NDArray[Any], Colour]:
-        bits = Bits.of(self._header, allocated=8 * pixels.dtype.itemsize, stored=self._stored_bits(stream))
-        colour = self._colours.get((stored, bits))
-        if colour is None:
-            if stored == "GRAYSCALE":
-                colour = code_colour(self._header, bits)
-            else:
-                colour = Rgb() if stored == "RGB" else YCbCr()
-            self._colours[stored, bits] = colour
+        known = self._colours.get((stream, pixels.dtype.str))
+        if known is None:
+            allocated = 8 * pixels.dtype.itemsize
+            bits = Bits.of(self._header, allocated=allocated, stored=self._stored_bits(stream))
+            known = self._colours[stream, pixels.dtype.str] = bits, self._colour(stored, bits)
+        bits, colour = known
         if stored == "GRAYSCALE":
             return pixels.view(f"u{pixels.dtype.itemsize}"), colour
         return to_bytes(pixels, bits), colour
+
+    def _colour(self, stored: str, bits: Bits) -> Colour:
+        if stored == "GRAYSCALE":
+            return code_colour(self._header, bits)
+        return Rgb() if stored == "RGB" else YCbCr()
 
     def _stored_bits(self, stream: Codestream) -> int:
         """The header's where it can be true: 12 bits are also compressed as 16."""
@@ -123,12 +142,20 @@ class _RunLength:
     def __init__(self, header: Header, limits: Limits) -> None:
         self._layout = Layout(header, planes=True, halved=False)
         limits.check_picture(self._layout.rows, self._layout.columns)
+        self._out = bytearray(self._layout.frame_bytes)
+
+    def size(self, frame: bytes) -> tuple[int, int]:
+        """Rows and columns, after a look at the frame's own table of its planes."""
+        count, *starts = struct.unpack("<16I", frame[:64].ljust(64, b"\0"))
+        planes = self._layout.samples * self._layout.bits.allocated // 8
+        used = starts[:planes]
+        if count != planes or used != sorted(used) or used[0] < 64 or used[-1] >= len(frame):
+            raise UnreadableVideo(Reason.NOT_DECODABLE, "a run-length frame is cut")
+        return self._layout.rows, self._layout.columns
 
     def decode(self, frame: bytes) -> tuple[npt.NDArray[Any], Colour]:
         """Pixels of a frame, and how they become a picture."""
-        size = self._layout.frame_bytes
-        out = bytearray(size)
-        raw = imagecodecs.dicomrle_decode(frame, f"<u{self._layout.bits.allocated // 8}", out=out)
-        if len(raw) != size:
+        raw = imagecodecs.dicomrle_decode(frame, f"<u{self._layout.bits.allocated // 8}", out=self._out)
+        if len(raw) != self._layout.frame_bytes:
             raise UnreadableVideo(Reason.NOT_DECODABLE, "a run-length frame is cut")
         return self._layout.pixels(memoryview(raw), "<"), self._layout.colour

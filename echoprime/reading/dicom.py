@@ -5,18 +5,20 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import replace
 
-from echoprime.errors import Reason, UnreadableVideo
-from echoprime.reading.clip import Clip
+from echoprime.errors import Reason, UnreadableVideo, VideoError
+from echoprime.reading.clip import Mode
 from echoprime.reading.compressed import compressed_frames
+from echoprime.reading.damage import damage_as_reason
 from echoprime.reading.encapsulated_video import VIDEO, encapsulated_video_frames
 from echoprime.reading.facts import facts_of_header
 from echoprime.reading.header import NATIVE, Header, read_header
 from echoprime.reading.limits import Limits
 from echoprime.reading.loop import Frame, Loop
 from echoprime.reading.native import native_frames
+from echoprime.reading.reading import Reading, content_of
 
 
-def read_dicom(data: bytes, limits: Limits) -> Clip:
+def read_dicom(data: bytes, limits: Limits, mode: Mode = "exact") -> Reading:
     """Read one DICOM object.
 
     Parameters
@@ -25,26 +27,39 @@ def read_dicom(data: bytes, limits: Limits) -> Clip:
         The whole file, with or without preamble.
     limits
         Checked before memory is taken.
+    mode
+        Of which frames the sector mask is made.
+
+    Returns
+    -------
+    Facts, and a clip or the reason why there is none.
 
     Raises
     ------
-    SkippedVideo
-        STILL, STATIC.
     UnreadableVideo
-        NO_PIXELS, UNSUPPORTED, NOT_DECODABLE, TOO_LARGE.
+        The header cannot be read, so that there are no facts: NO_PIXELS, UNSUPPORTED, NOT_DECODABLE,
+        TOO_LARGE.
     """
     header = read_header(data, limits)
+    facts = facts_of_header(header)
     loop = Loop()
-    for frame in _frames(header, limits):
-        loop.add(frame)
-    return replace(loop.clip(), facts=facts_of_header(header))
+    try:
+        with damage_as_reason():
+            for frame in _frames(header, limits, mode):
+                loop.add(frame)
+            clip = loop.clip()
+    except VideoError as error:
+        return Reading(replace(facts, frames_decoded=loop.frames), error=error)
+    facts = replace(facts, frames=facts.frames or clip.frames_in_file, frames_decoded=loop.frames)
+    return Reading(replace(facts, content=content_of(clip)), clip)
 
 
-def _frames(header: Header, limits: Limits) -> Iterator[Frame]:
+def _frames(header: Header, limits: Limits, mode: Mode) -> Iterator[Frame]:
     if header.length is not None and header.transfer_syntax in NATIVE:
-        return native_frames(header, limits)
+        return native_frames(header, limits, mode)
     if header.transfer_syntax in VIDEO:
-        return encapsulated_video_frames(header, limits)
+        return encapsulated_video_frames(header, limits, mode)
     if header.length is None:
-        return compressed_frames(header, limits)  # the frames tell their codec, whatever the syntax is called
+        # The frames tell their codec, whatever the syntax is called.
+        return compressed_frames(header, limits, mode)
     raise UnreadableVideo(Reason.UNSUPPORTED, "the transfer syntax is not read")

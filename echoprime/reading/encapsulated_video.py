@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from echoprime.errors import Reason, SkippedVideo, UnreadableVideo
+from echoprime.reading.clip import Mode, is_used
 from echoprime.reading.colour import Rgb
 from echoprime.reading.container import decoded, open_video, rgb
 from echoprime.reading.fragments import read_fragments
@@ -19,8 +20,10 @@ VIDEO = frozenset(
 """Transfer syntaxes: MPEG-2, H.264 and HEVC, and their fragmentable forms."""
 
 
-def encapsulated_video_frames(header: Header, limits: Limits) -> Iterator[Frame]:
-    """Frames of a video stream; FFmpeg brings the broadcast range of 16..235 to 0..255.
+def encapsulated_video_frames(header: Header, limits: Limits, mode: Mode = "exact") -> Iterator[Frame]:
+    """Frames of a video stream, in order; FFmpeg brings the broadcast range of 16..235 to 0..255.
+
+    All frames are decoded in every mode, since most are differences from others.
 
     Raises
     ------
@@ -47,7 +50,8 @@ def encapsulated_video_frames(header: Header, limits: Limits) -> Iterator[Frame]
             limits.check_frames(count)
             if following is None:
                 _check(count, header.frames, fragments.complete)
-            yield Frame(rgb(frame), colour, last=following is None)
+            if mode == "exact" or is_used(count - 1) or following is None:
+                yield Frame(rgb(frame), colour, count - 1, last=following is None)
             frame = following
     if count == 0:
         raise UnreadableVideo(Reason.NOT_DECODABLE, "no frame of the video stream can be decoded")

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import hashlib
 import math
 from dataclasses import dataclass
 
 from echoprime.reading.header import Header
 
+HASH_BYTES = 16
+"""Of the hashes of instances and contents."""
 LONGEST_NAME = 64
 """Characters of a manufacturer's or model's name: what DICOM's LO holds."""
 
@@ -17,6 +20,10 @@ class VideoFacts:
 
     Attributes
     ----------
+    frames
+        Frames that the file says it has; None = it does not say.
+    frames_decoded
+        Frames that were decoded: fewer where the file is damaged or skipped, or no more were needed.
     rows, columns
         Size of its frames in pixels; None = unknown.
     frame_time
@@ -25,14 +32,29 @@ class VideoFacts:
         Of the scanner; "" = unknown.
     transfer_syntax
         DICOM's unique identifier of the encoding; "" where the file is no DICOM object.
+    regions
+        What the picture is made of, of `echoprime.tables.REGIONS` and in their order; () = unknown.
+    kind
+        What kind of examination the file says it is of, one of `echoprime.tables.STUDY_KINDS`; None = it
+        does not say.
+    instance
+        Hash of the SOP Instance UID, which names an object wherever it lies; None = unknown.
+    content
+        Hash of the clip, see `content_of`; None where there is none.
     """
 
+    frames: int | None = None
+    frames_decoded: int | None = None
     rows: int | None = None
     columns: int | None = None
     frame_time: float | None = None
     manufacturer: str = ""
     model: str = ""
     transfer_syntax: str = ""
+    regions: tuple[str, ...] = ()
+    kind: str | None = None
+    instance: str | None = None
+    content: str | None = None
 
 
 NO_FACTS = VideoFacts()
@@ -47,13 +69,25 @@ def facts_of_header(header: Header) -> VideoFacts:
     """
     rate = _positive(header, "CineRate") or _positive(header, "RecommendedDisplayFrameRate")
     return VideoFacts(
-        rows=header.number("Rows"),
-        columns=header.number("Columns"),
+        frames=_count(header, "NumberOfFrames"),
+        rows=_count(header, "Rows"),
+        columns=_count(header, "Columns"),
         frame_time=_positive(header, "FrameTime") or (1000.0 / rate if rate else None),
         manufacturer=_name(header, "Manufacturer"),
         model=_name(header, "ManufacturerModelName"),
-        transfer_syntax=header.transfer_syntax,
+        transfer_syntax=_printable(header.transfer_syntax),
+        instance=_instance(header),
     )
+
+
+def _count(header: Header, name: str) -> int | None:
+    value = _positive(header, name)
+    return int(value) if value is not None and 1 <= value < 1 << 31 else None
+
+
+def _instance(header: Header) -> str | None:
+    uid = _name(header, "SOPInstanceUID")
+    return hashlib.blake2b(uid.encode(), digest_size=HASH_BYTES).hexdigest() if uid else None
 
 
 def _positive(header: Header, name: str) -> float | None:
@@ -69,4 +103,8 @@ def _name(header: Header, name: str) -> str:
         value = str(header.elements.get(name) or "")
     except Exception:  # as above
         return ""
+    return _printable(value)
+
+
+def _printable(value: str) -> str:
     return " ".join("".join(each if each.isprintable() else " " for each in value).split())[:LONGEST_NAME]

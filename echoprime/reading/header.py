@@ -38,6 +38,7 @@ WANTED: list[BaseTag | int] = [
         "BitsStored",
         "HighBit",
         "PixelRepresentation",
+        "SOPInstanceUID",
         "FrameTime",
         "CineRate",
         "RecommendedDisplayFrameRate",

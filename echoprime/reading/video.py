@@ -5,22 +5,27 @@ Source: README, "The method", step 1.6: R-G-B, no sector mask.
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 from av.container import InputContainer
+from av.video.frame import VideoFrame
 from av.video.stream import VideoStream
 
-from echoprime.errors import Reason, SkippedVideo, UnreadableVideo
+from echoprime.errors import Reason, SkippedVideo, UnreadableVideo, VideoError
 from echoprime.reading.clip import FRAMES, SIDE, STRIDE, Clip, crop_box, scale, used_frames
 from echoprime.reading.container import decoded, open_video, rgb
+from echoprime.reading.damage import damage_as_reason
 from echoprime.reading.facts import VideoFacts
 from echoprime.reading.formats import Format
 from echoprime.reading.limits import Limits
+from echoprime.reading.reading import Reading, content_of
 from echoprime.reading.truncation import is_cut
 
 _LAST_USED = max(used_frames(10**6))  # any number of frames that is enough
 
 
-def read_video(data: bytes, kind: Format, limits: Limits) -> Clip:
+def read_video(data: bytes, kind: Format, limits: Limits) -> Reading:
     """Decode a video file to its clip; nothing after the last frame that the clip needs is decoded.
 
     Parameters
@@ -32,44 +37,74 @@ def read_video(data: bytes, kind: Format, limits: Limits) -> Clip:
     limits
         Checked before memory is taken.
 
+    Returns
+    -------
+    Facts, and a clip or the reason why there is none: STILL; NOT_DECODABLE: damaged, or cut before the last
+    frame that the clip needs; NO_PIXELS: no frame; TOO_LARGE.
+
     Raises
     ------
-    SkippedVideo
-        STILL.
     UnreadableVideo
-        NOT_DECODABLE: damaged, or cut before the last frame that the clip needs; NO_PIXELS; TOO_LARGE.
+        The container cannot be opened, so that there are no facts: NO_PIXELS: no video stream;
+        NOT_DECODABLE; TOO_LARGE.
     """
-    frames = np.zeros((FRAMES, SIDE, SIDE, 3), np.uint8)
-    count = 0
+    taken = _Taken()
     with open_video(data, limits) as (container, stream):
-        for frame in decoded(container, stream):
-            if count % STRIDE == 0:
-                box = crop_box(frame.height, frame.width)
-                scale(rgb(frame)[box], frames[count // STRIDE])
-            count += 1
-            if count > _LAST_USED:
-                break
-        whole = count if count <= _LAST_USED else _frames_in_file(container, stream)
-        promised = stream.frames
-        facts = VideoFacts(stream.height or None, stream.width or None, _frame_time(stream))
-    limits.check_frames(whole)
-    if count <= _LAST_USED and (count < promised or is_cut(data, kind)):
-        raise UnreadableVideo(Reason.NOT_DECODABLE, f"{_expected(promised)} frames expected, {count} decoded")
+        facts = _facts(stream)
+        try:
+            with damage_as_reason():
+                for frame in decoded(container, stream):
+                    taken.add(frame)
+                    if taken.count > _LAST_USED:
+                        break
+                whole = taken.count if taken.count <= _LAST_USED else _frames_in_file(container, stream)
+                limits.check_frames(whole)
+                _check(taken.count, facts.frames, cut=is_cut(data, kind))
+        except VideoError as error:
+            return Reading(replace(facts, frames_decoded=taken.count), error=error)
+    clip = Clip(taken.frames, used=len(used_frames(taken.count)), frames_in_file=whole, format=kind.value)
+    facts = replace(facts, frames=whole, frames_decoded=taken.count, content=content_of(clip))
+    return Reading(facts, clip)
+
+
+class _Taken:
+    """Takes a video's frames in order: every second one is cropped and scaled."""
+
+    def __init__(self) -> None:
+        self.frames = np.zeros((FRAMES, SIDE, SIDE, 3), np.uint8)
+        self.count = 0
+
+    def add(self, frame: VideoFrame) -> None:
+        if self.count % STRIDE == 0:
+            box = crop_box(frame.height, frame.width)
+            scale(rgb(frame)[box], self.frames[self.count // STRIDE])
+        self.count += 1
+
+
+def _check(count: int, promised: int | None, *, cut: bool) -> None:
+    if count <= _LAST_USED and (count < (promised or 0) or cut):
+        expected = f"{promised:,}" if promised else "more"
+        raise UnreadableVideo(Reason.NOT_DECODABLE, f"{expected} frames expected, {count} decoded")
     if count == 0:
         raise UnreadableVideo(Reason.NO_PIXELS, "the video stream has no frame")
     if count == 1:
         raise SkippedVideo(Reason.STILL, "one frame")
-    return Clip(frames, used=len(used_frames(count)), frames_in_file=whole, format=kind.value, facts=facts)
+
+
+def _facts(stream: VideoStream) -> VideoFacts:
+    """What the container says; its number of frames is 0 where it does not (MKV)."""
+    return VideoFacts(
+        frames=stream.frames or None,
+        rows=stream.height or None,
+        columns=stream.width or None,
+        frame_time=_frame_time(stream),
+    )
 
 
 def _frame_time(stream: VideoStream) -> float | None:
     """Milliseconds from frame to frame, on average; None where the container does not say."""
     rate = stream.average_rate
     return float(1000 / rate) if rate else None
-
-
-def _expected(promised: int) -> str:
-    return f"{promised:,}" if promised else "more"
 
 
 def _frames_in_file(container: InputContainer, stream: VideoStream) -> int:

@@ -1,7 +1,7 @@
-"""What goes over the pipes between `ClipReader` and its child: messages, and clips and errors as messages.
+"""What goes over the pipes between `ClipReader` and its child: messages, and readings as messages.
 
 A message is its length, 8 bytes little-endian, and its content. A request is a file's bytes; a reply is one
-line of JSON, and after it the frames of a clip.
+line of JSON, and after it the frames of the clip, if there is one.
 """
 
 from __future__ import annotations
@@ -12,9 +12,10 @@ from typing import Any
 
 import numpy as np
 
-from echoprime.errors import SKIPPED, Reason, SkippedVideo, UnreadableVideo, VideoError
+from echoprime.errors import SKIPPED, Reason, SkippedVideo, UnreadableVideo
 from echoprime.reading.clip import FRAMES, SIDE, Clip
 from echoprime.reading.facts import VideoFacts
+from echoprime.reading.reading import Reading
 
 LENGTH_BYTES = 8
 """Bytes of a message's length."""
@@ -33,36 +34,33 @@ def length_of(content: bytes | memoryview) -> bytes:
     return len(content).to_bytes(LENGTH_BYTES, "little")
 
 
-def reply_with_clip(clip: Clip) -> bytes:
-    """A clip as a reply's content."""
-    facts: dict[str, Any] = {"used": clip.used, "frames_in_file": clip.frames_in_file, "format": clip.format}
-    facts |= {"facts": asdict(clip.facts)}
-    return json.dumps(facts).encode() + b"\n" + clip.frames.tobytes()
+def reply_of(reading: Reading) -> bytes:
+    """A reading as a reply's content."""
+    line: dict[str, Any] = {"facts": asdict(reading.facts)}
+    if reading.error is not None:
+        line |= {"reason": reading.error.reason.value, "message": reading.error.message}
+        return json.dumps(line).encode() + b"\n"
+    clip = reading.require_clip()
+    line |= {"used": clip.used, "frames_in_file": clip.frames_in_file, "format": clip.format}
+    return json.dumps(line).encode() + b"\n" + clip.frames.tobytes()
 
 
-def reply_with_error(error: VideoError) -> bytes:
-    """Why there is no clip, as a reply's content."""
-    return json.dumps({"reason": error.reason.value, "message": error.message}).encode() + b"\n"
-
-
-def clip_of(reply: bytes | bytearray) -> Clip:
-    """The clip of a reply.
-
-    Raises
-    ------
-    SkippedVideo, UnreadableVideo
-        As the child raised it.
+def reading_of(reply: bytes | bytearray) -> Reading:
+    """The reading of a reply.
 
     Examples
     --------
-    >>> clip_of(reply_with_error(SkippedVideo(Reason.STILL, "one frame")))
-    Traceback (most recent call last):
-    echoprime.errors.SkippedVideo: one frame
+    >>> reading_of(reply_of(Reading(error=SkippedVideo(Reason.STILL, "one frame")))).error
+    SkippedVideo('one frame')
     """
-    line, _, frames = bytes(reply).partition(b"\n")
-    facts = json.loads(line)
-    if "reason" in facts:
-        reason = Reason(facts["reason"])
-        raise (SkippedVideo if reason in SKIPPED else UnreadableVideo)(reason, facts["message"])
-    facts["facts"] = VideoFacts(**facts["facts"])
-    return Clip(np.frombuffer(bytearray(frames), np.uint8).reshape(FRAMES, SIDE, SIDE, 3), **facts)
+    end = reply.index(b"\n")
+    line = json.loads(reply[:end])
+    facts = line.pop("facts")
+    facts = VideoFacts(**facts | {"regions": tuple(facts["regions"])})
+    if "reason" in line:
+        reason = Reason(line["reason"])
+        kind = SkippedVideo if reason in SKIPPED else UnreadableVideo
+        return Reading(facts, error=kind(reason, line["message"]))
+    own = reply if isinstance(reply, bytearray) else bytearray(reply)  # pixels that may be written to
+    frames = np.frombuffer(own, np.uint8, offset=end + 1)
+    return Reading(facts, Clip(frames.reshape(FRAMES, SIDE, SIDE, 3), **line))

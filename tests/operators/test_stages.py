@@ -13,6 +13,7 @@ import pytest
 from echoprime.archive import Plan, open_manifest, plan_studies, write_manifest, write_plan
 from echoprime.bundle import Bundle
 from echoprime.errors import BundleError
+from echoprime.reading import Limits
 from echoprime.storage import Location
 from operators.classify_views import ClassifyViews
 from operators.encode_videos import EncodeVideos
@@ -44,7 +45,7 @@ def plan(tmp_path_factory: pytest.TempPathFactory) -> Plan:
 
 @pytest.fixture(scope="module")
 def clips(plan: Plan) -> list[pa.Table]:
-    reader = ReadClips(plan.location, plan.root, decode_seconds=60)
+    reader = ReadClips(plan.location, plan.root, limits=Limits())
     return [row for chunk in range(plan.chunks) for row in reader({"id": np.array([chunk])})]
 
 
@@ -64,7 +65,7 @@ def test_a_huge_object_is_refused_before_it_is_read(tmp_path: Path) -> None:
     write_manifest(Location.parse(tmp_path / "archive"), Location.parse(tmp_path / "m.parquet"))
     manifest = open_manifest(Location.parse(tmp_path / "m.parquet"))
     plan = write_plan(plan_studies(manifest), Location.parse(tmp_path / "run"), root=manifest.root)
-    (row,) = ReadClips(plan.location, plan.root, decode_seconds=60)({"id": np.array([0])})
+    (row,) = ReadClips(plan.location, plan.root, limits=Limits())({"id": np.array([0])})
     (video,) = row["videos"][0].as_py()
     assert (video["outcome"], video["reason"]) == ("failed", "too_large")
 
@@ -83,7 +84,7 @@ def test_a_read_that_hangs_is_one_failed_video(tmp_path: Path) -> None:
     manifest = open_manifest(Location.parse(tmp_path / "m.parquet"))
     plan = write_plan(plan_studies(manifest), Location.parse(tmp_path / "run"), root=manifest.root)
     try:
-        (row,) = ReadClips(plan.location, plan.root, decode_seconds=60, read_seconds=2)({"id": np.array([0])})
+        (row,) = ReadClips(plan.location, plan.root, limits=Limits(), read_seconds=2)({"id": np.array([0])})
         found = [(video["outcome"], video["reason"]) for video in row["videos"][0].as_py()]
     finally:
         os.close(os.open(folder / "0.dcm", os.O_RDWR))  # lets the hanging thread go
@@ -130,7 +131,7 @@ def test_a_study_of_200_loops_takes_no_more_memory_than_one_of_30(tmp_path: Path
         write_manifest(Location.parse(place / "archive"), Location.parse(place / "manifest.parquet"))
         manifest = open_manifest(Location.parse(place / "manifest.parquet"))
         plan = write_plan(plan_studies(manifest), Location.parse(place / "run"), root=manifest.root)
-        reader = ReadClips(plan.location, plan.root, decode_seconds=60)
+        reader = ReadClips(plan.location, plan.root, limits=Limits())
         seen = 0
         tracemalloc.start()
         for chunk in range(plan.chunks):

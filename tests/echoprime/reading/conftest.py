@@ -46,7 +46,7 @@ def clip_of_pictures(frames, colour=None):
     """Clip of R-G-B frames (or those of `colour`) without a file around them."""
     loop, colour = Loop(), colour or Rgb()
     for index, frame in enumerate(frames):
-        loop.add(Frame(frame, colour, last=index == len(frames) - 1))
+        loop.add(Frame(frame, colour, index, last=index == len(frames) - 1))
     return loop.clip()
 
 

@@ -9,7 +9,7 @@ import pydicom
 import pytest
 from pydicom.data import get_testdata_file
 
-from echoprime.reading import ClipReader, read_clip
+from echoprime.reading import ClipReader, read_file
 from tests.tiny import small_loop
 
 
@@ -25,7 +25,7 @@ def loop_with(**elements: object) -> bytes:
 def test_a_real_loop_says_its_size_time_and_scanner() -> None:
     path = get_testdata_file("examples_ybr_color.dcm")
     truth = pydicom.dcmread(path, stop_before_pixels=True)
-    facts = read_clip(Path(path).read_bytes()).facts
+    facts = read_file(Path(path).read_bytes()).facts
     assert (facts.rows, facts.columns) == (truth.Rows, truth.Columns)
     assert facts.frame_time == pytest.approx(float(truth.FrameTime))
     assert facts.manufacturer == str(truth.get("Manufacturer") or "")
@@ -36,7 +36,7 @@ def test_facts_come_through_the_child_process() -> None:
     data = loop_with(FrameTime="33.3", Manufacturer="Maker\tof  scanners", ManufacturerModelName="M9")
     with ClipReader() as reader:
         facts = reader.read(data).facts
-    assert facts == read_clip(data).facts
+    assert facts == read_file(data).facts
     assert (facts.frame_time, facts.manufacturer, facts.model) == (33.3, "Maker of scanners", "M9")
 
 
@@ -53,12 +53,12 @@ def test_frame_time_from_rates(elements: dict[str, object], frame_time: float | 
         setattr(dataset, name, value)
     out = io.BytesIO()
     dataset.save_as(out)
-    assert read_clip(out.getvalue()).facts.frame_time == frame_time
+    assert read_file(out.getvalue()).facts.frame_time == frame_time
 
 
 def test_a_value_that_is_no_number_loses_no_video() -> None:
     data = loop_with(FrameTime="33.3")
     assert data.count(b"33.3") == 1
-    clip = read_clip(data.replace(b"33.3", b"\xff?x "))
-    assert clip.used > 0
-    assert clip.facts.frame_time == pytest.approx(1000 / 30)  # of RecommendedDisplayFrameRate, beside it
+    reading = read_file(data.replace(b"33.3", b"\xff?x "))
+    assert reading.require_clip().used > 0
+    assert reading.facts.frame_time == pytest.approx(1000 / 30)  # of RecommendedDisplayFrameRate, beside it

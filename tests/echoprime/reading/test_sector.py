@@ -73,7 +73,7 @@ def lit_of(frames, colour):
 
     loop = Loop(mask)
     for index, frame in enumerate(frames):
-        loop.add(Frame(frame, colour, last=index == len(frames) - 1))
+        loop.add(Frame(frame, colour, index, last=index == len(frames) - 1))
     loop.clip()
     return seen[0] > 0
 
@@ -160,7 +160,7 @@ def test_frames_go_on_unmasked_when_masking_raises(make):
 
     loop, colour = Loop(raising), Rgb()
     for index, frame in enumerate(make.loop(count=4)):
-        loop.add(Frame(frame, colour, last=index == 3))
+        loop.add(Frame(frame, colour, index, last=index == 3))
     text = slice(14, 37), slice(8, 30)
     assert loop.clip().frames[0][text].max() > 100
     assert make.clip(make.loop(count=4)).frames[0][text].max() == 0
