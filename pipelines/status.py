@@ -138,7 +138,7 @@ def _show_left_to_do(out: Console, tables: dict[str, Location], runs: list[RunRe
             left = _left_to_interpret(newest, StudyTable.existing(place))
             said = f"another interpret --name {name.partition('/')[2]}: {len(left.rows):,} studies"
             if left.left_out:
-                said += f" ({kinds_said(left.left_out)} are left out: --study-kinds)"
+                said += f" (left out by their kind: {kinds_said(left.left_out)})"
             out.print(said)
 
 

@@ -84,7 +84,10 @@ def _say_left_out(out: Console, result: JobResult) -> None:
     if result.incomplete:
         out.print(f"{result.incomplete:,} incomplete studies were left out; --include-incomplete takes them")
     if result.left_out_kinds:
-        out.print(f"{kinds_said(result.left_out_kinds)} studies were left out; --study-kinds takes them")
+        out.print(
+            f"{sum(result.left_out_kinds.values()):,} studies of other kinds were left out: "
+            f"{kinds_said(result.left_out_kinds)}; --study-kinds takes them"
+        )
     if result.views_given or result.views_not_given:
         out.print(
             f"{result.views_given:,} videos have the view that --views says, {result.views_not_given:,} have "
@@ -98,9 +101,9 @@ def kinds_said(studies: Mapping[str, int]) -> str:
     Examples
     --------
     >>> kinds_said({"stress": 1200, "other": 3})
-    '1,200 stress and 3 other'
+    '1,200 stress, 3 other'
     """
-    return " and ".join(f"{count:,} {kind}" for kind, count in studies.items())
+    return ", ".join(f"{count:,} {kind}" for kind, count in studies.items())
 
 
 def outcome_table(outcomes: Mapping[tuple[str, str], int]) -> Table:

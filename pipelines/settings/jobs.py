@@ -6,7 +6,9 @@ The sentence under a field is what `--help` shows. Field names are flag names an
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import Annotated, Literal
+
+from cyclopts import Parameter
 
 from echoprime.reading import Mode
 
@@ -118,8 +120,11 @@ class InterpretationChoices:
     thresholds: str | None = None
     """CSV, columns phenotype, threshold: calls are made for these alone. Default: the bundle's."""
 
-    study_kinds: tuple[str, ...] = ("transthoracic", "unknown")
-    """Kinds of study that are interpreted, with commas between them, or all. The networks know the first."""
+    study_kinds: Annotated[tuple[str, ...], Parameter(negative="", show_default=",".join)] = (
+        "transthoracic",
+        "unknown",
+    )
+    """Kinds of study that are interpreted, separated by commas, or all. Networks know transthoracic ones."""
 
     views: str | None = None
     """CSV or Parquet, columns path, view and if known probability, study_id: in place of the classifier's."""

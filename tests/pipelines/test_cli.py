@@ -42,6 +42,7 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
     (folder / "notes").mkdir()
     (folder / "notes" / "readme.txt").write_text("no loops here")
     (folder / "names.csv").write_text("Smith^John,1950,x\nDoe^Jane,1960,y\n")
+    (folder / "views.csv").write_text("path,view\ns/1.dcm,PLAX\n")
     broken = write_tiny_bundle(folder / "broken").location.local_path / "encoder.safetensors"
     broken.write_bytes(broken.read_bytes()[:1000])
     assert run("manifest", folder / "archive", folder / "m.parquet").returncode == 0
@@ -72,6 +73,21 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
         ("encode --manifest {}/notes/readme.txt --bundle {}/bundle --output {}/o", "manifest"),
         ("interpret --bundle {}/bundle --output {}/o2", "there is no table"),
         ("interpret --bundle {}/bundle --output {}/o2 --name a/b", "--name"),
+        (
+            "interpret --bundle {}/bundle --output {}/o2 --study-kinds transthoracic,tte",
+            "--study-kinds tte: no kind of study; there are transthoracic",
+        ),
+        ("interpret --bundle {}/bundle --output {}/o2 --study-kinds ,", "--study-kinds is empty"),
+        ("interpret --bundle {}/bundle --output {}/o2 --views {}/gone.csv", "gone.csv"),
+        ("interpret --bundle {}/bundle --output {}/o2 --views {}/names.csv", "no column path or view"),
+        ("interpret --bundle {}/bundle --output {}/o2 --views {}/views.csv", "('PLAX') is none"),
+        (
+            "interpret --bundle {}/bundle --output {}/o2 --views {}/views.csv --view-names {}/names.csv",
+            "columns view, echoprime_view",
+        ),
+        ("interpret --bundle {}/bundle --output {}/o2 --view-names {}/names.csv", "give both"),
+        ("run --archive {}/archive --bundle {}/bundle --output {}/o --study-kinds tee", "--study-kinds tee"),
+        ("run --archive {}/archive --bundle {}/bundle --output {}/o --views {}/views.csv", "--view-names"),
         ("status {}/o3", "no table"),
         ("failures {}/o3", "no table"),
         ("export {}/o3 {}/plain", "no table"),
@@ -170,6 +186,9 @@ def test_settings_from_a_file_and_flags_over_them(place: Path, tmp_path: Path) -
     assert "no weights" in refused("encode", "--config", settings, "--bundle", place / "light")
     settings.write_text("bundel = 1\n")
     assert "no setting 'bundel'" in refused("encode", "--config", settings)
+    settings.write_text(f'bundle = "{place}/bundle"\noutput = "{place}/o"\nstudy_kinds = ["stress", "tte"]\n')
+    assert "--study-kinds tte" in refused("interpret", "--config", settings)
+    assert "there is no table" in refused("interpret", "--config", settings, "--study-kinds", "stress,other")
     settings.write_text("bundle = \n")
     assert "not TOML" in refused("encode", "--config", settings)
 
