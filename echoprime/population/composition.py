@@ -14,7 +14,7 @@ from echoprime.population.workspace import ask, count
 COMPOSITION = pa.schema(
     [
         pa.field("among", pa.string()),  # encoded: every encoded study; analysed: those of the cohort
-        pa.field("part", pa.string()),  # see `PARTS`
+        pa.field("part", pa.string()),  # see `PARTS` and `STUDY_PARTS`
         pa.field("level", pa.string()),
         pa.field("counted", pa.string()),  # videos or studies
         pa.field("number", pa.int64()),
@@ -38,9 +38,12 @@ PARTS = {
     "ELSE concat_ws(' ', manufacturer, model) END",
     "picture": "coalesce(rows || ' x ' || columns, 'not said')",
     "transfer syntax": "coalesce(transfer_syntax, 'not said')",
-    "studies with view": "",
+    "regions": "CASE WHEN len(regions) > 0 THEN array_to_string(regions, ' + ') ELSE 'not said' END",
 }
-"""What is counted: outcomes of all videos, the others of encoded ones; the last of studies."""
+"""What is counted of videos: the outcomes of all of them, the others of encoded ones."""
+
+STUDY_PARTS = {"study kind": "[study_kind]", "studies with view": "views"}
+"""What is counted of studies: those of which a list has the level."""
 
 MEASURES = ("videos a study", "encoded videos a study", "views a study", "frames a video", "frames a second")
 AMONG = ("encoded", "analysed")
@@ -59,7 +62,7 @@ def compositions(connection: duckdb.DuckDBPyConnection) -> tuple[pa.Table, pa.Ta
     for among in AMONG:
         kept = "true" if among == "encoded" else "analysed"
         for part, level, number, of in _parts(connection, kept):
-            counted = "studies" if part == "studies with view" else "videos"
+            counted = "studies" if part in STUDY_PARTS else "videos"
             counts.append(
                 {"among": among, "part": part, "level": level, "counted": counted, "number": number, "of": of}
             )
@@ -71,7 +74,8 @@ def _count(connection: duckdb.DuckDBPyConnection) -> None:
     """Two tables: how many videos are alike in all that is counted, and one row a study of numbers."""
     ask(
         connection,
-        "CREATE TABLE in_cohort AS SELECT e.study_id, e.videos, a.study_id IS NOT NULL AS analysed "
+        "CREATE TABLE in_cohort AS "
+        "SELECT e.study_id, e.study_kind, e.videos, a.study_id IS NOT NULL AS analysed "
         "FROM encoded e LEFT JOIN (SELECT study_id FROM analysed) a USING (study_id)",
     )
     ask(
@@ -82,7 +86,7 @@ def _count(connection: duckdb.DuckDBPyConnection) -> None:
     encoded = "list_filter(videos, lambda v: v.outcome = 'encoded')"
     ask(
         connection,
-        "CREATE TABLE study_counts AS SELECT analysed, len(videos) AS all_videos, "
+        "CREATE TABLE study_counts AS SELECT analysed, study_kind, len(videos) AS all_videos, "
         f"len({encoded}) AS encoded, "
         f"list_distinct(list_transform({encoded}, lambda v: v.view)) AS views FROM in_cohort",
     )
@@ -91,21 +95,19 @@ def _count(connection: duckdb.DuckDBPyConnection) -> None:
 def _parts(connection: duckdb.DuckDBPyConnection, kept: str) -> list[tuple[str, str, int, int]]:
     """(part, level, number, of), the most frequent level of a part first."""
     found: list[tuple[str, str, int, int]] = []
-    for part, level in PARTS.items():
-        if part == "studies with view":
-            of = count(connection, f"SELECT count(*) FROM study_counts WHERE {kept}")
-            query = (
-                "SELECT view, count(*) FROM (SELECT unnest(views) AS view FROM study_counts "
-                f"WHERE {kept}) GROUP BY view"
-            )
-        else:
-            among = kept if part == "outcome" else f"{kept} AND outcome = 'encoded'"
-            of = count(connection, f"SELECT sum(videos) FROM video_counts WHERE {among}")
-            query = (
-                f"SELECT {level} AS level, sum(videos)::BIGINT FROM video_counts WHERE {among} GROUP BY level"
-            )
+
+    def add(part: str, query: str, of: int) -> None:
         rows = [(part, str(name), int(number), of) for name, number in ask(connection, query)]
-        found += sorted(rows, key=lambda row: (-row[2], row[1]))
+        found.extend(sorted(rows, key=lambda row: (-row[2], row[1])))
+
+    for part, level in PARTS.items():
+        among = kept if part == "outcome" else f"{kept} AND outcome = 'encoded'"
+        query = f"SELECT {level} AS level, sum(videos)::BIGINT FROM video_counts WHERE {among} GROUP BY level"
+        add(part, query, count(connection, f"SELECT sum(videos) FROM video_counts WHERE {among}"))
+    for part, levels in STUDY_PARTS.items():
+        listed = f"SELECT unnest({levels}) AS level FROM study_counts WHERE {kept}"
+        query = f"SELECT level, count(*) FROM ({listed}) GROUP BY level"
+        add(part, query, count(connection, f"SELECT count(*) FROM study_counts WHERE {kept}"))
     return found
 
 

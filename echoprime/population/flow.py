@@ -9,6 +9,7 @@ import pyarrow as pa
 
 from echoprime.population.joining import REASONS
 from echoprime.population.workspace import ask, ask_one, count
+from echoprime.tables import STUDY_KINDS
 
 FLOW = pa.schema(
     [
@@ -31,6 +32,7 @@ COHORT_FLOW = pa.schema(
 
 _ENCODED = "status IS NOT NULL"
 _INCOMPLETE = "status IN ('incomplete', 'vanished_incomplete')"
+_LEFT = "NOT interpreted AND NOT other_kind"
 _IN_TABLE = f"({_ENCODED} OR interpreted)"
 _LINES = (
     ("step", "in the manifest of the last encode run", "listed_videos IS NOT NULL"),
@@ -41,8 +43,9 @@ _LINES = (
         f"listed_videos IS NULL AND {_IN_TABLE}",
     ),
     ("step", "encoded", _IN_TABLE),
-    ("left_out", "incomplete: a video failed for a passing reason", f"{_INCOMPLETE} AND NOT interpreted"),
-    ("left_out", "not interpreted yet", f"{_ENCODED} AND NOT {_INCOMPLETE} AND NOT interpreted"),
+    *(("left_out", f"study kind: {kind}", f"other_kind AND study_kind = '{kind}'") for kind in STUDY_KINDS),
+    ("left_out", "incomplete: a video failed for a passing reason", f"{_INCOMPLETE} AND {_LEFT}"),
+    ("left_out", "not interpreted yet", f"{_ENCODED} AND NOT {_INCOMPLETE} AND {_LEFT}"),
     ("step", "interpreted", "interpreted"),
     ("note", "interpreted before the study's last encoding", "interpreted AND encoded_at <> written_at"),
     ("left_out", "not in the cohort", "interpreted AND NOT in_cohort"),

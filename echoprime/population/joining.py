@@ -15,6 +15,7 @@ from echoprime.population.workspace import ask, count
 REASONS = {
     "unknown": "no study of it in the archive or the tables",
     "not_encoded": "in the archive, not encoded yet",
+    "other_kind": "encoded, left out for its study kind",
     "incomplete": "encoded, but incomplete: a video failed for a passing reason",
     "not_interpreted": "encoded, not interpreted",
     "nothing_encoded": "interpreted, but none of its videos could be encoded",
@@ -69,7 +70,8 @@ CREATE TABLE standing AS SELECT
     study_id,
     coalesce(i.patient_id, e.patient_id, l.patient_id) AS patient_id,
     l.videos AS listed_videos,
-    e.status, len(e.videos) AS videos, e.written_at,
+    e.status, len(e.videos) AS videos, e.written_at, e.study_kind,
+    e.study_kind IS NOT NULL AND e.study_kind NOT IN (SELECT kind FROM kinds_asked_for) AS other_kind,
     i.study_id IS NOT NULL AS interpreted, i.videos_encoded, i.encoded_at
 FROM listed l FULL JOIN encoded e USING (study_id) FULL JOIN interpreted i USING (study_id)
 """
@@ -78,15 +80,16 @@ FROM listed l FULL JOIN encoded e USING (study_id) FULL JOIN interpreted i USING
 _LEFT_OUT = """
 CREATE TABLE left_out AS SELECT cohort_key, reason FROM (
     SELECT c.cohort_key, max(CASE
-        WHEN s.interpreted AND s.videos_encoded > 0 THEN 5
-        WHEN s.interpreted THEN 4
-        WHEN s.status IN ('complete', 'vanished') THEN 3
-        WHEN s.status IS NOT NULL THEN 2
+        WHEN s.interpreted AND s.videos_encoded > 0 THEN 6
+        WHEN s.interpreted THEN 5
+        WHEN s.other_kind THEN 2
+        WHEN s.status IN ('complete', 'vanished') THEN 4
+        WHEN s.status IS NOT NULL THEN 3
         WHEN s.study_id IS NOT NULL THEN 1
         ELSE 0 END) AS reached
     FROM cohort c LEFT JOIN standing_in_cohort s USING (cohort_key) GROUP BY c.cohort_key
-) JOIN (VALUES (0, 'unknown'), (1, 'not_encoded'), (2, 'incomplete'), (3, 'not_interpreted'),
-    (4, 'nothing_encoded')) AS reasons(reached, reason) USING (reached)
+) JOIN (VALUES (0, 'unknown'), (1, 'not_encoded'), (2, 'other_kind'), (3, 'incomplete'),
+    (4, 'not_interpreted'), (5, 'nothing_encoded')) AS reasons(reached, reason) USING (reached)
 """
 
 

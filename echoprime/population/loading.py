@@ -1,12 +1,13 @@
 """An output's tables, as far as a population study reads them, into the workspace.
 
-Tables made: `interpreted` (one row a study, plain columns), `encoded` (status and outcomes of its videos) and
-`listed` (studies and videos of the manifest). Embeddings, evidence and reports are never read.
+Tables made: `interpreted` (one row a study, plain columns), `encoded` (its kind, its status and the outcomes
+of its videos), `kinds_asked_for` (kinds of study that the interpretation is of) and `listed` (studies and
+videos of the manifest). Embeddings, evidence and reports are never read.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import duckdb
@@ -17,7 +18,7 @@ from echoprime.bundle.phenotypes import UNITS
 from echoprime.errors import TableError
 from echoprime.population.workspace import ask, ask_one, create_from
 from echoprime.storage import Location
-from echoprime.tables import VIDEO, StudyTable, list_runs, newest_rows
+from echoprime.tables import VIDEO, StudyTable, interpreted_kinds, list_runs, newest_rows
 from echoprime.tables.files import read_rows
 
 _NOT_READ = frozenset({
@@ -27,20 +28,21 @@ _NOT_READ = frozenset({
 
 _OF_A_VIDEO = (
     "outcome", "reason", "view", "frames", "frame_time", "rows", "columns", "manufacturer", "model",
-    "transfer_syntax",
+    "transfer_syntax", "regions",
 )  # fmt: skip
 _VIDEO = pa.struct([VIDEO.field(name) for name in _OF_A_VIDEO])
 _ENCODED = pa.schema(
     [
         pa.field("study_id", pa.string()),
         pa.field("patient_id", pa.string()),
+        pa.field("study_kind", pa.string()),
         pa.field("status", pa.string()),
         pa.field("written_at", pa.timestamp("us", tz="UTC")),
         pa.field("videos", pa.list_(_VIDEO)),
     ]
 )
 _LEAVES = [field.name for field in _ENCODED if field.name != "videos"] + [
-    f"videos.list.element.{name}" for name in _OF_A_VIDEO
+    f"videos.list.element.{name}" + (".list.element" if name == "regions" else "") for name in _OF_A_VIDEO
 ]
 """Leaf columns: paths and tokens of ten million videos stay unread."""
 
@@ -89,6 +91,7 @@ def load_tables(connection: duckdb.DuckDBPyConnection, output: Location, name: s
     schema = pa.schema([interpretations.schema.field(column) for column in columns])
     create_from(connection, "interpreted", schema, interpretations.newest_batches(columns))
     create_from(connection, "encoded", _ENCODED, _encoded(encodings))
+    _leave_out_other_kinds(connection, interpreted_kinds(interpretations.identity))
     _load_manifest(connection, output)
     return _phenotypes(connection, interpretations)
 
@@ -99,6 +102,17 @@ def _interpretations(output: Location, name: str) -> StudyTable:
         known = f"there are {', '.join(there)}" if there else "interpret first: echoprime interpret"
         raise TableError(f"{output}: there is no table interpretations/{name}; {known}")
     return StudyTable.existing(output / "interpretations" / name)
+
+
+def _leave_out_other_kinds(connection: duckdb.DuckDBPyConnection, kinds: Sequence[str]) -> None:
+    """A study that was interpreted before its kind was known is not analysed: its kind is not asked for."""
+    ask(connection, "CREATE TABLE kinds_asked_for (kind VARCHAR)")
+    connection.executemany("INSERT INTO kinds_asked_for VALUES (?)", [[kind] for kind in kinds])
+    ask(
+        connection,
+        "DELETE FROM interpreted WHERE study_id IN (SELECT study_id FROM encoded "
+        "ANTI JOIN kinds_asked_for ON kind = study_kind)",
+    )
 
 
 def _encoded(table: StudyTable) -> Iterator[pa.RecordBatch]:

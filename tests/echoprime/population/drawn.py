@@ -11,7 +11,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from echoprime.storage import Location
-from echoprime.tables import ENCODINGS, StudyTable, interpretations
+from echoprime.tables import ENCODINGS, STUDY_KINDS, StudyTable, interpretations
 
 PHENOTYPES = ["ejection_fraction", "pulmonary_artery_pressure_continuous", "tavr", "pacemaker"]
 CALLED = ["tavr"]
@@ -34,15 +34,27 @@ def study(study_id: str, **known: Any) -> dict[str, Any]:  # columns of two tabl
     return {"study_id": study_id, "status": "complete", "videos": [video()], "interpreted": True, **known}
 
 
-def write_output(place: Path, studies: Sequence[Mapping[str, Any]], listed: Sequence[str] = ()) -> Path:
-    """Tables of these studies; the manifest lists them, and `listed`, which are not encoded."""
+def write_output(
+    place: Path,
+    studies: Sequence[Mapping[str, Any]],
+    listed: Sequence[str] = (),
+    kinds: Sequence[str] = STUDY_KINDS,
+) -> Path:
+    """Tables of these studies; the manifest lists them, and `listed`, which are not encoded.
+
+    The interpretation is of studies of `kinds`.
+    """
     encodings = StudyTable.open(Location.parse(place / "encodings"), ENCODINGS, identity=IDENTITY)
     encodings.append(_rows(ENCODINGS, [_encoded(each) for each in studies]))
     stamps = {
         row["study_id"]: row["written_at"] for row in encodings.newest(["study_id", "written_at"]).to_pylist()
     }
     schema = interpretations(PHENOTYPES, CALLED)
-    table = StudyTable.open(Location.parse(place / "interpretations" / "default"), schema, identity=IDENTITY)
+    table = StudyTable.open(
+        Location.parse(place / "interpretations" / "default"),
+        schema,
+        identity={**IDENTITY, "study_kinds": list(kinds)},
+    )
     rows = [_interpreted(each, stamps[each["study_id"]]) for each in studies if each["interpreted"]]
     table.append(_rows(schema, rows))
     names = [name for each in studies for name in [each["study_id"]] * len(each["videos"])] + list(listed)
