@@ -191,6 +191,8 @@ def _warnings(run: RunRecord) -> list[str]:
 
 
 def _said(value: object) -> str:
+    if isinstance(value, list):
+        return ", ".join(map(str, value)) or "none"
     return (
         "not set"
         if value is None

@@ -42,6 +42,7 @@ def studies_page(
                 "file": file,
                 "key": encoding["study_key"][:KEY_SHOWN],
                 "study_id": encoding["study_id"],
+                "kind": encoding["study_kind"],
                 "status": encoding["status"],
                 "videos": len(encoding["videos"]),
                 "encoded": sum(video["outcome"] == "encoded" for video in encoding["videos"]),

@@ -12,10 +12,13 @@ from echoprime.pages.display import Shown
 from echoprime.pages.moving import as_webm, as_webp
 from echoprime.pages.page import data_uri, render_page
 from echoprime.pages.phenotypes import phenotype_rows, spreads
-from echoprime.tables import INCOMPLETE, VANISHED, VANISHED_INCOMPLETE
+from echoprime.tables import INCOMPLETE, UNKNOWN, VANISHED, VANISHED_INCOMPLETE, interpreted_kinds
 
 RUNNERS_UP = 2
 """Views named after the most probable one."""
+NO_VIEW = "none of the views"
+"""What is said of a video whose view no section uses."""
+TRAINED_ON = "transthoracic"
 KEY_SHOWN = 12
 """Characters of a study's key in its title: enough to tell a million studies apart."""
 
@@ -32,6 +35,8 @@ class StudyVideo:
         Its most probable view, 0..1.
     runners_up
         The next views with their probabilities.
+    counts_as
+        The view that counted in the interpretation, where a table of the user's says another.
     share
         Its part of what the assessable sections rest on, mean over them, 0..1; None = not interpreted.
     why_not
@@ -48,6 +53,7 @@ class StudyVideo:
     view: str
     probability: float
     runners_up: tuple[tuple[str, float], ...]
+    counts_as: str
     share: float | None
     why_not: str
     clip: str
@@ -99,13 +105,14 @@ def study_page(
     """
     sections = [] if interpretation is None else interpretation["sections"]
     # shares of another encoding's videos would stand at the wrong videos
-    weighed = [] if interpretation is None or is_stale(encoding, interpretation) else sections
-    videos = _videos(encoding, weighed, pictures, identifiers)
+    current = None if interpretation is None or is_stale(encoding, interpretation) else interpretation
+    weighed = [] if current is None else sections
+    videos = _videos(encoding, current, pictures, identifiers)
     return render_page(
         "study.html.j2",
         title=f"Study {encoding['study_key'][:KEY_SHOWN]}",
         notice=notice if interpretation is None else interpretation["notice"],
-        warnings=_warnings(encoding, interpretation, name),
+        warnings=_warnings(encoding, interpretation, name, interpreted_kinds(identity)),
         facts=_facts(encoding, interpretation, identifiers),
         videos=videos,
         others=[
@@ -126,11 +133,13 @@ def study_page(
 
 def _videos(
     encoding: Mapping[str, Any],
-    sections: Sequence[Mapping[str, Any]],
+    interpretation: Mapping[str, Any] | None,
     pictures: Sequence[Shown],
     identifiers: bool,
 ) -> list[StudyVideo]:
+    sections = [] if interpretation is None else interpretation["sections"]
     assessable = [section["shares"] for section in sections if section["assessable"]]
+    used = [] if interpretation is None else interpretation["views"]
     numbered = [
         (number, video)
         for number, video in enumerate(encoding["videos"], start=1)
@@ -150,6 +159,7 @@ def _videos(
                 view=video["view"],
                 probability=ranked[0][0],
                 runners_up=tuple((view, value) for value, view in ranked[1 : 1 + RUNNERS_UP]),
+                counts_as=(used[place] or NO_VIEW) if used and used[place] != video["view"] else "",
                 share=sum(row[place] for row in assessable) / len(assessable) if assessable else None,
                 why_not=picture.why_not,
                 clip=data_uri(as_webm(picture.frames, frame_time), "video/webm") if there else "",
@@ -171,9 +181,14 @@ def _detail(video: Mapping[str, Any]) -> str:
     return ", ".join(parts)
 
 
-def _warnings(encoding: Mapping[str, Any], interpretation: Mapping[str, Any] | None, name: str) -> list[str]:
+def _warnings(
+    encoding: Mapping[str, Any], interpretation: Mapping[str, Any] | None, name: str, kinds: Sequence[str]
+) -> list[str]:
     """What a reader must know before reading on; one sentence each."""
     said = []
+    kind = encoding["study_kind"]
+    if kind not in (TRAINED_ON, UNKNOWN):
+        said.append(f"This is no {TRAINED_ON} study (kind: {kind}), and the networks know no other.")
     if encoding["status"] in (INCOMPLETE, VANISHED_INCOMPLETE):
         said.append("Incomplete: a video could not be read for a passing reason. Run the encode job again.")
     if encoding["status"] in (VANISHED, VANISHED_INCOMPLETE):
@@ -185,7 +200,8 @@ def _warnings(encoding: Mapping[str, Any], interpretation: Mapping[str, Any] | N
     if not any(video["outcome"] == "encoded" for video in encoding["videos"]):
         said.append("No video of this study was encoded: there is nothing to interpret.")
     if interpretation is None:
-        said.append(f"Not interpreted under the name {name!r}: views only. Run the interpret job.")
+        cure = "Run the interpret job." if kind in kinds else "Its kind is left out there (--study-kinds)."
+        said.append(f"Not interpreted under the name {name!r}: views only. {cure}")
         return said
     if is_stale(encoding, interpretation):
         said.append(
@@ -212,7 +228,7 @@ def _facts(
     encoding: Mapping[str, Any], interpretation: Mapping[str, Any] | None, identifiers: bool
 ) -> list[tuple[str, str]]:
     outcomes = Counter(video["outcome"] for video in encoding["videos"])
-    facts = [("Videos", str(len(encoding["videos"])))]
+    facts = [("Kind", encoding["study_kind"]), ("Videos", str(len(encoding["videos"])))]
     facts += [(word.capitalize(), str(outcomes[word])) for word in ("encoded", "skipped", "failed")]
     if interpretation is not None:
         assessable = sum(section["assessable"] for section in interpretation["sections"])
@@ -260,5 +276,8 @@ def _made_with(
         ("Interpreted", f"{interpretation['written_at']:%Y-%m-%d %H:%M} UTC, run {interpretation['run_id']}"),
         ("Interpretation", f"{name}, {interpretation['interpretation_id']}"),
     ]
+    if identity.get("views") is not None:
+        given, encoded = interpretation["views_given"], len(interpretation["views"])
+        rows.append(("Views", f"{given} of {encoded} from a table, the others the classifier's"))
     known = [word for word in ("k", "pairing", "language") if word in identity]
     return rows + [(word.capitalize(), str(identity[word])) for word in known]

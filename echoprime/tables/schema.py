@@ -75,6 +75,9 @@ STUDY_KINDS = (
 )
 """What kind of examination a study is; `other` = said to be none of these, `unknown` = nothing says it."""
 
+UNKNOWN = "unknown"
+"""Of these: nothing says of what kind the study is."""
+
 COMPLETE = "complete"
 """Every video of the study has its last outcome."""
 

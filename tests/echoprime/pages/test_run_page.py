@@ -57,3 +57,12 @@ def test_everything_of_the_record_is_on_the_page() -> None:
     ):  # fmt: skip
         assert words in text, words
     assert "Ended with exit code 3" in run_page(record(exit_code=3))
+
+
+def test_studies_left_out_for_their_kind_are_on_the_page() -> None:
+    settings = {"study_kinds": ["transthoracic", "unknown"]}
+    text = run_page(
+        record(command="interpret", settings=settings, counts={"studies": 7, "left_out_stress": 3})
+    )
+    assert "<dt>Left out stress</dt>" in text.replace("\n", "")
+    assert "transthoracic, unknown" in text

@@ -32,7 +32,7 @@ def encoding(*videos: dict[str, Any], **more: Any) -> dict[str, Any]:
     probabilities[VIEWS.index("A4C")] = 0.8
     return {
         "study_id": "Smith^John", "study_key": "0123456789abcdef" * 2, "patient_id": "P-77",
-        "acquired_at": WRITTEN, "status": "complete", "videos": list(videos),
+        "acquired_at": WRITTEN, "study_kind": "unknown", "status": "complete", "videos": list(videos),
         "view_probabilities": [probabilities] * len(encoded), "encoding_id": "e", "run_id": "r",
         "written_at": WRITTEN, **more,
     }  # fmt: skip
@@ -53,7 +53,7 @@ def interpretation(**more: Any) -> dict[str, Any]:
     return {
         "study_key": "0123456789abcdef" * 2, "encoded_at": WRITTEN, "written_at": WRITTEN, "run_id": "r2",
         "interpretation_id": "i", "notice": "untrained: for tests", "calls_calibrated": False,
-        "ejection_fraction": 55.0, "tavr": 0.5, "tavr_call": False,
+        "views": ["A4C", "A4C"], "views_given": 0, "ejection_fraction": 55.0, "tavr": 0.5, "tavr_call": False,
         "sections": [
             section("Left Ventricle", ["ejection_fraction"], [[50.0], [60.0], [None]]),
             section("Aortic Valve", ["tavr"], [[1.0], [0.0]]),
@@ -139,3 +139,33 @@ def test_the_index_names_no_one_unless_asked() -> None:
     assert "55.0" in text
     assert "Smith" not in text
     assert "Smith^John" in studies_page(studies, ["a.html", "b.html"], identifiers=True)
+
+
+def test_a_study_of_another_kind_says_so() -> None:
+    """And why it has no report: nothing is wrong that another run would mend."""
+    asked_for = {**IDENTITY, "study_kinds": ["transthoracic", "unknown"]}
+    stress = encoding(video(0), study_kind="stress")
+    said = warnings(re.sub(r"data:[^\"]+", "", study_page(stress, None, [MOVING], identity=asked_for)))
+    assert "kind: stress" in said[0]
+    assert said[1].endswith("Its kind is left out there (--study-kinds).")
+    text = page(stress, interpretation(), [MOVING])
+    assert "kind: stress" in warnings(text)[0]
+    assert "<dt>Kind</dt>" in text.replace("\n", "")
+    assert "kind:" not in " ".join(warnings(page(encoding(video(0)), None, [MOVING])))
+
+
+def test_views_of_a_table_stand_beside_the_classifiers() -> None:
+    found = interpretation(views=["A4C", "Parasternal_Long", None], views_given=2)
+    study = encoding(video(0), video(1), video(2))
+    for section_found in found["sections"]:
+        section_found["shares"] = [0.5, 0.5, 0.0]
+    identity = {**IDENTITY, "views": {"table": "0" * 64, "names": None}}
+    text = study_page(study, found, [not_shown("x")] * 3, identity=identity)
+    assert text.count("in the table of views: ") == 2
+    assert "in the table of views: Parasternal Long" in text
+    assert "in the table of views: none of the views" in text
+    assert "2 of 3 from a table" in text
+    heads = re.findall(r'class="number">(\d)<br>([^<]+)</th>', text)
+    assert heads == [("1", "A4C"), ("2", "Parasternal Long"), ("3", "none of the views")]
+    older = interpretation(views=["SSN", "SSN", "SSN"], encoded_at=WRITTEN - timedelta(days=1))
+    assert "in the table of views" not in study_page(study, older, [not_shown("x")] * 3, identity=identity)
