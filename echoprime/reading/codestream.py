@@ -19,6 +19,7 @@ _END = b"\xff\xd9"
 # Behind FF, what is neither stuffed data of JPEG or JPEG-LS, nor a marker between scans. A search for it costs
 # a fiftieth of the decoding, and finds most blocks of foreign bytes.
 _NOT_IN_A_SCAN = re.compile(rb"\xff[\x80-\xc3\xc5-\xcf\xd8\xd9\xf0-\xf6\xf9-\xfd]")
+_TILE_PART = b"\xff\x90\x00\x0a"
 _START_OF_SCAN = 0xDA
 _JPEG_LS = 0xF7
 # Start of frame: C0..CF without C4 (Huffman tables), C8 (reserved) and CC (arithmetic tables), and JPEG-LS's.
@@ -49,6 +50,8 @@ class Codestream:
         `RGB` or `YCBCR` when the stream says so itself (what is stored, for JPEG), "" when it does not.
     scan
         Where the coded pixels of a JPEG or JPEG-LS stream begin; 0 for others.
+    least
+        Bytes that the coded pixels take at least, whatever they show; 0 where that is not known.
     """
 
     codec: Codec
@@ -58,6 +61,7 @@ class Codestream:
     bits: int
     colour: str
     scan: int = 0
+    least: int = 0
 
 
 class Describer:
@@ -79,7 +83,7 @@ class Describer:
     def describe(self, frame: bytes) -> Codestream:
         """See `describe`."""
         if self._last is not None and frame.startswith(self._markers):
-            _check_end(frame, self._last.scan)
+            _check_end(frame, self._last.scan, self._last.least)
             return self._last
         stream = describe(frame)
         if stream.scan:
@@ -139,11 +143,12 @@ def _describe_jpeg(frame: bytes) -> Codestream:
             sampled_alike = len(set(content[7 : 7 + 3 * components : 3])) == 1
             codec = Codec.JPEG_LS if marker == _JPEG_LS else Codec.JPEG
             rows, columns = int.from_bytes(content[1:3], "big"), int.from_bytes(content[3:5], "big")
-            size = Codestream(codec, rows, columns, components, content[0], "")
+            least = _least_bytes(marker, rows, columns)
+            size = Codestream(codec, rows, columns, components, content[0], "", least=least)
         position += 2 + length
     if size is None:
         raise _damaged("a frame's JPEG stream does not tell its size")
-    _check_end(frame, position)
+    _check_end(frame, position, size.least)
     if size.components != 3:
         return replace(size, scan=position + 2 + length)
     colour = ""
@@ -162,17 +167,30 @@ def _describe_j2k(frame: bytes, position: int) -> Codestream:
     if len(content) < 43:
         raise _damaged("a frame's JPEG 2000 stream is cut")
     right, bottom, left, top = (int.from_bytes(content[at : at + 4], "big") for at in (6, 10, 14, 18))
+    wide, high, tiles_left, tiles_top = (int.from_bytes(content[at : at + 4], "big") for at in (22, 26, 30, 34))
+    if not wide or not high:
+        raise _damaged("a frame's JPEG 2000 stream has tiles without pixels")
+    tiles = -(-(right - tiles_left) // wide) * -(-(bottom - tiles_top) // high)
+    if tiles > 1 and frame.count(_TILE_PART) < tiles:  # OpenJPEG leaves those that lack black
+        raise _damaged("a frame's JPEG 2000 stream lacks tiles")
     components = int.from_bytes(content[38:40], "big")
     return Codestream(Codec.J2K, bottom - top, right - left, components, (content[40] & 0x7F) + 1, "")
 
 
-def _check_end(frame: bytes, scan: int) -> None:
+def _least_bytes(start_of_frame: int, rows: int, columns: int) -> int:
+    """A Huffman code has a bit: two for each block of 8 x 8 pixels, or one for each lossless pixel."""
+    if start_of_frame == 0xC3:
+        return rows * columns // 8
+    return -(-rows // 8) * -(-columns // 8) // 4 if start_of_frame in (0xC0, 0xC1) else 0
+
+
+def _check_end(frame: bytes, scan: int, least: int) -> None:
     """A JPEG that is cut or overwritten in its scan decodes without an error, the rest grey or noise.
 
     So look for the marker at its end, and for markers that no scan holds.
     """
     end = frame.rfind(_END, scan)
-    if end < 0:
+    if end < scan + least:
         raise _damaged("a frame's JPEG stream is cut")
     strange = _NOT_IN_A_SCAN.search(frame, scan)
     if strange is not None and strange.start() < end:

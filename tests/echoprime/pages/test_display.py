@@ -96,7 +96,7 @@ def test_a_loop_whose_mask_failed_has_no_margin_either():
     loop = Loop(mask=fails)
     frames = with_captions(real_loop(), caption)
     for number, frame in enumerate(frames):
-        loop.add(Frame(frame, Rgb(), last=number == len(frames) - 1))
+        loop.add(Frame(frame, Rgb(), number, last=number == len(frames) - 1))
     clip = loop.clip()
     corner = (slice(None), slice(0, 25), slice(0, 90))
     assert raw(clip)[corner].max() > 200
