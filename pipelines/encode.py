@@ -39,7 +39,13 @@ from pipelines.presence import mark_presence
 from pipelines.progress import JobProgress
 from pipelines.ray_session import ray_session, require_ray_address, streamed
 from pipelines.results import JobResult, recorded
-from pipelines.settings import EncodeSettings, EncodingChoices, ReadingLimits, RunAllSettings, recorded_settings
+from pipelines.settings import (
+    EncodeSettings,
+    EncodingChoices,
+    ReadingLimits,
+    RunAllSettings,
+    recorded_settings,
+)
 
 BYTES_PER_VIDEO = 8_192
 """Room that one video's row takes at most, its embedding and two copies during a compaction included."""

@@ -158,6 +158,30 @@ def test_a_decode_that_takes_too_long_is_one_failed_video(
     assert result.exit_code == 0
 
 
+def test_what_a_limit_failed_is_taken_up_again_when_asked_for(
+    cluster: ClusterSize, archive: Path, bundle: Bundle, tmp_path: Path
+) -> None:
+    """Six frames a loop: too long for five, and permanent until `--again` names the reason."""
+    shutil.copytree(archive / "study-2", tmp_path / "archive" / "long")
+    (tmp_path / "archive" / "short").mkdir()
+    (tmp_path / "archive" / "short" / "1.dcm").write_bytes(small_loop(40, frames=5))
+    manifest = tmp_path / "manifest.parquet"
+    list_archive(ManifestSettings(archive=str(tmp_path / "archive"), manifest=str(manifest)))
+    first = encode(settings(manifest, bundle, tmp_path / "out", max_frames=5))
+    assert first.outcomes == {("failed", "too_large"): 3, ("encoded", ""): 1}
+    (_, short) = rows(tmp_path / "out" / "encodings")
+    assert encode(settings(manifest, bundle, tmp_path / "out")).nothing_to_do
+    assert encode(settings(manifest, bundle, tmp_path / "out", again="decoder_timeout")).nothing_to_do
+
+    again = encode(settings(manifest, bundle, tmp_path / "out", again="decoder_timeout,too_large"))
+    assert again.outcomes == {("encoded", ""): 3}
+    assert again.planned["again"] == 1
+    long, unchanged = rows(tmp_path / "out" / "encodings")
+    assert [video["outcome"] for video in long["videos"]] == ["encoded"] * 3
+    assert [video["path"] for video in unchanged["videos"]] == ["short/1.dcm"]
+    assert unchanged == short
+
+
 def test_networks_that_do_not_reproduce_the_sample_end_the_job(
     cluster: ClusterSize, bundle: Bundle, manifest: Path, tmp_path: Path
 ) -> None:
