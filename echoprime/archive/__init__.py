@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from echoprime.archive.chunks import PLAN, Plan, open_plan, read_chunk, write_plan
+from echoprime.archive.entries import Entry
 from echoprime.archive.failed_studies import studies_with_reasons
 from echoprime.archive.known import KnownStudies
-from echoprime.archive.listing import Entry, Listing
+from echoprime.archive.listing import Listing
 from echoprime.archive.manifest import ManifestSummary, write_manifest
 from echoprime.archive.manifest_file import Manifest, open_manifest
 from echoprime.archive.plan import PlannedStudy, Planning, plan_studies, study_key

@@ -8,7 +8,8 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta, timezone
 from typing import Any
 
-from echoprime.storage import Location
+from echoprime.storage import Location, read_beginning
+from echoprime.storage.packed_path import split_member
 
 FIRST_BYTES = 64 * 1024
 """Read at first: the study's UID lies in the first few kilobytes, unless private data stand before it."""
@@ -29,7 +30,7 @@ class Header:
     acquired_at: datetime | None = None
 
 
-def read_header(root: Location, path: str, size: int) -> Header:
+def read_header(root: Location, path: str, size: int, token: str = "") -> Header:
     """Read an object's header, by ranges that grow as needed.
 
     Parameters
@@ -40,6 +41,8 @@ def read_header(root: Location, path: str, size: int) -> Header:
         Object below it.
     size
         Its bytes.
+    token
+        Its token; needed for a member of a zip or tar file.
 
     Returns
     -------
@@ -48,9 +51,14 @@ def read_header(root: Location, path: str, size: int) -> Header:
 
     Raises
     ------
-    OSError
+    OSError, VideoError
         The bytes cannot be read.
     """
+    if split_member(path) is not None:
+        # from its beginning each time: packed bytes can be read no other way
+        return _grow(
+            lambda begin, end: read_beginning(root, path, size=size, token=token, count=end)[begin:], size
+        )
     if root.is_local:
         with (root.local_path / path).open("rb") as file:
 

@@ -4,39 +4,30 @@ from __future__ import annotations
 
 import os
 import stat
-from collections import Counter
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections import Counter, deque
+from collections.abc import Iterable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Any
 
 from echoprime.archive.endings import left_out_as
+from echoprime.archive.entries import Entry
+from echoprime.archive.packed_index import PackedIndex, index_packed
 from echoprime.errors import ArchiveError
 from echoprime.storage import Location
+from echoprime.storage.packed_path import is_packed, split_member
 
+OPENED = 8
+"""Zip and tar files that are looked into at once: a bucket answers in some 20 ms, twice or more for each."""
 
-@dataclass(frozen=True, slots=True)
-class Entry:
-    """One object that may be a video.
-
-    Attributes
-    ----------
-    path
-        Below the archive's root, with "/".
-    size
-        Bytes.
-    token
-        Its content's version: modification time in ns (folder), or ETag (bucket).
-    """
-
-    path: str
-    size: int
-    token: str
+WAITING = 10_000
+"""Objects that are kept while a zip or tar file before them is looked into."""
 
 
 class Listing:
-    """Objects of a folder or prefix that may be videos.
+    """Objects of a folder or prefix that may be videos, and members of the zip and tar files there.
 
-    A folder's come in the order of their paths' bytes, a bucket's as its store lists them (most do the same).
+    A folder's come in the order of their paths' bytes, a bucket's as its store lists them (most do the same);
+    members come where their zip or tar file stands.
 
     Parameters
     ----------
@@ -46,7 +37,9 @@ class Listing:
     Attributes
     ----------
     left_out
-        Objects passed over so far, by ending or other cause.
+        Objects and members passed over so far, by ending or other cause.
+    packed, damaged
+        Zip and tar files so far, and those of them of which not everything can be read.
 
     Raises
     ------
@@ -57,19 +50,58 @@ class Listing:
     def __init__(self, root: Location) -> None:
         self.root = root
         self.left_out: Counter[str] = Counter()
+        self.packed = self.damaged = 0
 
     def __iter__(self) -> Iterator[Entry]:
         self.root.require_reachable("archive", ArchiveError, must_exist=True)
         if self.root.is_local and not self.root.is_dir():
             raise ArchiveError(f"archive {self.root}: is a file; give the folder that holds it")
         self.left_out.clear()
+        self.packed = self.damaged = 0
         found = _folder(self.root.uri, self.left_out) if self.root.is_local else _bucket(self.root)
+        for item in self._opened(self._taken(found)):
+            if isinstance(item, Entry):
+                yield item
+                continue
+            self.packed += 1
+            self.damaged += not item.whole
+            self.left_out.update(item.left_out)
+            yield from item.members
+
+    def _taken(self, found: Iterable[Entry]) -> Iterator[Entry]:
+        """Without what its name says is no video."""
         for entry in found:
             cause = left_out_as(entry.path)
-            if cause is None:
+            if split_member(entry.path) is not None:
+                cause = "name like a zip or tar file's member"
+            if cause is None or (is_packed(entry.path) and cause != "hidden"):
                 yield entry
             else:
                 self.left_out[cause] += 1
+
+    def _opened(self, entries: Iterable[Entry]) -> Iterator[Entry | PackedIndex]:
+        """Zip and tar files replaced by what they hold, in the same order, several of them at once."""
+        waiting: deque[Entry | Future[PackedIndex]] = deque()
+        opening = 0
+        with ThreadPoolExecutor(OPENED) as pool:
+            for entry in entries:
+                if is_packed(entry.path):
+                    waiting.append(pool.submit(index_packed, self.root, entry))
+                    opening += 1
+                elif not waiting:
+                    yield entry
+                    continue
+                else:
+                    waiting.append(entry)
+                while opening > OPENED or len(waiting) > WAITING:
+                    opening -= isinstance(waiting[0], Future)
+                    yield _arrived(waiting.popleft())
+            while waiting:
+                yield _arrived(waiting.popleft())
+
+
+def _arrived(item: Entry | Future[PackedIndex]) -> Entry | PackedIndex:
+    return item.result() if isinstance(item, Future) else item
 
 
 def _folder(root: str, left_out: Counter[str]) -> Iterator[Entry]:

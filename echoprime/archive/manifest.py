@@ -92,12 +92,16 @@ def write_manifest(
         facts = {ROOT: str(archive), STUDY_FROM: kind}
         totals = _write_sorted(query, scratch, facts)
         manifest.put_file(scratch / "manifest.parquet")
+    if listing.packed:
+        notes["zip and tar files, whose members are listed"] = listing.packed
+    if listing.damaged:
+        notes["of them cannot be read whole, each one more failed video with its reason"] = listing.damaged
     return ManifestSummary(
         location=manifest,
         root=archive,
         **totals,
         left_out=dict(sorted(listing.left_out.items())),
-        notes=dict(sorted(notes.items())),
+        notes=dict(notes),
     )
 
 

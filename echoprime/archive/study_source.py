@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter, deque
 from collections.abc import Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -11,9 +12,10 @@ from typing import TypeAlias
 import tenacity
 
 from echoprime.archive.dicom_header import Header, read_header
-from echoprime.archive.listing import Entry
-from echoprime.errors import ArchiveError
+from echoprime.archive.entries import Entry
+from echoprime.errors import ArchiveError, ReadError, Reason, UnreadableVideo, VideoError
 from echoprime.storage import Location
+from echoprime.storage.packed_path import split_member
 
 Row: TypeAlias = "tuple[str, str, int, str, str | None, datetime | None, str | None]"
 """Study, path, size, token, patient, time, kind of study: a row of the manifest."""
@@ -21,18 +23,29 @@ Row: TypeAlias = "tuple[str, str, int, str, str | None, datetime | None, str | N
 READERS = 16
 """Headers read at once; a bucket answers in some 20 ms, so about 800 a second."""
 
+_SERIES = re.compile(r"(?:^|/)ST\d+/SE\d+$", re.IGNORECASE)
+
 _NO_DICOM = (".mp4", ".m4v", ".mov", ".avi", ".mkv")
 
 
 def folder_of(path: str) -> str:
-    """The study of an object where folders are studies.
+    """The study of an object where folders are studies; a zip or tar file counts as a folder.
+
+    On a medium for exchange (DICOM PS3.10; IHE PDI) the study's folder is that above the series'.
 
     Examples
     --------
-    >>> folder_of("2024/17/loop.dcm"), folder_of("loop.dcm")
-    ('2024/17', '.')
+    >>> folder_of("2024/17/loop.dcm"), folder_of("loop.dcm"), folder_of("2024/17.zip!/loop.dcm")
+    ('2024/17', '.', '2024/17.zip')
+    >>> folder_of("cd/DICOM/PA000000/ST000001/SE000002/IM000003")
+    'cd/DICOM/PA000000/ST000001'
     """
-    return path.rpartition("/")[0] or "."
+    folder = path.rpartition("/")[0]
+    if _SERIES.search(folder):
+        folder = folder.rpartition("/")[0]
+    elif folder.endswith("!") and split_member(path) == (folder[:-1], path[len(folder) + 1 :]):
+        folder = folder[:-1]
+    return folder or "."
 
 
 def by_folder(entries: Iterable[Entry]) -> Iterator[Row]:
@@ -81,10 +94,14 @@ def _header(root: Location, entry: Entry) -> Header:
     if entry.path.lower().endswith(_NO_DICOM):
         return Header()
     try:
-        return _read_again(root, entry.path, entry.size)
-    except (FileNotFoundError, PermissionError):
+        return _read_again(root, entry)
+    except (FileNotFoundError, PermissionError, UnreadableVideo):
         # gone or closed since it was listed: it keeps its row, and reading it says what is wrong
         return Header()
+    except ReadError as error:  # of a member of a zip or tar file
+        if root.is_local or error.reason in (Reason.MISSING, Reason.CHANGED):
+            return Header()
+        raise ArchiveError(f"archive {root}: a header cannot be read ({error.message}); run again") from None
     except Exception as error:  # botocore, aiohttp and s3fs have dozens of types for this
         raise ArchiveError(
             f"archive {root}: a header cannot be read ({type(error).__name__}); check the store and run again"
@@ -92,10 +109,10 @@ def _header(root: Location, entry: Entry) -> Header:
 
 
 @tenacity.retry(
-    retry=tenacity.retry_if_not_exception_type((FileNotFoundError, PermissionError)),
+    retry=tenacity.retry_if_not_exception_type((FileNotFoundError, PermissionError, VideoError)),
     wait=tenacity.wait_random_exponential(multiplier=0.2, max=10),
     stop=tenacity.stop_after_attempt(5),
     reraise=True,
 )
-def _read_again(root: Location, path: str, size: int) -> Header:
-    return read_header(root, path, size)
+def _read_again(root: Location, entry: Entry) -> Header:
+    return read_header(root, entry.path, entry.size, entry.token)

@@ -4,7 +4,18 @@ from __future__ import annotations
 
 from echoprime.storage.hashing import JSON, canonical_hash, canonical_json
 from echoprime.storage.location import Location
-from echoprime.storage.objects import read_object
+from echoprime.storage.objects import read_beginning, read_object, read_range
+from echoprime.storage.packed_path import without_version
 from echoprime.storage.space import free_bytes
 
-__all__ = ["JSON", "Location", "canonical_hash", "canonical_json", "free_bytes", "read_object"]
+__all__ = [
+    "JSON",
+    "Location",
+    "canonical_hash",
+    "canonical_json",
+    "free_bytes",
+    "read_beginning",
+    "read_object",
+    "read_range",
+    "without_version",
+]

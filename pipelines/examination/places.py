@@ -14,8 +14,8 @@ from pathlib import Path
 
 from echoprime.archive import Listing
 from echoprime.bundle import open_bundle
-from echoprime.errors import BundleError, SettingError, UserError
-from echoprime.storage import Location, free_bytes
+from echoprime.errors import BundleError, SettingError, UserError, VideoError
+from echoprime.storage import Location, free_bytes, read_object
 from echoprime.storage.s3 import endpoint, region, without_password
 from pipelines.checks import LEAST_ROOM
 from pipelines.examination.findings import Finding, failure, ok, warning
@@ -119,13 +119,9 @@ def archive_findings(named: str) -> Iterator[Finding]:
     chosen = entries[::step][:READ]
     for entry in chosen:
         try:
-            data = (root / entry.path).read_bytes()
-        except OSError as error:
-            problems.append(error.strerror or type(error).__name__)
-            continue
-        read += len(data)
-        if len(data) != entry.size:
-            problems.append(f"{len(data):,} bytes where the listing says {entry.size:,}")
+            read += len(read_object(root, entry.path, size=entry.size, token=entry.token))
+        except VideoError as error:
+            problems.append(error.message)
     seconds = max(time.monotonic() - started, 1e-6)
     if problems:
         yield failure(
