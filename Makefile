@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 GOLDEN ?=
 PYTEST := $(BIN)/python -m pytest
 
-.PHONY: help install demo test lint test-slow test-cluster test-browser test-golden test-gpu bench assets clean
+.PHONY: help install demo test lint test-slow test-damage test-cluster test-browser test-golden test-gpu bench assets clean
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | expand -t 14
@@ -33,6 +33,9 @@ test: lint ## everything not marked gpu, slow, cluster or browser
 
 test-slow: install ## tests that take minutes: full-size networks, kills, a million rows
 	$(PYTEST) -m 'slow and not gpu'
+
+test-damage: install ## two thousand damaged files through the encode job; what no check can see is listed (minutes)
+	$(PYTEST) -s tests/pipelines/test_damage.py
 
 test-browser: install ## pages in real Chromium, and read by an OCR; screenshots land in build/screenshots
 	@for tool in chromium tesseract; do command -v $$tool > /dev/null || { \

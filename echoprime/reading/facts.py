@@ -4,9 +4,14 @@ from __future__ import annotations
 
 import hashlib
 import math
+import statistics
 from dataclasses import dataclass
 
+from pydicom.tag import Tag
+
 from echoprime.reading.header import Header
+from echoprime.reading.regions import regions_of
+from echoprime.reading.study_kind import kind_of
 
 HASH_BYTES = 16
 """Of the hashes of instances and contents."""
@@ -62,48 +67,75 @@ NO_FACTS = VideoFacts()
 
 
 def facts_of_header(header: Header) -> VideoFacts:
-    """Facts of a DICOM object (PS3.3, C.7.6.5 Cine and C.7.5.1 General Equipment).
+    """Facts of a DICOM object (PS3.3, C.7.6.5 Cine, C.7.5.1 General Equipment, C.8.5.5 US Regions).
 
-    FrameTime counts where it is there, else CineRate or RecommendedDisplayFrameRate. A value that cannot be
-    read is unknown: it is no reason to lose the video.
+    A value that cannot be read is unknown: it is no reason to lose the video.
     """
-    rate = _positive(header, "CineRate") or _positive(header, "RecommendedDisplayFrameRate")
     return VideoFacts(
         frames=_count(header, "NumberOfFrames"),
         rows=_count(header, "Rows"),
         columns=_count(header, "Columns"),
-        frame_time=_positive(header, "FrameTime") or (1000.0 / rate if rate else None),
+        frame_time=_frame_time(header),
         manufacturer=_name(header, "Manufacturer"),
         model=_name(header, "ManufacturerModelName"),
         transfer_syntax=_printable(header.transfer_syntax),
+        regions=regions_of(header).names,
+        kind=kind_of(header),
         instance=_instance(header),
     )
 
 
+def _frame_time(header: Header) -> float | None:
+    """Milliseconds: what FrameIncrementPointer points to, else the other of the two, else a hint at a rate."""
+    constant, varying = _positive(header, "FrameTime"), _median_time(header)
+    varies = header.value("FrameIncrementPointer") == Tag("FrameTimeVector")
+    rate = _positive(header, "CineRate") or _positive(header, "RecommendedDisplayFrameRate")
+    time = (varying or constant) if varies else (constant or varying)
+    return time or (1000.0 / rate if rate else None)
+
+
+def _median_time(header: Header) -> float | None:
+    """Median of FrameTimeVector, whose first value is 0: nothing comes before the first frame."""
+    try:
+        times = [float(text) for text in header.texts("FrameTimeVector")]
+    except ValueError:
+        return None
+    times = [time for time in times if 0.0 < time < math.inf]
+    return statistics.median(times) if times else None
+
+
+def count_or_unknown(told: float | None) -> int | None:
+    """A number of frames or pixels that a file tells; None where no table could hold it.
+
+    Examples
+    --------
+    >>> count_or_unknown(30), count_or_unknown(0), count_or_unknown(2**31)
+    (30, None, None)
+    """
+    return int(told) if told is not None and 1 <= told < 1 << 31 else None
+
+
 def _count(header: Header, name: str) -> int | None:
-    value = _positive(header, name)
-    return int(value) if value is not None and 1 <= value < 1 << 31 else None
+    return count_or_unknown(_positive(header, name))
 
 
 def _instance(header: Header) -> str | None:
-    uid = _name(header, "SOPInstanceUID")
-    return hashlib.blake2b(uid.encode(), digest_size=HASH_BYTES).hexdigest() if uid else None
+    uid = " ".join(header.texts("SOPInstanceUID"))
+    return (
+        hashlib.blake2b(uid.encode("utf-8", "replace"), digest_size=HASH_BYTES).hexdigest() if uid else None
+    )
 
 
 def _positive(header: Header, name: str) -> float | None:
     try:
-        value = float(header.elements.get(name) or 0.0)
-    except Exception:  # damage shows in pydicom by any error
+        value = float(header.value(name) or 0.0)
+    except (TypeError, ValueError, OverflowError):
         return None
     return value if 0.0 < value < math.inf else None
 
 
 def _name(header: Header, name: str) -> str:
-    try:
-        value = str(header.elements.get(name) or "")
-    except Exception:  # as above
-        return ""
-    return _printable(value)
+    return _printable(" ".join(header.texts(name)))
 
 
 def _printable(value: str) -> str:

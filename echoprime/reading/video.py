@@ -16,7 +16,7 @@ from echoprime.errors import Reason, SkippedVideo, UnreadableVideo, VideoError
 from echoprime.reading.clip import FRAMES, SIDE, STRIDE, Clip, crop_box, scale, used_frames
 from echoprime.reading.container import decoded, open_video, rgb
 from echoprime.reading.damage import damage_as_reason
-from echoprime.reading.facts import VideoFacts
+from echoprime.reading.facts import VideoFacts, count_or_unknown
 from echoprime.reading.formats import Format
 from echoprime.reading.limits import Limits
 from echoprime.reading.reading import Reading, content_of
@@ -59,7 +59,7 @@ def read_video(data: bytes, kind: Format, limits: Limits) -> Reading:
                         break
                 whole = taken.count if taken.count <= _LAST_USED else _frames_in_file(container, stream)
                 limits.check_frames(whole)
-                _check(taken.count, facts.frames, cut=is_cut(data, kind))
+                _check(taken.count, stream.frames, cut=is_cut(data, kind))
         except VideoError as error:
             return Reading(replace(facts, frames_decoded=taken.count), error=error)
     clip = Clip(taken.frames, used=len(used_frames(taken.count)), frames_in_file=whole, format=kind.value)
@@ -94,9 +94,9 @@ def _check(count: int, promised: int | None, *, cut: bool) -> None:
 def _facts(stream: VideoStream) -> VideoFacts:
     """What the container says; its number of frames is 0 where it does not (MKV)."""
     return VideoFacts(
-        frames=stream.frames or None,
-        rows=stream.height or None,
-        columns=stream.width or None,
+        frames=count_or_unknown(stream.frames),
+        rows=count_or_unknown(stream.height),
+        columns=count_or_unknown(stream.width),
         frame_time=_frame_time(stream),
     )
 

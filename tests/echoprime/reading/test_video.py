@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from echoprime.errors import Reason, SkippedVideo, UnreadableVideo
-from echoprime.reading import Limits, crop_box, read_clip
+from echoprime.reading import Limits, crop_box, read_clip, read_file
 from echoprime.reading.formats import Format
 from echoprime.reading.truncation import is_cut
 
@@ -97,3 +97,13 @@ def test_limits(make):
     assert reason_of(data, limits=Limits(frames=39)) is Reason.TOO_LARGE
     assert reason_of(data, limits=Limits(pixels=96 * 128 - 1)) is Reason.TOO_LARGE
     assert reason_of(data, limits=Limits(bytes=len(data) - 1)) is Reason.TOO_LARGE
+
+
+def test_two_billion_frames_that_a_container_tells_are_unknown(make):
+    """A number that no column can hold would end the job, and not the video."""
+    data = make.video(make.loop(), "libx264", "mp4")
+    where = data.index(b"stsz") + 12
+    reading = read_file(data[:where] + (1 << 31).to_bytes(4, "big") + data[where + 4 :])
+    assert reading.facts.frames is None
+    assert reading.error is not None
+    assert reading.error.reason is Reason.NOT_DECODABLE
