@@ -22,6 +22,7 @@ from echoprime.archive import (
 from echoprime.bundle import Bundle, open_bundle
 from echoprime.errors import BundleError, EchoPrimeError, SettingError
 from echoprime.reading import Limits
+from echoprime.reading.limits import LEAST_MEMORY
 from echoprime.storage import Location, canonical_hash
 from echoprime.tables import ENCODINGS, RunRecord, StudyTable, WriterLock, new_run_id
 from pipelines.assembly import StudyAssembler
@@ -133,6 +134,10 @@ def check_encoding(settings: EncodeSettings | RunAllSettings, bundle: Bundle) ->
         commit_studies=settings.commit_studies,
         commit_seconds=settings.commit_seconds,
     )
+    if settings.decode_memory < LEAST_MEMORY:
+        raise SettingError(
+            f"--decode-memory {settings.decode_memory}: less than the {LEAST_MEMORY} bytes that decoding takes"
+        )
     reasons_of("--again", settings.again)
     require_precision(settings.precision, settings.device, settings.ray_address)
     if bundle.encoder is None or bundle.view_classifier is None:

@@ -121,7 +121,12 @@ class ClipReader:
         if self._process is not None and self._process.poll() is not None:
             self._end()  # ended while it was idle
         if self._process is None:
-            self._process = _start(self._arguments)
+            try:
+                self._process = _start(self._arguments)
+            except OSError as error:  # no process or no memory left for one
+                raise EchoPrimeError(
+                    f"the decoding process does not start ({error.strerror}); free memory or processes"
+                ) from None
             try:
                 _exchange(self._process, None, time.monotonic() + _START_SECONDS)
             except (EOFError, BrokenPipeError, TimeoutError):

@@ -11,6 +11,9 @@ from dataclasses import dataclass
 
 from echoprime.errors import Reason, UnreadableVideo
 
+LEAST_MEMORY = 512 << 20
+"""Bytes of address space with less of which no video can be decoded: the libraries alone take 0.43 GB."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class Limits:

@@ -113,6 +113,7 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
         ("run --archive {}/archive --bundle {}/bundle --output {}/o --max-frames -1", "--max-frames -1"),
         ("run --archive {}/archive --bundle {}/bundle --output {}/o --max-bytes 1e9", "--max-bytes"),
         ("run --archive {}/archive --bundle {}/bundle --output {}/o --decode-memory 0", "--decode-memory 0"),
+        ("run --archive {}/archive --bundle {}/bundle --output {}/o --decode-memory 1000000", "536870912"),
         ("run --archive {}/archive --bundle {}/bundle --output {}/o --again too_long", "--again too_long"),
         ("run --archive {}/archive --bundle {}/bundle --output {}/o --study-from dcm", "--study-from"),
         ("run --archive {}/archive --bundle {}/bundle --output {}/o --studies {}/names.csv", "names.csv"),

@@ -6,15 +6,17 @@ import subprocess
 import sys
 import threading
 import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import imagecodecs
 import numpy as np
 import pytest
-from pydicom.uid import JPEG2000Lossless
+from pydicom.uid import DeflatedExplicitVRLittleEndian, JPEG2000Lossless, JPEGBaseline8Bit
 
-from echoprime.errors import Reason, SkippedVideo, UnreadableVideo
+from echoprime.errors import EchoPrimeError, Reason, SkippedVideo, UnreadableVideo
 from echoprime.reading import ClipReader, Limits, read_clip
+from echoprime.reading.limits import LEAST_MEMORY
 from echoprime.reading.wire import length_of
 
 
@@ -208,3 +210,65 @@ def test_memory_does_not_grow_with_the_number_of_frames(make):
         return int(status.partition("VmHWM:")[2].split()[0]) - len(data) // 1024
 
     assert peak(200) - peak(40) < 200 * 600 * 3  # in KiB: less than a tenth of what 160 frames would take
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("family", ["MONOCHROME2", "JPEG 2000", "JPEG", "H.264", "deflated"])
+def test_memory_limit_holds_for_codecs_that_map_memory_themselves(make, family):
+    """OpenJPEG, libjpeg, FFmpeg and zlib ask the kernel as NumPy does: all are within the address space."""
+    data = large_file(make, family)
+    with ClipReader(Limits(memory=LEAST_MEMORY, bytes=2 << 30, pixels=1 << 28)) as reader:
+        reading = reader.read(data)
+        assert reading.error is not None
+        assert reading.error.reason in (Reason.TOO_LARGE, Reason.NOT_DECODABLE, Reason.DECODER_DIED)
+        if reader.pid is not None:
+            assert peak_of(reader.pid) < LEAST_MEMORY
+        assert reader.read(make.jpeg_dicom()).require_clip().used == 4
+
+
+def large_file(make, family):
+    """Frames of 10,000 x 10,000, or a deflated gigabyte, in few bytes."""
+    if family == "deflated":
+        return make.dicom(
+            np.zeros((2, 10_000, 20_000), np.uint8), "MONOCHROME2", syntax=DeflatedExplicitVRLittleEndian
+        )
+    if family == "H.264":
+        return make.video(np.zeros((2, 7000, 7000, 3), np.uint8), "libx264", "mp4")
+    frames = np.zeros((2, 10_000, 10_000), np.uint8)
+    if family == "MONOCHROME2":
+        return make.dicom(frames, "MONOCHROME2")
+    encode = imagecodecs.jpeg8_encode if family == "JPEG" else imagecodecs.jpeg2k_encode
+    syntax = JPEGBaseline8Bit if family == "JPEG" else JPEG2000Lossless
+    return make.dicom(frames, "MONOCHROME2", syntax=syntax, pixels=[encode(frames[0])] * 2)
+
+
+def peak_of(pid):
+    status = Path(f"/proc/{pid}/status").read_text()
+    return int(status.partition("VmHWM:")[2].split()[0]) << 10
+
+
+def test_child_that_cannot_start_is_an_error_of_the_installation(make, monkeypatch):
+    with ClipReader() as reader:
+        reader.read(make.jpeg_dicom())
+        os.kill(reader.pid, signal.SIGKILL)
+        assert wait_for_end(reader.pid)
+        with monkeypatch.context() as patch:
+            patch.setattr(sys, "executable", "/bin/false")
+            with pytest.raises(EchoPrimeError, match=r"does not start \(with exit status 1\); run /bin/false"):
+                reader.read(make.jpeg_dicom())
+            patch.setattr(sys, "executable", "/nowhere/python")
+            with pytest.raises(EchoPrimeError, match=r"does not start \(No such file or directory\)"):
+                reader.read(make.jpeg_dicom())
+        assert reader.read(make.jpeg_dicom()).require_clip().used == 4
+
+
+def test_threads_that_share_a_reader_get_their_own_clips(make):
+    files = [make.jpeg_dicom(make.loop(count=count)) for count in (2, 4, 6, 8)] + [b"no video"]
+    want = [len(range(0, count, 2)) for count in (2, 4, 6, 8)] + [None]
+
+    def used(data):
+        clip = reader.read(data).clip
+        return clip.used if clip else None
+
+    with ClipReader() as reader, ThreadPoolExecutor(4) as threads:
+        assert list(threads.map(used, files * 6)) == want * 6
