@@ -16,8 +16,8 @@ _JPEG = b"\xff\xd8\xff"
 _J2K = b"\xff\x4f\xff\x51"
 _JP2 = b"\x00\x00\x00\x0cjP  "
 _END = b"\xff\xd9"
-# Behind FF, what is neither stuffed data of JPEG or JPEG-LS, nor a marker between scans. A search for it costs
-# a fiftieth of the decoding, and finds most blocks of foreign bytes.
+# Behind FF, what is neither stuffed data of JPEG or JPEG-LS, nor a marker between scans. The search costs a
+# fiftieth of the decoding, and finds most blocks of foreign bytes.
 _NOT_IN_A_SCAN = re.compile(rb"\xff[\x80-\xc3\xc5-\xcf\xd8\xd9\xf0-\xf6\xf9-\xfd]")
 _TILE_PART = b"\xff\x90\x00\x0a"
 _START_OF_SCAN = 0xDA
@@ -63,6 +63,11 @@ class Codestream:
     scan: int = 0
     least: int = 0
 
+    def check_bytes(self, count: int) -> None:
+        """Raise `UnreadableVideo` when a frame of `count` bytes is shorter than its pixels can be."""
+        if count < self.scan + self.least:
+            raise _damaged("a frame's JPEG stream is cut")
+
 
 class Describer:
     """`describe` for the frames of one loop, which nearly all begin with the same markers.
@@ -83,7 +88,7 @@ class Describer:
     def describe(self, frame: bytes) -> Codestream:
         """See `describe`."""
         if self._last is not None and frame.startswith(self._markers):
-            _check_end(frame, self._last.scan, self._last.least)
+            _check_end(frame, self._last.scan)
             return self._last
         stream = describe(frame)
         if stream.scan:
@@ -148,7 +153,7 @@ def _describe_jpeg(frame: bytes) -> Codestream:
         position += 2 + length
     if size is None:
         raise _damaged("a frame's JPEG stream does not tell its size")
-    _check_end(frame, position, size.least)
+    _check_end(frame, position)
     if size.components != 3:
         return replace(size, scan=position + 2 + length)
     colour = ""
@@ -167,10 +172,10 @@ def _describe_j2k(frame: bytes, position: int) -> Codestream:
     if len(content) < 43:
         raise _damaged("a frame's JPEG 2000 stream is cut")
     right, bottom, left, top = (int.from_bytes(content[at : at + 4], "big") for at in (6, 10, 14, 18))
-    wide, high, tiles_left, tiles_top = (int.from_bytes(content[at : at + 4], "big") for at in (22, 26, 30, 34))
+    wide, high, first, top_one = (int.from_bytes(content[at : at + 4], "big") for at in (22, 26, 30, 34))
     if not wide or not high:
         raise _damaged("a frame's JPEG 2000 stream has tiles without pixels")
-    tiles = -(-(right - tiles_left) // wide) * -(-(bottom - tiles_top) // high)
+    tiles = -(-(right - first) // wide) * -(-(bottom - top_one) // high)
     if tiles > 1 and frame.count(_TILE_PART) < tiles:  # OpenJPEG leaves those that lack black
         raise _damaged("a frame's JPEG 2000 stream lacks tiles")
     components = int.from_bytes(content[38:40], "big")
@@ -184,13 +189,13 @@ def _least_bytes(start_of_frame: int, rows: int, columns: int) -> int:
     return -(-rows // 8) * -(-columns // 8) // 4 if start_of_frame in (0xC0, 0xC1) else 0
 
 
-def _check_end(frame: bytes, scan: int, least: int) -> None:
+def _check_end(frame: bytes, scan: int) -> None:
     """A JPEG that is cut or overwritten in its scan decodes without an error, the rest grey or noise.
 
     So look for the marker at its end, and for markers that no scan holds.
     """
     end = frame.rfind(_END, scan)
-    if end < scan + least:
+    if end < 0:
         raise _damaged("a frame's JPEG stream is cut")
     strange = _NOT_IN_A_SCAN.search(frame, scan)
     if strange is not None and strange.start() < end:

@@ -22,7 +22,7 @@ from echoprime.reading.header import Header
 from echoprime.reading.limits import Limits
 from echoprime.reading.loop import Frame, another_size, decoding_order
 from echoprime.reading.tables import Bits
-from echoprime.reading.uncompressed import Layout, code_colour, to_bytes
+from echoprime.reading.uncompressed import KNOWN, Layout, code_colour, to_bytes
 
 RUN_LENGTH = "1.2.840.10008.1.2.5"
 
@@ -85,6 +85,7 @@ class _Streams:
         """Pixels of a frame, and how they become a picture."""
         stream = self._describer.describe(frame)
         self._limits.check_picture(stream.rows, stream.columns)
+        stream.check_bytes(len(frame))
         if stream.components not in (1, 3):
             raise UnreadableVideo(Reason.UNSUPPORTED, f"{stream.components} components; 1 and 3 are read")
         shape = (stream.rows, stream.columns, 3)[: 2 if stream.components == 1 else 3]
@@ -103,13 +104,21 @@ class _Streams:
         return self._explained(pixels, stream, stored)
 
     def _stored_colour(self, stream: Codestream) -> str:
-        """GRAYSCALE, RGB or YCBCR: by the stream, then by the header's tag."""
+        """GRAYSCALE, RGB or YCBCR: by the stream, then by the header's tag.
+
+        Raises
+        ------
+        UnreadableVideo
+            UNSUPPORTED: the stream does not tell, and the tag is unknown.
+        """
         if stream.components == 1:
             return "GRAYSCALE"
         if stream.colour:
             return stream.colour
         tag = self._header.photometric
         untold = stream.codec is Codec.JPEG and tag != "RGB"  # libjpeg's own default
+        if tag and not untold and not tag.startswith(KNOWN):
+            raise UnreadableVideo(Reason.UNSUPPORTED, "the photometric interpretation is not read")
         return "YCBCR" if untold or tag.startswith(("YBR_FULL", "YBR_PARTIAL")) else "RGB"
 
     def _explained(

@@ -40,7 +40,7 @@ def native_frames(header: Header, limits: Limits, mode: Mode = "exact") -> Itera
     if len(pixels) - count * size >= max(size // layout.rows, 2):  # more than padding
         raise UnreadableVideo(
             Reason.NOT_DECODABLE,
-            f"{len(pixels):,} bytes of pixel data, {count:,} frames of the header's size take {count * size:,}",
+            f"{len(pixels):,} bytes of pixel data, {count:,} frames of this size have {count * size:,}",
         )
     if count == 1:
         raise SkippedVideo(Reason.STILL, "one frame")

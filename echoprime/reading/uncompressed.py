@@ -16,7 +16,8 @@ from echoprime.reading.colour import Colour, Picture, Rgb, Table, YCbCr
 from echoprime.reading.header import Header
 from echoprime.reading.tables import Bits, grey_table, palette_table
 
-_KNOWN = ("MONOCHROME", "PALETTE COLOR", "RGB", "YBR_")
+KNOWN = ("MONOCHROME", "PALETTE COLOR", "RGB", "YBR_")
+"""Beginnings of the photometric interpretations that are read."""
 _HALVED = ("YBR_FULL_422", "YBR_PARTIAL_422")
 
 
@@ -30,7 +31,7 @@ def code_colour(header: Header, bits: Bits) -> Colour:
     UnreadableVideo
         UNSUPPORTED: an unknown photometric interpretation; NOT_DECODABLE: no palette.
     """
-    if header.photometric and not header.photometric.startswith(_KNOWN):
+    if header.photometric and not header.photometric.startswith(KNOWN):
         raise UnreadableVideo(Reason.UNSUPPORTED, "the photometric interpretation is not read")
     if header.photometric == "PALETTE COLOR":
         return Table(palette_table(header, bits))

@@ -94,7 +94,8 @@ def jpeg(picture: Pictures, **options: object) -> bytes:
 
 def jpeg_dicom(frames: list[bytes], **elements: object) -> bytes:
     """A JPEG baseline object of these streams, an offset table before them."""
-    return dicom(loop(), "YBR_FULL_422", "1.2.840.10008.1.2.4.50", encapsulated(frames), **elements)
+    syntax = "1.2.840.10008.1.2.4.50"
+    return dicom(loop(len(frames)), "YBR_FULL_422", syntax, encapsulated(frames), **elements)
 
 
 def video(codec: str, container: str, pixels: str = "yuv420p", count: int = FRAMES, rate: int = 30) -> bytes:
@@ -110,12 +111,11 @@ def video(codec: str, container: str, pixels: str = "yuv420p", count: int = FRAM
     return file.getvalue()
 
 
-def _streams(encode: Callable[[Pictures], object]) -> bytes:
-    return encapsulated([bytes(encode(frame)) for frame in loop()])  # type: ignore[arg-type]
-
-
-def _compressed(syntax: str, photometric: str, encode: Callable[[Pictures], object]) -> bytes:
-    return dicom(loop(), photometric, f"1.2.840.10008.1.2{syntax}", _streams(encode))
+def _compressed(
+    frames: Pictures, syntax: str, photometric: str, encode: Callable[[Pictures], object]
+) -> bytes:
+    streams = [bytes(encode(frame)) for frame in frames]  # type: ignore[call-overload]
+    return dicom(frames, photometric, f"1.2.840.10008.1.2{syntax}", encapsulated(streams))
 
 
 def _rle(picture: Pictures) -> bytes:
@@ -134,41 +134,44 @@ def _rle_frame(planes: list[bytes]) -> bytes:
 
 
 @cache
-def good_files() -> dict[str, bytes]:
-    """Name to file; the name says the family, and what follows the dot whether it is DICOM."""
-    frames = loop()
+def good_files(count: int = FRAMES) -> dict[str, bytes]:
+    """Name to file of so many frames; the name says the family, and whether it is DICOM."""
+    frames = loop(count)
     grey = np.stack([ycbcr_from_rgb(frame)[..., 0] for frame in frames])
     explicit, implicit = "1.2.840.10008.1.2.1", "1.2.840.10008.1.2"
-    mp4 = video("libx264", "mp4")
+    mp4 = video("libx264", "mp4", count=count)
     return {
         "grey.dcm": dicom(grey, "MONOCHROME2", explicit),
         "implicit.dcm": dicom(grey, "MONOCHROME2", implicit),
         "big-endian.dcm": dicom(grey, "MONOCHROME1", "1.2.840.10008.1.2.2"),
         "rgb.dcm": dicom(frames, "RGB", explicit),
         "deflated.dcm": dicom(frames, "RGB", "1.2.840.10008.1.2.1.99"),
-        "rle.dcm": _compressed(".5", "RGB", _rle),
+        "rle.dcm": _compressed(frames, ".5", "RGB", _rle),
         "jpeg.dcm": jpeg_dicom([jpeg(frame) for frame in frames]),
         "jpeg-lossless.dcm": _compressed(
-            ".4.70", "RGB", lambda each: jpeg(each, lossless=True, outcolorspace="RGB", subsampling="444")
+            frames,
+            ".4.70",
+            "RGB",
+            lambda each: jpeg(each, lossless=True, outcolorspace="RGB", subsampling="444"),
         ),
-        "jpeg-ls.dcm": _compressed(".4.80", "RGB", imagecodecs.jpegls_encode),
+        "jpeg-ls.dcm": _compressed(frames, ".4.80", "RGB", imagecodecs.jpegls_encode),
         "j2k.dcm": _compressed(
-            ".4.90", "YBR_RCT", lambda each: imagecodecs.jpeg2k_encode(each, codecformat="J2K")
+            frames, ".4.90", "YBR_RCT", lambda each: imagecodecs.jpeg2k_encode(each, codecformat="J2K")
         ),
-        "htj2k.dcm": _compressed(".4.201", "YBR_RCT", imagecodecs.htj2k_encode),
+        "htj2k.dcm": _compressed(frames, ".4.201", "YBR_RCT", imagecodecs.htj2k_encode),
         "h264.dcm": dicom(frames, "YBR_PARTIAL_420", f"{implicit}.4.102", encapsulated([mp4], table=False)),
         "mpeg2.dcm": dicom(
             frames,
             "YBR_PARTIAL_420",
             f"{implicit}.4.100",
-            encapsulated([video("mpeg2video", "mpegts")], table=False),
+            encapsulated([video("mpeg2video", "mpegts", count=count)], table=False),
         ),
         "h264.mp4": mp4,
-        "hevc.mp4": video("libx265", "mp4"),
-        "h264.mov": video("libx264", "mov"),
-        "mpeg4.avi": video("mpeg4", "avi"),
-        "mjpeg.avi": video("mjpeg", "avi", "yuvj420p"),
-        "raw.avi": video("rawvideo", "avi", "bgr24"),
-        "ffv1.mkv": video("ffv1", "matroska"),
-        "h264.mkv": video("libx264", "matroska"),
+        "hevc.mp4": video("libx265", "mp4", count=count),
+        "h264.mov": video("libx264", "mov", count=count),
+        "mpeg4.avi": video("mpeg4", "avi", count=count),
+        "mjpeg.avi": video("mjpeg", "avi", "yuvj420p", count=count),
+        "raw.avi": video("rawvideo", "avi", "bgr24", count=count),
+        "ffv1.mkv": video("ffv1", "matroska", count=count),
+        "h264.mkv": video("libx264", "matroska", count=count),
     }

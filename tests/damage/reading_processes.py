@@ -10,9 +10,16 @@ _EVERY = 0.05  # seconds; the kernel keeps each process's peak, so that only a l
 
 
 class ReadingProcesses:
-    """The largest resident memory of any decoding process of this machine, within a `with` block."""
+    """The largest resident memory of any decoding process of one job, within a `with` block.
 
-    def __init__(self) -> None:
+    Parameters
+    ----------
+    mark
+        A variable, NAME=value, that the job's environment has and no other's.
+    """
+
+    def __init__(self, mark: str) -> None:
+        self._mark = mark.encode()
         self.peak_bytes = 0
         self.seen: set[int] = set()
         self._ended = threading.Event()
@@ -32,7 +39,8 @@ class ReadingProcesses:
         while not self._ended.wait(_EVERY):
             for process in Path("/proc").glob("[0-9]*"):
                 try:
-                    if b"echoprime.reading.child" in (process / "cmdline").read_bytes():
+                    named = b"echoprime.reading.child" in (process / "cmdline").read_bytes()
+                    if named and self._mark in (process / "environ").read_bytes():
                         status = (process / "status").read_text()
                         self.seen.add(int(process.name))
                         peak = int(status.partition("VmHWM:")[2].split()[0]) << 10

@@ -1,10 +1,12 @@
-"""Two thousand damaged files through the encode job: each is one outcome, none a wrong clip that can be known."""
+"""Two thousand damaged files through the encode job: each is one outcome, and no clip is knowingly wrong."""
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 import time
+import uuid
 from collections import Counter
 from pathlib import Path
 from typing import Any
@@ -25,6 +27,8 @@ LEAST_FILES = 2000
 MEMORY = 900 << 20
 """Bytes that a decoding process may take, whatever it is given; the largest are those of 4,000 x 4,000."""
 SECONDS = 900.0
+MARK = "ECHOPRIME_TEST_OF_DAMAGE"
+"""Variable by which the job's processes are told from those of other jobs."""
 MOST_UNSEEN = 0.2
 """Share of files that become another clip because no check can see it: mostly flips in native pixels."""
 
@@ -33,11 +37,12 @@ class Job:
     """What the job said, wrote and took."""
 
     def __init__(self, folder: Path, bundle: Bundle) -> None:
+        self.mark = uuid.uuid4().hex
         self.damaged = write_archive(folder / "archive")
         archive, manifest, output = folder / "archive", folder / "manifest.parquet", folder / "out"
         started = time.monotonic()
         self._command("manifest", archive, manifest)
-        with ReadingProcesses() as processes:
+        with ReadingProcesses(f"{MARK}={self.mark}") as processes:
             self.said = self._command(
                 *("encode", "--manifest", manifest, "--bundle", bundle.location, "--output", output),
                 *("--max-bytes", 1 << 28, "--decode-seconds", 30),
@@ -50,10 +55,16 @@ class Job:
         self.counts = list_runs(Location.parse(output))[-1].counts
         self.written = b"".join(path.read_bytes() for path in output.rglob("*.json"))
 
-    @staticmethod
-    def _command(*words: object) -> str:
+    def _command(self, *words: object) -> str:
         command = [sys.executable, "-m", "pipelines", *map(str, words)]
-        ended = subprocess.run(command, capture_output=True, text=True, timeout=2 * SECONDS, check=False)
+        ended = subprocess.run(
+            command,
+            env={**os.environ, MARK: self.mark},
+            capture_output=True,
+            text=True,
+            timeout=2 * SECONDS,
+            check=False,
+        )
         assert ended.returncode == 0, ended.stderr[-2000:]
         return ended.stdout + ended.stderr
 
