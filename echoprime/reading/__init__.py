@@ -18,6 +18,7 @@ from echoprime.reading.clip import (
     used_frames,
 )
 from echoprime.reading.facts import VideoFacts
+from echoprime.reading.kinds import study_kind
 from echoprime.reading.limits import Limits
 from echoprime.reading.reader import read_clip, read_file
 from echoprime.reading.reading import Reading
@@ -42,5 +43,6 @@ __all__ = [
     "normalise",
     "read_clip",
     "read_file",
+    "study_kind",
     "used_frames",
 ]

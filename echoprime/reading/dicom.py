@@ -12,6 +12,7 @@ from echoprime.reading.damage import damage_as_reason
 from echoprime.reading.encapsulated_video import VIDEO, encapsulated_video_frames
 from echoprime.reading.facts import facts_of_header
 from echoprime.reading.header import NATIVE, Header, read_header
+from echoprime.reading.left_out import require_loop
 from echoprime.reading.limits import Limits
 from echoprime.reading.loop import Frame, Loop
 from echoprime.reading.native import native_frames
@@ -37,14 +38,14 @@ def read_dicom(data: bytes, limits: Limits, mode: Mode = "exact") -> Reading:
     Raises
     ------
     UnreadableVideo
-        The header cannot be read, so that there are no facts: NO_PIXELS, UNSUPPORTED, NOT_DECODABLE,
-        TOO_LARGE.
+        The header cannot be read, so that there are no facts: UNSUPPORTED, NOT_DECODABLE, TOO_LARGE.
     """
     header = read_header(data, limits)
     facts = facts_of_header(header)
     loop = Loop()
     try:
         with damage_as_reason():
+            require_loop(header)
             for frame in _frames(header, limits, mode):
                 loop.add(frame)
             clip = loop.clip()
@@ -55,6 +56,8 @@ def read_dicom(data: bytes, limits: Limits, mode: Mode = "exact") -> Reading:
 
 
 def _frames(header: Header, limits: Limits, mode: Mode) -> Iterator[Frame]:
+    if header.length == 0:
+        raise UnreadableVideo(Reason.NO_PIXELS, "the object has no pixel data")
     if header.length is not None and header.transfer_syntax in NATIVE:
         return native_frames(header, limits, mode)
     if header.transfer_syntax in VIDEO:

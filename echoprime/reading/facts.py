@@ -11,7 +11,7 @@ from pydicom.tag import Tag
 
 from echoprime.reading.header import Header
 from echoprime.reading.regions import regions_of
-from echoprime.reading.study_kind import kind_of
+from echoprime.reading.kinds import kind_of
 
 HASH_BYTES = 16
 """Of the hashes of instances and contents."""
@@ -86,7 +86,7 @@ def facts_of_header(header: Header) -> VideoFacts:
 
 
 def _frame_time(header: Header) -> float | None:
-    """Milliseconds: what FrameIncrementPointer points to, else the other of the two, else a hint at a rate."""
+    """Milliseconds: what FrameIncrementPointer points to, else the other one, else by a rate."""
     constant, varying = _positive(header, "FrameTime"), _median_time(header)
     varies = header.value("FrameIncrementPointer") == Tag("FrameTimeVector")
     rate = _positive(header, "CineRate") or _positive(header, "RecommendedDisplayFrameRate")

@@ -1,6 +1,6 @@
 """The part of a DICOM object before its pixel data: what is needed to read the pixels, and where they begin.
 
-Nothing that could identify a patient is read: only the elements in `WANTED`.
+Only the elements in `WANTED` are read. No name, number or date of a patient is among them.
 """
 
 from __future__ import annotations
@@ -9,9 +9,11 @@ import io
 import struct
 import zlib
 from dataclasses import dataclass
+from typing import Any
 
 import pydicom
 from pydicom.filereader import read_dataset
+from pydicom.multival import MultiValue
 from pydicom.tag import BaseTag, Tag
 
 from echoprime.errors import Reason, UnreadableVideo
@@ -38,12 +40,30 @@ WANTED: list[BaseTag | int] = [
         "BitsStored",
         "HighBit",
         "PixelRepresentation",
+        "SOPClassUID",
         "SOPInstanceUID",
+        "Modality",
+        "ImageType",
+        "SequenceOfUltrasoundRegions",
+        "UltrasoundColorDataPresent",
+        "FrameIncrementPointer",
         "FrameTime",
+        "FrameTimeVector",
         "CineRate",
         "RecommendedDisplayFrameRate",
         "Manufacturer",
         "ManufacturerModelName",
+        # Of what kind the examination is (`study_kind`): looked at, never kept.
+        "StudyDescription",
+        "SeriesDescription",
+        "ProtocolName",
+        "PerformedProcedureStepDescription",
+        "RequestedProcedureDescription",
+        "TransducerData",
+        "TransducerType",
+        "NumberOfStages",
+        "ContrastBolusAgent",
+        "PatientAge",
         "RescaleSlope",
         "RescaleIntercept",
         "ModalityLUTSequence",
@@ -85,7 +105,7 @@ class Header:
     body
         Bytes from which `start` counts: the file, or what it inflates to.
     start, length
-        Where the value of the pixel data begins in `body`, and its bytes; None = encapsulated.
+        Where the value of the pixel data begins in `body`, and its bytes: None = encapsulated, 0 = none.
     words
         Whether the pixel data are of the type OW: big-endian objects then swap the bytes of 8-bit pixels.
     """
@@ -101,6 +121,20 @@ class Header:
         """An element as a whole number, None when absent or empty."""
         value = self.elements.get(name)
         return None if value in (None, "") else int(value)
+
+    def value(self, name: str) -> Any:  # noqa: ANN401  # elements hold anything
+        """An element's value; None when it is absent, empty, or damaged so that it cannot be read."""
+        try:
+            value = self.elements.get(name)
+        except Exception:  # damage shows in pydicom by any error
+            return None
+        return None if value is None or value == "" else value
+
+    def texts(self, name: str) -> list[str]:
+        """An element's values as texts, without padding."""
+        value = self.value(name)
+        values = [] if value is None else value if isinstance(value, MultiValue) else [value]
+        return [str(each).strip("\0 ") for each in values]
 
     @property
     def frames(self) -> int | None:
@@ -125,7 +159,7 @@ def read_header(data: bytes, limits: Limits) -> Header:
     Raises
     ------
     UnreadableVideo
-        NO_PIXELS, UNSUPPORTED (floating-point pixels), NOT_DECODABLE, TOO_LARGE.
+        UNSUPPORTED (floating-point pixels), NOT_DECODABLE, TOO_LARGE.
     """
     transfer_syntax, position = _file_meta(data)
     if transfer_syntax == DEFLATED:
@@ -144,14 +178,12 @@ def read_header(data: bytes, limits: Limits) -> Header:
     tag, vr, start, length = _element(data, stream.tell(), implicit, little)
     if tag in _FLOAT_PIXEL_DATA:
         raise UnreadableVideo(Reason.UNSUPPORTED, "floating-point pixel data are not read")
-    if tag != _PIXEL_DATA or length == 0:
-        raise UnreadableVideo(Reason.NO_PIXELS, "the object has no pixel data")
     return Header(
         transfer_syntax=transfer_syntax or (EXPLICIT if little else BIG_ENDIAN),
         elements=elements,
         body=memoryview(data),
         start=start,
-        length=None if length == _UNDEFINED else length,
+        length=0 if tag != _PIXEL_DATA else None if length == _UNDEFINED else length,
         words=vr == b"OW",
     )
 
