@@ -12,6 +12,7 @@ import numpy as np
 import pyarrow as pa
 
 from echoprime.errors import TRANSIENT
+from echoprime.reading import study_kind
 from echoprime.tables.schema import COMPLETE, EMBEDDING_LENGTH, ENCODINGS, INCOMPLETE
 from operators.rows import array_of
 from pipelines.duplicates import without_duplicates
@@ -166,7 +167,8 @@ class StudyAssembler:
         self.incomplete += incomplete
         row = {
             **study.header,
-            "study_kind": study.header["study_kind"] or "unknown",
+            # of every video: one that was not encoded says as well of what examination it is
+            "study_kind": study_kind((video["kind"] for video in videos), study.header["study_kind"]),
             "status": INCOMPLETE if incomplete else COMPLETE,
             "videos": videos,
             "encoding_id": self.encoding_id,

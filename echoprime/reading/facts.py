@@ -10,8 +10,8 @@ from dataclasses import dataclass
 from pydicom.tag import Tag
 
 from echoprime.reading.header import Header
-from echoprime.reading.regions import regions_of
 from echoprime.reading.kinds import kind_of
+from echoprime.reading.regions import regions_of
 
 HASH_BYTES = 16
 """Of the hashes of instances and contents."""
