@@ -3,9 +3,10 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 GOLDEN ?=
+SECONDS ?= 600
 PYTEST := $(BIN)/python -m pytest
 
-.PHONY: help install demo test lint test-slow test-damage test-cluster test-browser test-golden test-gpu bench assets clean
+.PHONY: help install demo test lint test-slow test-damage fuzz test-cluster test-browser test-golden test-gpu bench assets clean
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | expand -t 14
@@ -36,6 +37,11 @@ test-slow: install ## tests that take minutes: full-size networks, kills, a mill
 
 test-damage: install ## two thousand damaged files through the encode job; what no check can see is listed (minutes)
 	$(PYTEST) -s tests/pipelines/test_damage.py
+
+# atheris has wheels for some Pythons only, so it is no part of what `make install` needs.
+fuzz: install ## coverage-guided fuzzing of reading: make fuzz SECONDS=600; findings land in build/fuzz
+	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[fuzz]'
+	PYTHONPATH=. $(BIN)/python tests/fuzz/read_clip.py build/fuzz -max_total_time=$(SECONDS)
 
 test-browser: install ## pages in real Chromium, and read by an OCR; screenshots land in build/screenshots
 	@for tool in chromium tesseract; do command -v $$tool > /dev/null || { \

@@ -26,7 +26,7 @@ def open_video(data: bytes, limits: Limits) -> Iterator[tuple[InputContainer, Vi
     Raises
     ------
     UnreadableVideo
-        NO_PIXELS: no video stream; NOT_DECODABLE; TOO_LARGE.
+        NO_PIXELS: no video stream; UNSUPPORTED: an unknown codec; NOT_DECODABLE; TOO_LARGE.
     """
     try:
         container = av.open(io.BytesIO(data), mode="r", metadata_errors="replace")
@@ -38,6 +38,8 @@ def open_video(data: bytes, limits: Limits) -> Iterator[tuple[InputContainer, Vi
         if not container.streams.video:
             raise UnreadableVideo(Reason.NO_PIXELS, "the container has no video stream")
         stream = container.streams.video[0]
+        if stream.codec_context is None:
+            raise UnreadableVideo(Reason.UNSUPPORTED, "the video's codec is not known")
         stream.codec_context.thread_count = 1  # one core is one reader's share
         stream.codec_context.options = _STRICT
         limits.check_picture(stream.codec_context.height, stream.codec_context.width)

@@ -107,3 +107,19 @@ def test_two_billion_frames_that_a_container_tells_are_unknown(make):
     assert reading.facts.frames is None
     assert reading.error is not None
     assert reading.error.reason is Reason.NOT_DECODABLE
+
+
+def test_unknown_codec(make):
+    """FFmpeg finds a video stream and no decoder for it."""
+    data = make.video(make.loop(), "mpeg4", "avi").replace(b"FMP4", b"ZZZZ")
+    assert reason_of(data) is Reason.UNSUPPORTED
+
+
+@pytest.mark.parametrize("codec", ["libx264", "mpeg4", "mpeg2video"])
+def test_damage_that_ffmpeg_conceals_is_found(make, codec):
+    """Twenty bytes of noise in each of five places: FFmpeg fills what it cannot decode from other frames."""
+    data = bytearray(make.video(make.loop(count=12), codec, "avi"))
+    for tenth in range(3, 8):
+        place = len(data) * tenth // 10
+        data[place : place + 20] = bytes(range(100, 120))
+    assert reason_of(bytes(data)) is Reason.NOT_DECODABLE
