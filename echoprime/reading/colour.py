@@ -59,6 +59,11 @@ class Colour(Protocol):
     Every method takes any part of a frame, and each pixel comes out the same whatever lies around it.
     """
 
+    neutral: bool
+    """Whether the three channels of every picture are its grey."""
+    few: float
+    """Part of a frame up to which picking its pixels and asking `lit` of them takes less time than of all."""
+
     def bgr(self, pixels: npt.NDArray[Any], out: Picture | None = None) -> Picture:
         """Picture as the networks see it, uint8 (rows, columns, 3), in `out` where that has its shape."""
 
@@ -71,6 +76,9 @@ class Colour(Protocol):
 
 class YCbCr:
     """Frames are uint8 (rows, columns, 3), full-range Y-Cb-Cr."""
+
+    neutral = False
+    few = 1 / 8
 
     def __init__(self) -> None:
         self._bgr: Picture | None = None
@@ -91,6 +99,9 @@ class YCbCr:
 
 class Rgb:
     """Frames are uint8 (rows, columns, 3), R-G-B."""
+
+    neutral = False
+    few = 1 / 16
 
     def bgr(self, pixels: npt.NDArray[Any], out: Picture | None = None) -> Picture:
         """Through full-range Y-Cb-Cr."""
@@ -117,8 +128,9 @@ class Table:
     def __init__(self, rgb: Picture) -> None:
         self._bgr_of = Rgb().bgr(rgb[None])
         self._grey_of = grey(self._bgr_of)
-        ramp = np.arange(len(rgb))
-        self._plain = len(rgb) == 256 and bool((self._bgr_of[0] == ramp[:, None]).all())
+        self.neutral = bool((self._bgr_of == self._grey_of[..., None]).all())
+        self._plain = len(rgb) == 256 and self.neutral and bool((self._grey_of == np.arange(256)).all())
+        self.few = 0.0 if self._plain else 1 / 4
 
     def bgr(self, pixels: npt.NDArray[Any], out: Picture | None = None) -> Picture:
         """Looked up, the same code in all three channels."""

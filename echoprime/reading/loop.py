@@ -20,7 +20,6 @@ from echoprime.errors import Reason, SkippedVideo, UnreadableVideo
 from echoprime.reading.clip import (
     FRAMES,
     SIDE,
-    STRIDE,
     Clip,
     Mode,
     crop_box,
@@ -31,9 +30,6 @@ from echoprime.reading.clip import (
 from echoprime.reading.colour import Colour, Picture
 from echoprime.reading.formats import Format
 from echoprime.reading.sector import NEIGHBOURS, changed_pixels, sector_mask
-
-_FEW = 1 / 8
-"""Part of a picture up to which looking at its pixels one by one takes less time than at all of them."""
 
 
 def decoding_order(count: int, mode: Mode) -> list[int]:
@@ -87,8 +83,9 @@ class Loop:
         """Frames taken so far."""
         self._count = 0
         self._size = (0, 0)
+        self._box = (slice(0), slice(0))
         self._lit = self._first = self._last = np.zeros((0, 0), np.uint8)
-        self._crops = np.zeros((0, 0, 0, 3), np.uint8)
+        self._crops: dict[int, Picture] = {}
         self._unlit: npt.NDArray[np.intp] | None = None
         """Positions in the flattened picture that still have to be looked at, once both ends are known."""
 
@@ -100,16 +97,16 @@ class Loop:
         UnreadableVideo
             NOT_DECODABLE: its size is not that of the first frame.
         """
-        size = rows, columns = frame.pixels.shape[:2]
-        box = crop_box(rows, columns)
+        size = frame.pixels.shape[:2]
         if frame.number == 0:
             self._size = size
+            self._box = crop_box(*size)
             self._lit = np.zeros(size, np.uint8)
-            self._crops = np.empty((FRAMES, *self._lit[box].shape, 3), np.uint8)
         elif self._size != size:
             raise another_size(frame.number)
         if is_used(frame.number):
-            frame.colour.bgr(frame.pixels[box], self._crops[frame.number // STRIDE])
+            picture = frame.colour.grey if frame.colour.neutral else frame.colour.bgr
+            self._crops[frame.number] = picture(frame.pixels[self._box])
         self._look(frame)
         self.frames += 1
 
@@ -125,9 +122,10 @@ class Loop:
                 self._look_for_unlit()
         elif self._unlit is None:
             self._or(frame.colour.lit(frame.pixels))
-        elif len(self._unlit) > _FEW * self._lit.size:
+        elif len(self._unlit) > frame.colour.few * self._lit.size:
             self._or(frame.colour.lit(frame.pixels))
-            self._look_for_unlit()
+            if frame.colour.few and frame.number.bit_count() == 1:  # looking for them takes time, too
+                self._look_for_unlit()
         elif len(self._unlit):
             flat = frame.pixels.reshape(self._lit.size, *frame.pixels.shape[2:])
             # "clip" only spares a check: no position lies outside.
@@ -143,8 +141,8 @@ class Loop:
 
     def _look_for_unlit(self) -> None:
         asked = cv2.dilate(changed_pixels(self._first, self._last), NEIGHBOURS)
-        _, unlit = cv2.threshold(self._lit, 0, 255, cv2.THRESH_BINARY_INV)
-        self._unlit = np.flatnonzero(cv2.bitwise_and(asked, unlit))
+        _, unlit = cv2.threshold(self._lit, 0, 1, cv2.THRESH_BINARY_INV)
+        self._unlit = np.flatnonzero(cv2.bitwise_and(asked, unlit).view(np.bool_))
 
     def clip(self) -> Clip:
         """The clip of the frames taken.
@@ -162,10 +160,24 @@ class Loop:
             raise SkippedVideo(
                 Reason.STATIC, f"nothing moves between the first and the last of {self._count} frames"
             )
-        mask = mask[crop_box(*self._size)]
-        mask = cv2.merge([mask, mask, mask])
+        crops = [self._crops[number] for number in used_frames(self._count)]
         frames = np.zeros((FRAMES, SIDE, SIDE, 3), np.uint8)
-        used = len(used_frames(self._count))
-        for crop, out in zip(self._crops[:used], frames, strict=False):
-            scale(cv2.bitwise_and(crop, mask, dst=crop), out)
-        return Clip(frames, used=used, frames_in_file=self._count, format=Format.DICOM.value)
+        _scale_masked(crops, mask[self._box], frames)
+        return Clip(frames, used=len(crops), frames_in_file=self._count, format=Format.DICOM.value)
+
+
+def _scale_masked(crops: list[Picture], mask: Picture, frames: Picture) -> None:
+    """Mask and scale a clip's pictures: uint8 (rows, columns, 3), or (rows, columns) of greys."""
+    three = cv2.merge([mask, mask, mask])
+    if any(crop.ndim == 3 for crop in crops):
+        for crop, frame in zip(crops, frames, strict=False):
+            colours = crop if crop.ndim == 3 else cv2.merge([crop, crop, crop])
+            scale(cv2.bitwise_and(colours, three, dst=colours), frame)
+        return
+    # Greys are scaled as the channels of one picture, three at a time: each as if it were all three of them.
+    scaled = np.empty((SIDE, SIDE, 3), np.uint8)
+    for start in range(0, len(crops), 3):
+        together = cv2.merge([*crops[start : start + 3], mask, mask][:3])
+        scale(cv2.bitwise_and(together, three, dst=together), scaled)
+        for grey, frame in zip(cv2.split(scaled), frames[start : len(crops)], strict=False):
+            cv2.merge([grey, grey, grey], dst=frame)

@@ -42,11 +42,11 @@ def make_grey_loop(**shape):
     return np.stack([ycbcr_from_rgb(frame)[..., 0] for frame in make_loop(**shape)])
 
 
-def clip_of_pictures(frames, colour=None):
-    """Clip of R-G-B frames (or those of `colour`) without a file around them."""
+def clip_of_pictures(frames, colour=None, order=None):
+    """Clip of R-G-B frames (or those of `colour`) without a file around them, taken in `order`."""
     loop, colour = Loop(), colour or Rgb()
-    for index, frame in enumerate(frames):
-        loop.add(Frame(frame, colour, index, last=index == len(frames) - 1))
+    for index in order or range(len(frames)):
+        loop.add(Frame(frames[index], colour, index, last=index == len(frames) - 1))
     return loop.clip()
 
 

@@ -8,8 +8,8 @@ from hypothesis import strategies as st
 
 from echoprime.errors import Reason, SkippedVideo
 from echoprime.reading.clip import SIDE, crop_box, used_frames
-from echoprime.reading.colour import Rgb, Table, YCbCr
-from echoprime.reading.loop import Frame, Loop
+from echoprime.reading.colour import Rgb, Table, YCbCr, ycbcr_from_rgb
+from echoprime.reading.loop import Frame, Loop, decoding_order
 from echoprime.reading.sector import sector_mask
 
 PLAIN = np.repeat(np.arange(256, dtype=np.uint8)[:, None], 3, axis=1)
@@ -45,9 +45,7 @@ def plain_clip(ycbcr):
     return clip
 
 
-@settings(max_examples=25, deadline=None)
-@given(st.integers(0, 10**6), st.integers(2, 36), st.integers(30, 90), st.integers(30, 90))
-def test_streamed_loop_equals_the_plain_steps(make, seed, count, rows, columns):
+def dim_loop(seed, count, rows, columns):
     """Dim frames, where lit hangs on chroma, with parts that are lit late."""
     random = np.random.default_rng(seed)
     frames = np.zeros((count, rows, columns, 3), np.uint8)
@@ -55,12 +53,70 @@ def test_streamed_loop_equals_the_plain_steps(make, seed, count, rows, columns):
     y, x = random.integers(0, rows // 2), random.integers(0, columns // 2)
     frames[random.integers(0, count) :, y : y + rows // 2, x : x + columns // 2, 0] = random.integers(1, 255)
     frames[-1, y + 4 : y + rows // 2] //= 2
-    expected = plain_clip(frames)
+    speckle = random.random((count, rows, columns)) < random.choice([0.0, 0.001, 0.3])
+    frames[speckle] = random.integers(0, 256, (int(speckle.sum()), 3))
+    return frames
+
+
+def assert_clip(make, frames, expected, colour, order):
     if expected is None:
         with pytest.raises(SkippedVideo, match="nothing moves"):
-            make.clip(frames, YCbCr())
+            make.clip(frames, colour, order)
     else:
-        assert np.array_equal(make.clip(frames, YCbCr()).frames, expected)
+        assert np.array_equal(make.clip(frames, colour, order).frames, expected)
+
+
+LOOPS = (st.integers(0, 10**6), st.integers(2, 36), st.integers(30, 90), st.integers(30, 90))
+
+
+@settings(max_examples=40, deadline=None)
+@given(*LOOPS)
+def test_streamed_loop_equals_the_plain_steps(make, seed, count, rows, columns):
+    """Whether the last frame comes second, so that few pixels are looked at, or last."""
+    frames = dim_loop(seed, count, rows, columns)
+    expected = plain_clip(frames)
+    for order in (range(count), decoding_order(count, "exact")):
+        assert_clip(make, frames, expected, YCbCr(), order)
+
+
+@settings(max_examples=15, deadline=None)
+@given(*LOOPS)
+def test_streamed_greys_and_rgb_equal_the_plain_steps(make, seed, count, rows, columns):
+    order = decoding_order(count, "exact")
+    codes = dim_loop(seed, count, rows, columns)[..., 0]
+    for table in (PLAIN, PLAIN // 5 * 5):  # a table that changes nothing has a way of its own
+        greys = table[:, 0][codes]
+        neutral = np.stack([greys, np.full_like(greys, 128), np.full_like(greys, 128)], axis=-1)
+        assert_clip(make, codes, plain_clip(neutral), Table(table), order)
+    rgb = dim_loop(seed, count, rows, columns)
+    rgb[..., 1:] -= 126
+    assert_clip(make, rgb, plain_clip(np.stack([ycbcr_from_rgb(frame) for frame in rgb])), Rgb(), order)
+
+
+@settings(max_examples=15, deadline=None)
+@given(*LOOPS)
+def test_fast_clip_is_that_of_the_used_frames_and_the_last(make, seed, count, rows, columns):
+    """The plain steps, with what is lit in other frames taken away."""
+    frames = dim_loop(seed, count, rows, columns)
+    order = decoding_order(count, "fast")
+    assert sorted(order) == sorted({*used_frames(count), count - 1})
+    others = np.isin(np.arange(count), order, invert=True)
+    dark = frames.copy()
+    dark[others] = (0, 128, 128)
+    assert_clip(make, frames, plain_clip(dark), YCbCr(), order)
+
+
+def test_every_colour_comes_out_the_same_wherever_it_lies():
+    """Parts of a frame are converted on their own: OpenCV's wide and narrow ways must agree."""
+    frame = np.random.default_rng(1).integers(0, 256, (64, 211, 3), np.uint8)
+    for colour, pixels in ((YCbCr(), frame), (Rgb(), frame), (Table(PLAIN[::-1]), frame[..., 0].copy())):
+        bgr, lit = colour.bgr(pixels), colour.lit(pixels)
+        part = slice(5, 61), slice(7, 180)
+        assert np.array_equal(colour.bgr(pixels[part]), bgr[part])
+        assert np.array_equal(colour.grey(pixels), cv2.cvtColor(bgr, cv2.COLOR_BGR2GRAY))
+        chosen = np.flatnonzero(frame[..., 1] > 100)
+        few = pixels.reshape(lit.size, *pixels.shape[2:])[chosen][None]
+        assert np.array_equal(colour.lit(few)[0], lit.reshape(-1)[chosen])
 
 
 def lit_of(frames, colour):
