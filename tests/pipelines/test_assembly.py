@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 import pyarrow as pa
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -26,6 +27,7 @@ def row(
     of: int,
     outcomes: list[bool],
     facts: Sequence[dict[str, Any]] = (),
+    kind: str | None = None,
 ) -> pa.Table:
     """One row of the last stage: the numbers of a video tell which it is."""
     videos = [
@@ -44,7 +46,7 @@ def row(
         "study_key": study,
         "patient_id": None,
         "acquired_at": None,
-        "study_kind": None,
+        "study_kind": kind,
         "part": part,
         "parts": parts,
         "first": first,
@@ -174,3 +176,23 @@ def test_one_identifier_for_other_loops_is_said() -> None:
         "the same SOP Instance UID as video 1 of the study, with another clip",
         "the same clip as video 1 of the study",
     ]
+
+
+@pytest.mark.parametrize(
+    ("kinds", "listed", "kind"),
+    [
+        ([None, "transthoracic"], None, "transthoracic"),
+        (["transthoracic", "stress"], None, "stress"),
+        ([None, None], None, "unknown"),
+        (["stress", None], "contrast", "contrast"),
+    ],
+)
+def test_a_study_is_of_the_kind_that_a_list_or_its_videos_say(
+    kinds: list[str | None], listed: str | None, kind: str
+) -> None:
+    """Also those that were not encoded, in whatever part of the study they are."""
+    parts = [
+        row("s", part, 2, 0, 1, [part == 0], [{"kind": said}], kind=listed) for part, said in enumerate(kinds)
+    ]
+    assert assembled(parts)[0]["study_kind"] == kind
+    assert assembled(parts[::-1])[0]["study_kind"] == kind

@@ -130,22 +130,31 @@ def test_a_passing_failure_makes_a_study_incomplete_and_is_taken_up_again(
 
 
 def test_a_study_of_many_videos_is_put_together(cluster: ClusterSize, bundle: Bundle, tmp_path: Path) -> None:
-    """More videos than a part of the plan holds: several parts, one row, in the order of the paths."""
+    """More videos than a part of the plan holds: several parts, one row, in the order of the paths.
+
+    The last ten are copies of earlier ones, of other parts too: each counts once.
+    """
     folder = tmp_path / "archive" / "large"
     folder.mkdir(parents=True)
-    loops = [small_loop(seed, frames=3) for seed in range(7)]
-    for number in range(70):
-        (folder / f"{number:02d}.dcm").write_bytes(loops[number % 7])
+    loops = [small_loop(seed, frames=3) for seed in range(60)]
+    for number, loop in enumerate([*loops, *loops[::6]]):
+        (folder / f"{number:02d}.dcm").write_bytes(loop)
     manifest = tmp_path / "manifest.parquet"
     list_archive(ManifestSettings(archive=str(tmp_path / "archive"), manifest=str(manifest)))
-    encode(settings(manifest, bundle, tmp_path / "out"))
+    result = encode(settings(manifest, bundle, tmp_path / "out"))
+    assert result.outcomes == {("encoded", ""): 60, ("skipped", "duplicate"): 10}
 
     (study,) = rows(tmp_path / "out" / "encodings")
     assert [video["path"] for video in study["videos"]] == [f"large/{number:02d}.dcm" for number in range(70)]
-    assert [video["embedding"] for video in study["videos"]] == list(range(70))
-    embeddings = np.array(study["embeddings"], np.float32)
-    assert np.array_equal(embeddings, embeddings[np.arange(70) % 7])
-    assert len(np.unique(embeddings, axis=0)) == 7
+    assert [video["embedding"] for video in study["videos"]] == [*range(60), *[None] * 10]
+    messages = [video["message"] for video in study["videos"][60:]]
+    assert messages == [f"the same SOP Instance UID as video {1 + n} of the study" for n in range(0, 60, 6)]
+    encoder = load_encoder(bundle)
+    for number in (0, 31, 32, 59):
+        clip = read_clip(loops[number])
+        embedding = encoder.embed(clip.frames[None], [clip.used])[0]
+        assert np.array_equal(np.array(study["embeddings"][number], np.float32), embedding)
+    assert len(study["embeddings"]) == len(study["view_probabilities"]) == 60
 
 
 def test_a_decode_that_takes_too_long_is_one_failed_video(
