@@ -45,8 +45,10 @@ def read_dicom(data: bytes, limits: Limits, mode: Mode = "exact") -> Reading:
     loop = Loop()
     try:
         with damage_as_reason():
+            if header.length == 0:
+                raise UnreadableVideo(Reason.NO_PIXELS, "the object has no pixel data")
             require_loop(header)
-            for frame in _frames(header, limits, mode):
+            for frame in frames_of(header, limits, mode):
                 loop.add(frame)
             clip = loop.clip()
     except VideoError as error:
@@ -55,9 +57,16 @@ def read_dicom(data: bytes, limits: Limits, mode: Mode = "exact") -> Reading:
     return Reading(replace(facts, content=content_of(clip)), clip)
 
 
-def _frames(header: Header, limits: Limits, mode: Mode) -> Iterator[Frame]:
-    if header.length == 0:
-        raise UnreadableVideo(Reason.NO_PIXELS, "the object has no pixel data")
+def frames_of(header: Header, limits: Limits, mode: Mode) -> Iterator[Frame]:
+    """Frames of a DICOM object in the order in which a clip is made of them, see `decoding_order`.
+
+    Raises
+    ------
+    SkippedVideo
+        STILL.
+    UnreadableVideo
+        UNSUPPORTED, NOT_DECODABLE, TOO_LARGE.
+    """
     if header.length is not None and header.transfer_syntax in NATIVE:
         return native_frames(header, limits, mode)
     if header.transfer_syntax in VIDEO:

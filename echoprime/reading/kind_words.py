@@ -18,7 +18,7 @@ _WORDS = {
     "transoesophageal": (
         r"trans[ -]?(?:oe|e|o)so(?:ph|f)ag\w*",
         r"tee",
-        r"[sx][78]-[23]t|6vt(?:-d)?|6tc(?:-rs)?|10t-d|z6ms|v5ms",  # transducers
+        r"[sx][78][- ][23]t|6vt(?:-d)?|6tc(?:-rs)?|10t-d|z6ms|v5ms",  # transducers
     ),
     "stress": (
         r"stress(?:[ -]?e[ck]{1,2}h?o\w*)?(?! (?:cardiomyopath|fracture|incontinen|disorder)\w*)",
@@ -37,7 +37,7 @@ _WORDS = {
     ),
     "other": (
         r"carotid\w*|karotis\w*|duplex|venous|abdom\w+|abdominal|renal|thyroid|obstetric\w*|pelvi[cs]",
-        r"transcranial|breast|lower extremit\w+|upper extremit\w+|vascular",
+        r"transcranial|breast|kidneys?|musculoskeletal|lower extremit\w+|upper extremit\w+|vascular",
     ),
     "transthoracic": (r"tte", r"trans[ -]?thora[ck]\w*"),
 }

@@ -35,15 +35,16 @@ _IMAGE_TYPES = {
     "FETAL HEART": "paediatric",
     **dict.fromkeys(
         (
-            *("ABDOMINAL", "BREAST", "CHEST", "ENDOCAVITARY", "ENDORECTAL", "ENDOVAGINAL", "EPICARDIAL"),
+            *("ABDOMINAL", "BREAST", "CHEST", "ENDOCAVITARY", "ENDORECTAL", "ENDOVAGINAL"),
             *("GYNECOLOGICAL", "INTRAOPERATIVE", "INTRAVASCULAR", "MUSCULOSKELETAL", "NEONATAL HEAD", "OB"),
             *("OPHTHALMIC", "PELVIC", "RETROPERITONEAL", "SCROTAL", "SMALL PARTS", "THYROID"),
-            *("TRANSCRANIAL", "VASCULAR"),
+            *("TRANSCRANIAL", "VASCULAR", "OBSTETRICAL", "RENAL"),
         ),
         "other",
     ),
 }
-"""Value 3 of ImageType (PS3.3 C.8.5.6.1.1). Words that the standard does not have say nothing."""
+"""Value 3 of ImageType (PS3.3 C.8.5.6.1.1, and two that scanners write). Others say nothing, EPICARDIAL among
+them: SonoSite's scanners write it into transthoracic loops."""
 # TransducerType (PS3.3 C.8.5.6.1.16): phased arrays in the oesophagus, and at a catheter's tip.
 _TRANSDUCERS = {"ENDOCAV_PA": "transoesophageal", "IV_PHASED": "intracardiac"}
 _NO_AGENT = frozenset({"", "NO", "NONE", "N", "N/A", "NA", "0"})
