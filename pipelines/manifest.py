@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
-from echoprime.archive import ManifestSummary, write_manifest
-from echoprime.errors import ArchiveError
+from collections.abc import Mapping, Sequence
+
+from rich.console import Console
+
+from echoprime.archive import STUDY_SOURCES, ManifestSummary, data_sets, study_list, write_manifest
+from echoprime.errors import ArchiveError, SettingError
 from echoprime.storage import Location
 from pipelines.console import console
 from pipelines.settings import ManifestSettings
@@ -14,21 +18,82 @@ def list_archive(settings: ManifestSettings) -> ManifestSummary:
 
     Raises
     ------
+    SettingError
+        `columns` is not what it should be.
     ArchiveError
-        The archive is missing or empty, or the list of studies has no such column.
+        The archive is missing or empty, or a list has no such column.
     """
-    if settings.study_from not in ("folder", "dicom"):
-        Location.parse(settings.study_from).require_reachable(
-            "--study-from (folder, dicom or a CSV)", ArchiveError, must_exist=True
-        )
+    columns = require_study_from(settings.study_from, settings.columns)
+    archive = Location.parse(settings.archive)
     summary = write_manifest(
-        Location.parse(settings.archive), Location.parse(settings.manifest), study_from=settings.study_from
+        archive, Location.parse(settings.manifest), study_from=settings.study_from, columns=columns
     )
     out = console()
+    _show(out, summary)
+    looks = data_sets.looks_like(archive) if settings.study_from == "folder" else None
+    if looks is not None:
+        out.print(f"note: this looks like a known data set: --study-from {looks} goes by its lists")
+    return summary
+
+
+def require_study_from(study_from: str, columns: Sequence[str]) -> dict[str, str]:
+    """Refuse what cannot say what a study is, before the archive is listed.
+
+    Parameters
+    ----------
+    study_from, columns
+        Of `ManifestSettings`.
+
+    Returns
+    -------
+    dict
+        Columns of one's own list by what they are.
+
+    Raises
+    ------
+    SettingError
+        A column is not written as NAME=COLUMN, or there is no list that has it.
+    ArchiveError
+        The list is not there.
+
+    Examples
+    --------
+    >>> require_study_from("dicom", [])
+    {}
+    """
+    named: dict[str, str] = {}
+    for each in columns:
+        name, mark, column = (part.strip() for part in each.partition("="))
+        if not mark or not column or name not in study_list.COLUMNS or name in named:
+            raise SettingError(
+                f"--columns {each}: write NAME=COLUMN, once for each of {', '.join(study_list.COLUMNS)}"
+            )
+        named[name] = column
+    if study_from in STUDY_SOURCES:
+        if named:
+            raise SettingError(f"--columns {columns[0]}: is for a list of your own, not for {study_from}")
+    else:
+        Location.parse(study_from).require_reachable(
+            f"--study-from ({', '.join(STUDY_SOURCES)}, or a list)", ArchiveError, must_exist=True
+        )
+    return named
+
+
+def _show(out: Console, summary: ManifestSummary) -> None:
     out.print(f"{summary.studies:,} studies, {summary.videos:,} videos, {summary.bytes / 1e9:,.2f} GB listed")
+    out.print(f"patient known of {summary.patients_known:,} studies, not of {_unknown(summary):,}")
+    kinds = {kind or "not said": count for kind, count in summary.study_kinds.items()}
+    if set(kinds) != {"not said"}:
+        out.print(f"kind of study, by the list: {_counted(kinds)}")
     if summary.left_out:
-        left_out = ", ".join(f"{count:,} {ending}" for ending, count in sorted(summary.left_out.items()))
-        out.print(f"left out: {left_out}")
+        out.print(f"left out: {_counted(summary.left_out)}")
     for note, count in summary.notes.items():
         out.print(f"note: {count:,} {note}")
-    return summary
+
+
+def _unknown(summary: ManifestSummary) -> int:
+    return summary.studies - summary.patients_known
+
+
+def _counted(counts: Mapping[str, int]) -> str:
+    return ", ".join(f"{count:,} {name}" for name, count in sorted(counts.items()))

@@ -15,7 +15,7 @@ from pipelines.choices import Choices, opened_choices
 from pipelines.encode import check_encoding, encode, encoding_identity
 from pipelines.exit_codes import DONE, INCOMPLETE
 from pipelines.interpret import interpret
-from pipelines.manifest import list_archive
+from pipelines.manifest import list_archive, require_study_from
 from pipelines.ray_session import require_ray_address
 from pipelines.settings import EncodeSettings, InterpretSettings, ManifestSettings, RunAllSettings
 from pipelines.summary import show_encoding, show_interpretation
@@ -37,7 +37,12 @@ def run(settings: RunAllSettings) -> int:
     # 1. What lies in the archive now; new, changed and replaced files are found by this.
     manifest = str(Location.parse(settings.output) / "manifest.parquet")
     list_archive(
-        ManifestSettings(archive=settings.archive, manifest=manifest, study_from=settings.study_from)
+        ManifestSettings(
+            archive=settings.archive,
+            manifest=manifest,
+            study_from=settings.study_from,
+            columns=settings.columns,
+        )
     )
 
     # 2. Videos to embeddings and views: hours to days.
@@ -61,6 +66,7 @@ def _check(settings: RunAllSettings) -> None:
 def _check_places(settings: RunAllSettings, choices: Choices) -> None:
     bundle = choices.bundle
     require_ray_address(settings.ray_address)
+    require_study_from(settings.study_from, settings.columns)
     archive, output = Location.parse(settings.archive), Location.parse(settings.output)
     for flag, place in (("--output", output), ("--bundle", bundle.location)):
         if f"{place}/".startswith(f"{archive}/"):

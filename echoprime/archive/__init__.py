@@ -7,7 +7,7 @@ from echoprime.archive.entries import Entry
 from echoprime.archive.failed_studies import studies_with_reasons
 from echoprime.archive.known import KnownStudies
 from echoprime.archive.listing import Listing
-from echoprime.archive.manifest import ManifestSummary, write_manifest
+from echoprime.archive.manifest import STUDY_SOURCES, ManifestSummary, write_manifest
 from echoprime.archive.manifest_file import Manifest, open_manifest
 from echoprime.archive.plan import PlannedStudy, Planning, plan_studies, study_key
 from echoprime.archive.same_files import files_key, table_files
@@ -15,6 +15,7 @@ from echoprime.archive.selection import read_studies
 
 __all__ = [
     "PLAN",
+    "STUDY_SOURCES",
     "Entry",
     "KnownStudies",
     "Listing",

@@ -8,22 +8,28 @@ from __future__ import annotations
 import tempfile
 from collections import Counter
 from collections.abc import Iterable, Mapping
+from contextlib import ExitStack, closing
 from dataclasses import dataclass, field
 from itertools import islice
 from pathlib import Path
 
+import duckdb
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
+from echoprime.archive.data_sets import DATA_SETS
 from echoprime.archive.listing import Listing
 from echoprime.archive.manifest_file import ROOT, ROWS_PER_GROUP, STUDIES, STUDY_FROM, VERSION
 from echoprime.archive.sorting import batches, connect, parquet
-from echoprime.archive.study_csv import join_csv
+from echoprime.archive.study_list import StudyList, join_list, own_list
 from echoprime.archive.study_source import Row, by_dicom, by_folder
 from echoprime.errors import ArchiveError
 from echoprime.storage import Location
 from echoprime.tables import MANIFEST, SCHEMA_VERSION
+
+STUDY_SOURCES = ("folder", "dicom", *DATA_SETS)
+"""What `study_from` may be beside a list's place."""
 
 BATCH = 20_000
 """Listed rows that are kept before they go to the scratch file: a few MB."""
@@ -39,6 +45,10 @@ class ManifestSummary:
         The manifest, and its archive.
     studies, videos, bytes
         In the manifest.
+    patients_known
+        Studies whose patient is known.
+    study_kinds
+        Studies by the kind that a list says; "" = it says none.
     left_out
         Objects of the archive that are not in it, by ending or other cause.
     notes
@@ -50,12 +60,18 @@ class ManifestSummary:
     studies: int
     videos: int
     bytes: int
+    patients_known: int = 0
+    study_kinds: Mapping[str, int] = field(default_factory=dict)
     left_out: Mapping[str, int] = field(default_factory=dict)
     notes: Mapping[str, int] = field(default_factory=dict)
 
 
 def write_manifest(
-    archive: Location, manifest: Location, *, study_from: str | Path | Location = "folder"
+    archive: Location,
+    manifest: Location,
+    *,
+    study_from: str | Path | Location = "folder",
+    columns: Mapping[str, str] | None = None,
 ) -> ManifestSummary:
     """List an archive and write its manifest, whole or not at all.
 
@@ -67,30 +83,35 @@ def write_manifest(
         Parquet file to write; replaced if it is there.
     study_from
         What makes a study: "folder" (an object's folder below the archive, "." for the archive itself),
-        "dicom" (StudyInstanceUID; the folder where there is none), or a CSV with the columns `path` and
-        `study_id`, and if known `patient_id` and `acquired_at` (ISO 8601).
+        "dicom" (StudyInstanceUID; the folder where there is none), the name of a data set (`DATA_SETS`),
+        whose lists lie in the archive, or a list of one's own: CSV or Parquet, see `own_list`.
+    columns
+        Names of the list's columns where they are others: {"path": "dicom_filepath"}.
 
     Raises
     ------
     ArchiveError
-        The archive is missing or has no videos, or the CSV is not what it should be.
+        The archive is missing or has no videos, or a list is not what it should be.
     """
     manifest.require_reachable("manifest", ArchiveError)
     notes: Counter[str] = Counter()
     listing = Listing(archive)
-    with tempfile.TemporaryDirectory(prefix="echoprime-manifest-") as folder:
-        scratch = Path(folder)
+    with ExitStack() as opened:
+        scratch = Path(opened.enter_context(tempfile.TemporaryDirectory(prefix="echoprime-manifest-")))
+        connection = opened.enter_context(closing(connect(scratch)))
+        # a list is opened before the archive is walked: a wrong column must not cost hours
+        named = _named(connection, study_from, archive, scratch, columns or {})
         rows = by_dicom(archive, listing, notes) if study_from == "dicom" else by_folder(listing)
         if _write_listed(rows, scratch / "listed.parquet") == 0:
             raise ArchiveError(
                 f"archive {archive}: no videos in it ({_seen(listing.left_out)}); correct the path"
             )
         query = f"SELECT * FROM {parquet(scratch / 'listed.parquet')}"
-        if study_from not in ("folder", "dicom"):
-            query = join_csv(Location.parse(study_from), archive, scratch, notes)
-        kind = str(study_from) if study_from in ("folder", "dicom") else "csv"
-        facts = {ROOT: str(archive), STUDY_FROM: kind}
-        totals = _write_sorted(query, scratch, facts)
+        if named is not None:
+            query = join_list(connection, named, scratch, notes)
+        source = str(study_from) if study_from in STUDY_SOURCES else "list"
+        totals = _write_sorted(connection, query, scratch, {ROOT: str(archive), STUDY_FROM: source})
+        kinds, patients = _said(connection, scratch)
         manifest.put_file(scratch / "manifest.parquet")
     if listing.packed:
         notes["zip and tar files, whose members are listed"] = listing.packed
@@ -100,9 +121,26 @@ def write_manifest(
         location=manifest,
         root=archive,
         **totals,
+        patients_known=patients,
+        study_kinds=kinds,
         left_out=dict(sorted(listing.left_out.items())),
         notes=dict(notes),
     )
+
+
+def _named(
+    connection: duckdb.DuckDBPyConnection,
+    study_from: str | Path | Location,
+    archive: Location,
+    scratch: Path,
+    columns: Mapping[str, str],
+) -> StudyList | None:
+    """The list that says what a study is; None where folders or headers do."""
+    if study_from in DATA_SETS:
+        return DATA_SETS[str(study_from)](connection, archive, scratch)
+    if study_from in STUDY_SOURCES:
+        return None
+    return own_list(connection, Location.parse(study_from), archive, scratch, columns)
 
 
 def _seen(left_out: Mapping[str, int]) -> str:
@@ -124,23 +162,33 @@ def _write_listed(rows: Iterable[Row], file: Path) -> int:
     return listed
 
 
-def _write_sorted(query: str, scratch: Path, facts: Mapping[bytes, str]) -> dict[str, int]:
+def _said(connection: duckdb.DuckDBPyConnection, scratch: Path) -> tuple[dict[str, int], int]:
+    """Studies by kind, as planning will have it, and how many of them are of a known patient."""
+    studies = (
+        "SELECT coalesce(arg_min(study_kind, path), '') AS kind, bool_or(patient_id IS NOT NULL) AS known "
+        f"FROM {parquet(scratch / 'manifest.parquet')} GROUP BY study_id"
+    )
+    rows = connection.execute(
+        f"SELECT kind, count(*), count_if(known) FROM ({studies}) GROUP BY kind ORDER BY kind"
+    ).fetchall()
+    return {str(kind): int(count) for kind, count, _ in rows}, sum(int(row[2]) for row in rows)
+
+
+def _write_sorted(
+    connection: duckdb.DuckDBPyConnection, query: str, scratch: Path, facts: Mapping[bytes, str]
+) -> dict[str, int]:
     """Sort into `scratch/manifest.parquet`; returns studies, videos and bytes."""
     totals = {"studies": 0, "videos": 0, "bytes": 0}
     last = None
-    connection = connect(scratch)
-    try:
-        with pq.ParquetWriter(scratch / "manifest.parquet", MANIFEST, compression="zstd") as writer:
-            ordered = f"SELECT * FROM ({query}) ORDER BY study_id, path"
-            for rows in batches(connection, ordered, ROWS_PER_GROUP):
-                studies = rows["study_id"].to_pylist()
-                totals["studies"] += sum(a != b for a, b in zip([last, *studies], studies, strict=False))
-                totals["videos"] += rows.num_rows
-                totals["bytes"] += pc.sum(rows["size"]).as_py()
-                last = studies[-1]
-                writer.write_table(rows.cast(MANIFEST), row_group_size=ROWS_PER_GROUP)
-            facts = {**facts, VERSION: str(SCHEMA_VERSION), STUDIES: str(totals["studies"])}
-            writer.add_key_value_metadata({key.decode(): value for key, value in facts.items()})
-    finally:
-        connection.close()
+    with pq.ParquetWriter(scratch / "manifest.parquet", MANIFEST, compression="zstd") as writer:
+        ordered = f"SELECT * FROM ({query}) ORDER BY study_id, path"
+        for rows in batches(connection, ordered, ROWS_PER_GROUP):
+            studies = rows["study_id"].to_pylist()
+            totals["studies"] += sum(a != b for a, b in zip([last, *studies], studies, strict=False))
+            totals["videos"] += rows.num_rows
+            totals["bytes"] += pc.sum(rows["size"]).as_py()
+            last = studies[-1]
+            writer.write_table(rows.cast(MANIFEST), row_group_size=ROWS_PER_GROUP)
+        facts = {**facts, VERSION: str(SCHEMA_VERSION), STUDIES: str(totals["studies"])}
+        writer.add_key_value_metadata({key.decode(): value for key, value in facts.items()})
     return totals

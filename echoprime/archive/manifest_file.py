@@ -36,7 +36,7 @@ class Manifest:
     rows, studies
         Videos and studies in it.
     study_from
-        "folder", "dicom" or "csv".
+        "folder", "dicom", "list", or the name of a data set; a list says what of an archive is looked at.
     """
 
     location: Location

@@ -179,7 +179,7 @@ def _stream(
             yield PlannedStudy(study_id, key, patient, acquired, kind, number, len(parts), part)
     if chosen is not None and limit is None:
         counts.not_found = len(chosen) - counts.selected
-    all_listed = chosen is None and limit is None and manifest.study_from != "csv"
+    all_listed = chosen is None and limit is None and manifest.study_from in ("folder", "dicom")
     if all_listed and isinstance(done, KnownStudies):
         counts.vanished = done.unseen
 

@@ -1,10 +1,11 @@
-"""What makes a study: a table that the user has."""
+"""CSV files as users have them, read strictly: nothing in them is guessed at."""
 
 from __future__ import annotations
 
+import gzip
 import re
 import shutil
-from collections import Counter
+import zlib
 from collections.abc import Sequence
 from csv import Error as CsvError
 from csv import reader
@@ -12,14 +13,11 @@ from pathlib import Path
 
 import duckdb
 
-from echoprime.archive.sorting import connect, parquet
 from echoprime.errors import ArchiveError
 from echoprime.storage import Location
 
 HEADER_BYTES = 1 << 20
 """The first line is looked for in so much of a file."""
-
-_KNOWN = ("path", "study_id", "patient_id", "acquired_at")
 
 
 def require_columns(csv: Location, columns: list[str], wanted: tuple[str, ...]) -> None:
@@ -34,13 +32,21 @@ def require_columns(csv: Location, columns: list[str], wanted: tuple[str, ...]) 
     if missing:
         raise ArchiveError(
             f"{csv}: no column {' or '.join(missing)}; looked for {', '.join(wanted)}, "
-            f"found {_named(columns)}; write a header line with these names"
+            f"found {names_said(columns)}; write a header line with these names"
         )
 
 
-def _named(columns: list[str]) -> str:
-    """Columns' names; without a header line these would be values, a patient's perhaps, and are not shown."""
-    if all(name.isascii() and name.replace("_", "").replace(" ", "").isalpha() for name in columns):
+def names_said(columns: Sequence[str]) -> str:
+    """Columns' names for a message.
+
+    Without a header line these would be values, a patient's perhaps: then they are counted, not shown.
+
+    Examples
+    --------
+    >>> names_said(["file", "study id"]), names_said(["Smith^John", "1950"])
+    ('file, study id', '2 columns whose first line does not look like names')
+    """
+    if all(re.fullmatch(r"unnamed \d+|[A-Za-z][A-Za-z_ ]*\d?", name) for name in columns):
         return ", ".join(columns[:20])
     return f"{len(columns)} columns whose first line does not look like names"
 
@@ -70,12 +76,12 @@ def csv_columns(csv: Location, file: Path) -> list[str]:
     ArchiveError
         It is no line of names, or names a column twice.
     """
-    with file.open("rb") as content:
-        first = content.readline(HEADER_BYTES)
     try:
+        with gzip.open(file) if file.name.endswith(".gz") else file.open("rb") as content:
+            first = content.readline(HEADER_BYTES)
         text = first.decode("utf-8-sig").rstrip("\r\n")
         names = [name.strip() for name in next(reader([text], strict=True), [])]
-    except (UnicodeDecodeError, CsvError) as error:
+    except (UnicodeDecodeError, CsvError, EOFError, gzip.BadGzipFile, zlib.error) as error:
         raise ArchiveError(
             f"{csv}: cannot be read as a CSV with a header line ({type(error).__name__}); correct the file"
         ) from None
@@ -122,110 +128,3 @@ def unreadable(csv: Location, error: duckdb.Error) -> str:
         f"{csv}: {where} cannot be read; as many fields as the header line has, commas between them, double "
         "quotes around texts with commas, quotes or line breaks, a quote inside written twice, UTF-8"
     )
-
-
-def join_csv(csv: Location, archive: Location, scratch: Path, notes: Counter[str]) -> str:
-    """Give every listed object the study that a CSV names for it.
-
-    Parameters
-    ----------
-    csv
-        Columns `path` (below the archive, or with the archive's own address before it) and `study_id`;
-        `patient_id` and `acquired_at` (ISO 8601) if known.
-    archive
-        What was listed into `scratch/listed.parquet`.
-    scratch
-        Gets `joined.parquet`, in the order of the listing.
-    notes
-        Counts rows without an object and objects without a row.
-
-    Returns
-    -------
-    str
-        The query that reads the joined rows.
-
-    Raises
-    ------
-    ArchiveError
-        The CSV is missing or is not as above, names a path twice, or fits none of the objects.
-    """
-    file = fetch_csv(csv, scratch)
-    connection = connect(scratch)
-    try:
-        columns = csv_columns(csv, file)
-        require_columns(csv, columns, ("path", "study_id"))
-        _load(connection, csv, file, archive, columns, scratch / "listed.parquet")
-        _require_sound(connection, csv)
-        _count(connection, csv, notes)
-        joined = scratch / "joined.parquet"
-        connection.execute(
-            "COPY (SELECT c.study_id, l.path, l.size, l.token, c.patient_id, c.acquired_at, l.study_kind "
-            "FROM listed l JOIN named c USING (path)) TO $joined (FORMAT parquet)",
-            {"joined": str(joined)},
-        )
-    finally:
-        connection.close()
-    return f"SELECT * FROM {parquet(joined)}"
-
-
-def _load(
-    connection: duckdb.DuckDBPyConnection,
-    csv: Location,
-    file: Path,
-    archive: Location,
-    columns: list[str],
-    listed: Path,
-) -> None:
-    """Views `listed` and `named`: paths relative to the archive, empty fields as NULL, times as times."""
-    picked = [
-        f"nullif(trim({name}), '') AS {name}" if name in columns else f"NULL AS {name}" for name in _KNOWN
-    ]
-    try:
-        connection.execute(f"CREATE TABLE raw AS SELECT {', '.join(picked)} FROM {csv_table(file, columns)}")
-    except duckdb.Error as error:
-        raise ArchiveError(unreadable(csv, error)) from None
-    connection.execute(
-        "CREATE TABLE named AS SELECT regexp_replace(CASE WHEN starts_with(path, $root) "
-        "THEN substr(path, length($root) + 1) ELSE path END, '^(\\./)+', '') AS path, study_id, patient_id, "
-        # an offset, where there is one, is part of the text; without one the time is taken for UTC
-        "try_cast(acquired_at AS TIMESTAMPTZ) AS acquired_at, "
-        "acquired_at IS NOT NULL AND try_cast(acquired_at AS TIMESTAMPTZ) IS NULL AS wrong_time FROM raw",
-        {"root": f"{archive}/"},
-    )
-    connection.execute(f"CREATE VIEW listed AS SELECT * FROM {parquet(listed)}")
-
-
-def _one(connection: duckdb.DuckDBPyConnection, query: str) -> int:
-    row = connection.execute(query).fetchone()
-    return int(row[0]) if row else 0
-
-
-def _require_sound(connection: duckdb.DuckDBPyConnection, csv: Location) -> None:
-    empty = _one(connection, "SELECT count(*) FROM named WHERE path IS NULL OR study_id IS NULL")
-    if empty:
-        raise ArchiveError(f"{csv}: {empty} rows without path or study_id; fill or remove them")
-    twice = _one(
-        connection, "SELECT count(*) FROM (SELECT path FROM named GROUP BY path HAVING count(*) > 1)"
-    )
-    if twice:
-        raise ArchiveError(f"{csv}: {twice} paths stand in it more than once; keep one row for each")
-    wrong = _one(connection, "SELECT count(*) FROM named WHERE wrong_time")
-    if wrong:
-        raise ArchiveError(
-            f"{csv}: acquired_at of {wrong} rows is no ISO 8601 time; write it like 2024-02-29T13:15:00Z"
-        )
-
-
-def _count(connection: duckdb.DuckDBPyConnection, csv: Location, notes: Counter[str]) -> None:
-    rows = _one(connection, "SELECT count(*) FROM named")
-    found = _one(connection, "SELECT count(*) FROM named SEMI JOIN listed USING (path)")
-    listed = _one(connection, "SELECT count(*) FROM listed")
-    if found == 0:
-        raise ArchiveError(
-            f"{csv}: none of its {rows} paths is among the {listed} listed objects; "
-            "paths are relative to the archive, with '/'"
-        )
-    if rows > found:
-        notes["rows of the CSV without an object"] = rows - found
-    if listed > found:
-        notes["objects without a row in the CSV, left out"] = listed - found

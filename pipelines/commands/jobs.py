@@ -21,9 +21,12 @@ from pipelines.settings import (
     help_epilogue=examples(
         "echoprime manifest archive/ manifest.parquet",
         "echoprime manifest s3://echo/2024 s3://echo-out/manifest.parquet --study-from dicom",
+        "echoprime manifest archive/ manifest.parquet --study-from list.parquet --columns study_id=accession",
     )
 )
-def manifest(archive: str, manifest: str, /, *, study_from: str = "folder") -> int:
+def manifest(
+    archive: str, manifest: str, /, *, study_from: str = "folder", columns: tuple[str, ...] = ()
+) -> int:
     """List an archive: one row a video.
 
     Parameters
@@ -33,11 +36,15 @@ def manifest(archive: str, manifest: str, /, *, study_from: str = "folder") -> i
     manifest
         Parquet file to write.
     study_from
-        folder: a study is a folder. dicom: StudyInstanceUID. Or a CSV with columns path, study_id.
+        folder: a study is a folder. dicom: StudyInstanceUID. mimic-iv-echo, echonet-dynamic,
+        echonet-pediatric, echonet-lvh: by the data set's lists. Or a CSV or Parquet file with columns path,
+        study_id.
+    columns
+        NAME=COLUMN where that file's columns have other names: path=dicom_filepath. Once for each.
     """
     from pipelines.manifest import list_archive
 
-    list_archive(ManifestSettings(archive=archive, manifest=manifest, study_from=study_from))
+    list_archive(ManifestSettings(archive=archive, manifest=manifest, study_from=study_from, columns=columns))
     return DONE
 
 

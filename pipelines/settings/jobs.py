@@ -172,7 +172,7 @@ class _InterpretPlaces:
 @dataclass(frozen=True, kw_only=True)
 class _RunPlaces:
     archive: str
-    """Folder or s3:// prefix with the archive's DICOM, MP4 and AVI files."""
+    """Folder or s3:// prefix with the archive's DICOM, MP4 and AVI files, in zip and tar files too."""
 
     bundle: str
     """Bundle with weights, written by `echoprime bundle import`."""
@@ -181,7 +181,11 @@ class _RunPlaces:
     """Folder or s3:// prefix for the tables; the manifest is OUTPUT/manifest.parquet."""
 
     study_from: str = "folder"
-    """folder: a study is a folder. dicom: StudyInstanceUID. Or a CSV with columns path, study_id."""
+    """folder: a study is a folder. dicom: StudyInstanceUID. mimic-iv-echo, echonet-dynamic,
+    echonet-pediatric, echonet-lvh: by the data set's lists. Or a CSV or Parquet file: path, study_id."""
+
+    columns: tuple[str, ...] = ()
+    """NAME=COLUMN where that file's columns have other names: path=dicom_filepath. Once for each."""
 
 
 # Bases from last to first are the order of the fields, and so of `--help`: where, which, what, how.
@@ -224,13 +228,17 @@ class ManifestSettings:
     """Settings of `echoprime manifest`."""
 
     archive: str
-    """Folder or s3:// prefix with the archive's DICOM, MP4 and AVI files."""
+    """Folder or s3:// prefix with the archive's DICOM, MP4 and AVI files, in zip and tar files too."""
 
     manifest: str
     """Parquet file to write."""
 
     study_from: str = "folder"
-    """folder: a study is a folder. dicom: StudyInstanceUID. Or a CSV with columns path, study_id."""
+    """folder: a study is a folder. dicom: StudyInstanceUID. mimic-iv-echo, echonet-dynamic,
+    echonet-pediatric, echonet-lvh: by the data set's lists. Or a CSV or Parquet file: path, study_id."""
+
+    columns: tuple[str, ...] = ()
+    """NAME=COLUMN where that file's columns have other names: path=dicom_filepath. Once for each."""
 
 
 @dataclass(frozen=True, kw_only=True)

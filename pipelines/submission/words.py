@@ -7,6 +7,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from echoprime.archive import STUDY_SOURCES
 from echoprime.errors import SettingError
 from echoprime.storage import Location
 
@@ -18,10 +19,7 @@ PLACES = frozenset({
     "output", "page", "release", "reports", "second", "studies", "thresholds",
     "view_names", "views",
 })  # fmt: skip
-"""Settings that are places, and no others are, whatever they hold; but see `STUDY_FROM`."""
-
-STUDY_FROM = ("folder", "dicom")
-"""What study_from may be beside a CSV file's place."""
+"""Settings that are places, and no others are, whatever they hold; but see `STUDY_SOURCES`."""
 
 
 @dataclass(frozen=True)
@@ -110,7 +108,7 @@ def _settings(bound: Any) -> Iterator[tuple[str, Any, Any, bool]]:  # noqa: ANN4
 
 def _is_place(name: str, value: object) -> bool:
     if name == "study_from":
-        return value not in STUDY_FROM
+        return value not in STUDY_SOURCES
     return name in PLACES and isinstance(value, str)
 
 

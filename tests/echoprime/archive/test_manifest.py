@@ -141,11 +141,11 @@ def test_a_table_names_studies(place: Location, monkeypatch: pytest.MonkeyPatch)
     summary = write_manifest(archive, place / "m.parquet", study_from=csv)
     assert (summary.studies, summary.videos) == (2, 3)
     assert summary.notes == {
-        "rows of the CSV without an object": 1,
-        "objects without a row in the CSV, left out": 2,
+        "rows of the list without an object": 1,
+        "objects without a row in the list, left out": 2,
     }
     opened = open_manifest(place / "m.parquet")
-    assert opened.study_from == "csv"
+    assert opened.study_from == "list"
     rows = [(r["study_id"], r["path"], r["patient_id"], r["acquired_at"]) for r in read_all(opened)]
     assert rows == [
         ("0007", "s2/a.dcm", None, datetime(2024, 2, 29, 12, 15, tzinfo=UTC)),
@@ -185,7 +185,7 @@ def test_a_missing_table_or_archive_is_refused(tmp_path: Path) -> None:
     with pytest.raises(ArchiveError, match=r"archive .*/none: nothing is there"):
         write_manifest(place / "none", place / "m.parquet")
     fill(place / "archive", FILES)
-    with pytest.raises(ArchiveError, match=r"CSV .*/none.csv: nothing is there"):
+    with pytest.raises(ArchiveError, match=r"list .*/none.csv: nothing is there"):
         write_manifest(place / "archive", place / "m.parquet", study_from="none.csv")
 
 
