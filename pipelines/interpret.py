@@ -99,7 +99,11 @@ def _interpret_left(
     table = there or StudyTable.open(place, choices.schema, identity=identity)
     compact_if_scattered(table)
     result = JobResult(
-        job="interpret", run_id=run_id, incomplete=left.incomplete, left_out_kinds=left.left_out
+        job="interpret",
+        run_id=run_id,
+        incomplete=left.incomplete,
+        left_out_kinds=left.left_out,
+        left_out_interpreted_before=left.interpreted_before,
     )
     if not len(left.rows):
         table.drop_superseded()  # what a run replaced that was killed before it dropped it

@@ -34,6 +34,8 @@ class JobResult:
         Studies with a passing failure: another run takes them up again.
     left_out_kinds
         Kind of study -> encoded studies that were not interpreted because they are of it. Interpret alone.
+    left_out_interpreted_before
+        Of these, those whose row is of the time before their kind was known; it is kept.
     views_given, views_not_given
         Encoded videos whose view a table of the user's says, and those that it does not name, which keep
         the classifier's; both 0 without such a table. Interpret alone.
@@ -58,6 +60,7 @@ class JobResult:
     nothing_to_do: bool = False
     incomplete: int = 0
     left_out_kinds: dict[str, int] = field(default_factory=dict)
+    left_out_interpreted_before: int = 0
     views_given: int = 0
     views_not_given: int = 0
     planned: dict[str, int | None] = field(default_factory=dict)

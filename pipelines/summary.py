@@ -88,6 +88,11 @@ def _say_left_out(out: Console, result: JobResult) -> None:
             f"{sum(result.left_out_kinds.values()):,} studies of other kinds were left out: "
             f"{kinds_said(result.left_out_kinds)}; --study-kinds takes them"
         )
+    if result.left_out_interpreted_before:
+        out.print(
+            f"{result.left_out_interpreted_before:,} of these have a row of the time before their kind was "
+            "known: it is kept, and no population study takes it"
+        )
     if result.views_given or result.views_not_given:
         out.print(
             f"{result.views_given:,} videos have the view that --views says, {result.views_not_given:,} have "

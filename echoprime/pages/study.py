@@ -199,14 +199,14 @@ def _warnings(
         said.append(f"{failed.total()} of {len(encoding['videos'])} videos failed: {reasons}.")
     if not any(video["outcome"] == "encoded" for video in encoding["videos"]):
         said.append("No video of this study was encoded: there is nothing to interpret.")
+    cure = "Run the interpret job." if kind in kinds else "Its kind is left out there (--study-kinds)."
     if interpretation is None:
-        cure = "Run the interpret job." if kind in kinds else "Its kind is left out there (--study-kinds)."
         said.append(f"Not interpreted under the name {name!r}: views only. {cure}")
         return said
     if is_stale(encoding, interpretation):
         said.append(
             "Out of date: the study was encoded again after it was interpreted. Report and phenotypes belong "
-            "to the earlier encoding, so shares are left out. Run the interpret job again."
+            f"to the earlier encoding, so shares are left out. {cure}"
         )
     missing = [section["section"] for section in interpretation["sections"] if not section["assessable"]]
     if missing:

@@ -149,6 +149,24 @@ def test_a_table_of_other_videos_is_refused_and_binds_no_name(bundle: Bundle, tm
     assert list_runs(Location.parse(tmp_path)) == []
 
 
+@pytest.mark.ray
+@pytest.mark.usefixtures("cluster")
+def test_a_row_of_before_the_kind_was_known_is_kept_and_counted(
+    bundle: Bundle, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (study,) = write_encoded(tmp_path, bundle, ["unknown"])
+    interpret(settings(bundle, tmp_path))
+    table = StudyTable.existing(Location.parse(tmp_path / "encodings"))
+    schema = pa.schema([field for field in ENCODINGS if field.name != "written_at"])
+    table.append(pa.Table.from_pylist([{**study, "study_kind": "stress"}], schema))
+    result = interpret(settings(bundle, tmp_path))
+    assert (result.nothing_to_do, result.left_out_kinds) == (True, {"stress": 1})
+    assert result.left_out_interpreted_before == 1
+    show_interpretation(result, str(tmp_path), "default")
+    assert "1 of these have a row of the time before" in capsys.readouterr().out
+    assert len(rows(tmp_path / "interpretations" / "default")) == 1
+
+
 def test_nothing_is_left_when_every_study_is_of_another_kind(bundle: Bundle, tmp_path: Path) -> None:
     write_encoded(tmp_path, bundle, ["stress", "stress"])
     result = interpret(settings(bundle, tmp_path))
