@@ -90,8 +90,8 @@ def test_every_setting_is_known_as_a_place_or_as_none() -> None:
         for field in dataclasses.fields(job)
         if field.type in ("str", "str | None")
     }
-    no_places = {"address", "again", "by", "date_format", "embedding_space", "ignore", "job", "language", "name",
-                 "population", "python", "ray_address", "run", "study", "study_from"}  # fmt: skip
+    no_places = {"address", "again", "by", "date_format", "embedding_space", "ignore", "job", "language",
+                 "name", "population", "python", "ray_address", "run", "study", "study_from"}  # fmt: skip
     assert texts - PLACES == no_places
     assert texts >= PLACES
 
