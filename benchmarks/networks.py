@@ -1,103 +1,196 @@
 """How fast the networks are on cores, against torchvision's own forward with the same weights.
 
-    OMP_NUM_THREADS=2 python benchmarks/networks.py >> benchmarks/results/networks.md
+    .venv/bin/python benchmarks/networks.py > benchmarks/results/networks.md
 
-Both are timed in turn in one process, one clip or frame at a time, in float32. The least of the rounds is
-taken, since other processes only ever add to it; on a busy machine the ratio of processor time (all threads
-together) is the steadier one. First with the C library's allocator as it is, then as
-`keep_freed_memory` sets it. Takes about three minutes. Weights are seeded, not trained: that changes no time.
+Two processes take turns: in one torchvision's modules in float32 as a user runs them, with the C library's
+allocator as it is; in the other this project's as its jobs run them, after `keep_freed_memory`. Several clips
+are one forward to torchvision; here they go one after the other, or one on each thread. One clip on two
+threads is the network alone. The least of the rounds counts, since other processes only ever add to it.
+Weights are seeded, not trained, which changes no time; layer scales of the view classifier are drawn from 0.1
+to 0.5, because as seeded (1e-6) its blocks are silent and would hide every difference. Three minutes.
 """
 
 from __future__ import annotations
 
-import platform
+import multiprocessing
 import time
 from collections.abc import Callable
-from pathlib import Path
+from functools import cache
+from multiprocessing.connection import Connection
+from typing import Any, NamedTuple
 
+import numpy as np
 import torch
-import torchvision
-from torch import Tensor, nn
+from machine import heading
+from torch import Tensor
 
-from echoprime.networks import ENCODERS, VIEW_CLASSIFIERS, keep_freed_memory, seeded_state
-from echoprime.networks.convnext import FrameClassifier
+from echoprime.networks import (
+    ENCODERS,
+    VIEW_CLASSIFIERS,
+    VideoEncoder,
+    ViewClassifier,
+    has_bf16,
+    keep_freed_memory,
+    seeded_state,
+)
 from echoprime.networks.linear import packing_works
-from echoprime.networks.mvit import ClipEncoder
 from echoprime.networks.weights import build_network
 
-ROUNDS = 5
-THREADS = (1, 2)
+ROUNDS = 3
 
-Network = Callable[[Tensor], Tensor]
-
-
-def least_seconds(networks: list[Network], given: Tensor) -> list[tuple[float, float]]:
-    """Time networks in turn, after one round that does not count: wall clock and processor time of each."""
-    wall: list[list[float]] = [[] for _ in networks]
-    busy: list[list[float]] = [[] for _ in networks]
-    for round_number in range(ROUNDS + 1):
-        for number, network in enumerate(networks):
-            start, start_busy = time.perf_counter(), time.process_time()
-            network(given)
-            if round_number:
-                wall[number].append(time.perf_counter() - start)
-                busy[number].append(time.process_time() - start_busy)
-    return [(min(walls), min(busies)) for walls, busies in zip(wall, busy, strict=True)]
+BARS = {
+    ("mvit_v2_s", "float32", 1): "1.5",
+    ("mvit_v2_s", "float32", 4): "2.0",
+    ("mvit_v2_s", "bf16", 1): "2.7",
+    ("mvit_v2_s", "bf16", 4): "3.5",
+    ("convnext_base", "float32", 1): "1.2",
+    ("convnext_base", "float32", 4): "1.2",
+    ("convnext_base", "bf16", 1): "2.0",
+    ("convnext_base", "bf16", 4): "2.0",
+}
+"""Least ratio of seconds that is wanted."""
 
 
-def encoder() -> tuple[nn.Module, Network, Tensor]:
-    """torchvision's, ours, and a clip."""
-    module = build_network(ENCODERS["mvit_v2_s"], 512, seeded_state("mvit_v2_s", 0))
-    return module, ClipEncoder(module), torch.randn(1, 16, 224, 224, 3).permute(0, 4, 1, 2, 3)
+class Task(NamedTuple):
+    """One forward: of which network, in which precision, of how many clips or frames, on how many threads."""
+
+    network: str
+    precision: str
+    batch: int
+    threads: int
 
 
-def view_classifier() -> tuple[nn.Module, Network, Tensor]:
-    """torchvision's, ours, and a frame. Layer scales of 0.5: as seeded the blocks would be silent."""
-    state = {
-        key: torch.full_like(tensor, 0.5) if key.endswith("layer_scale") else tensor
-        for key, tensor in seeded_state("convnext_base", 1).items()
+class Answer(NamedTuple):
+    """Seconds by the clock, seconds of processor time, and what came out."""
+
+    wall: float
+    busy: float
+    result: np.ndarray
+
+
+def state(network: str) -> dict[str, Tensor]:
+    """Seeded weights, no block of them silent."""
+    draw = torch.Generator().manual_seed(5)
+    return {
+        key: 0.1 + 0.4 * torch.rand(tensor.shape, generator=draw) if key.endswith("layer_scale") else tensor
+        for key, tensor in seeded_state(network, 0).items()
     }
-    modules = [build_network(VIEW_CLASSIFIERS["convnext_base"], 11, state) for _ in range(2)]
-    return modules[0], FrameClassifier(modules[1]), torch.randn(1, 224, 224, 3).permute(0, 3, 1, 2)
 
 
-def processor() -> str:
-    """Its name, from Linux where it is one."""
-    described = Path("/proc/cpuinfo")
-    lines = described.read_text().splitlines() if described.exists() else []
-    names = [line.split(":")[1].strip() for line in lines if line.startswith("model name")]
-    return f"{len(names)} x {names[0]}" if names else platform.processor()
+@cache
+def given(network: str, batch: int) -> Tensor:
+    """Normalised clips or frames, channels innermost in memory."""
+    shape = (batch, 16, 224, 224, 3) if network in ENCODERS else (batch, 224, 224, 3)
+    values = torch.randn(shape, generator=torch.Generator().manual_seed(6))
+    return values.movedim(-1, 1)
+
+
+@cache
+def torchvisions(network: str) -> Callable[[Tensor], Any]:
+    """torchvision's module."""
+    if network in ENCODERS:
+        return build_network(ENCODERS[network], 512, state(network))
+    return build_network(VIEW_CLASSIFIERS[network], 11, state(network))
+
+
+@cache
+def ours(network: str, precision: str) -> VideoEncoder | ViewClassifier:
+    """This project's network, from its public class."""
+    if network in ENCODERS:
+        return VideoEncoder(network, state(network), precision=precision)
+    return ViewClassifier(network, state(network), precision=precision)
+
+
+def compute_theirs(task: Task) -> np.ndarray:
+    """One forward of all."""
+    found: np.ndarray = torchvisions(task.network)(given(task.network, task.batch)).numpy()
+    return found
+
+
+def compute_ours(task: Task) -> np.ndarray:
+    """One after the other, one on each thread, or one on all threads."""
+    made, values = ours(task.network, task.precision), given(task.network, task.batch)
+    if task.batch == 1:
+        found: np.ndarray = made._network(values).numpy()
+        return found
+    return made.embed_normalised(values) if isinstance(made, VideoEncoder) else made.logits_normalised(values)
+
+
+def serve(tasks: Connection, project: bool) -> None:
+    """One side's process: answers tasks until None comes."""
+    if project:
+        keep_freed_memory()
+    compute = compute_ours if project else compute_theirs
+    with torch.inference_mode():
+        while (task := tasks.recv()) is not None:
+            torch.set_num_threads(task.threads)
+            given(task.network, task.batch)
+            start, busy = time.perf_counter(), time.process_time()
+            result = compute(task)
+            tasks.send(Answer(time.perf_counter() - start, time.process_time() - busy, result))
+
+
+def side(project: bool) -> Connection:
+    """Start a process of one side."""
+    here, there = multiprocessing.Pipe()
+    multiprocessing.get_context("spawn").Process(target=serve, args=(there, project), daemon=True).start()
+    return here
+
+
+def asked(tasks: Connection, task: Task) -> Answer:
+    """Give one task and wait."""
+    tasks.send(task)
+    answer: Answer = tasks.recv()
+    return answer
+
+
+def rows(network: str, batch: int, threads: int, precisions: list[str], sides: list[Connection]) -> None:
+    """Time torchvision's and this project's in turn; print a row for each precision."""
+    theirs, project = sides
+    best: dict[str, Answer] = {}
+    for _ in range(ROUNDS + (batch == 1)):  # the first round of one clip warms both sides up
+        answers = {"": asked(theirs, Task(network, "float32", batch, threads))}
+        answers |= {each: asked(project, Task(network, each, batch, threads)) for each in precisions}
+        best = {
+            each: answer
+            if each not in best
+            else Answer(min(best[each].wall, answer.wall), min(best[each].busy, answer.busy), answer.result)
+            for each, answer in answers.items()
+        }
+    slow = best[""]
+    for precision in precisions:
+        fast = best[precision]
+        cosines = torch.cosine_similarity(torch.tensor(fast.result), torch.tensor(slow.result))
+        cells = (
+            *(network, precision, batch, threads, f"{slow.wall:.2f}", f"{fast.wall:.2f}"),
+            *(f"**{slow.wall / fast.wall:.2f}**", BARS[network, precision, batch]),
+            f"{slow.busy / fast.busy:.2f}",
+            *(f"{np.abs(fast.result - slow.result).max():.1e}", f"{float(cosines.min()):.6f}"),
+        )
+        print(f"| {' | '.join(map(str, cells))} |", flush=True)
 
 
 def main() -> None:
     """Print the table."""
-    networks = {"mvit_v2_s": encoder(), "convnext_base": view_classifier()}
+    precisions = ["float32", "bf16"] if has_bf16(torch.device("cpu")) else ["float32"]
+    print(heading(__doc__, ["torch", "torchvision"]))
     print(
-        f"\n{processor()}, AVX-512: {'avx512' in torch.backends.cpu.get_cpu_capability().lower()}; ", end=""
+        "torchvision in eager float32, allocator as it is; this project with freed memory kept; each in a "
+        f"process of its own, in turn; least of {ROUNDS} rounds; weights seeded, untrained. Packed linear "
+        f"layers: {packing_works()} in float32, {packing_works(torch.bfloat16)} in bfloat16.\n"
     )
-    print(f"Python {platform.python_version()}, torch {torch.__version__}, ", end="")
-    print(f"torchvision {torchvision.__version__}; packed linear layers: {packing_works()}; ", end="")
-    print(f"weights seeded, untrained; least of {ROUNDS} rounds; {time.strftime('%Y-%m-%d')}\n")
     columns = (
-        *("network", "threads", "allocator", "torchvision, s", "ours, s", "ratio"),
-        *("ratio of processor time", "largest difference"),
+        *("network", "precision", "batch", "threads", "torchvision, s", "here, s", "ratio", "bar"),
+        *("ratio of processor time", "largest difference", "least cosine"),
     )
-    print(f"| {' | '.join(columns)} |")
-    print("|---" * len(columns) + "|")
-    for allocator in ("as it is", "keeps freed memory"):
-        if allocator != "as it is":
-            keep_freed_memory()
-        for name, (theirs, ours, given) in networks.items():
-            for threads in THREADS:
-                torch.set_num_threads(threads)
-                with torch.inference_mode():
-                    difference = float((theirs(given) - ours(given)).abs().max())
-                    (slow, slow_busy), (fast, fast_busy) = least_seconds([theirs, ours], given)
-                print(
-                    f"| {name} | {threads} | {allocator} | {slow:.2f} | {fast:.2f} | {slow / fast:.2f} "
-                    f"| {slow_busy / fast_busy:.2f} | {difference:.1e} |",
-                    flush=True,
-                )
+    print(f"| {' | '.join(columns)} |\n{'|---' * len(columns)}|")
+    sides = [side(project=False), side(project=True)]
+    for network in ("mvit_v2_s", "convnext_base"):
+        for batch in (1, 4):
+            for threads in (1, 2):
+                rows(network, batch, threads, precisions, sides)
+    for each in sides:
+        each.send(None)
 
 
 if __name__ == "__main__":

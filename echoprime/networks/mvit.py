@@ -20,7 +20,7 @@ from echoprime.networks.linear import Linear
 from echoprime.networks.norms import Norm
 from echoprime.networks.pooling import Grid, as_rows, as_volume
 
-ROWS_AT_ONCE = 4096
+ROWS_AT_ONCE = 2048
 """Rows of a perceptron on cores; more are not faster there. A GPU takes all."""
 
 

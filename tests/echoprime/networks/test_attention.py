@@ -81,7 +81,7 @@ def test_two_products_a_few_queries_at_a_time_are_the_kernel(monkeypatch, dtype)
         for rows, width in ((37, 24), (11, 24), (11, 16))
     )
     expected = attend_fused(queries.float(), keys.float(), values.float())
-    monkeypatch.setattr(attention_module, "QUERIES_AT_ONCE", 10)
+    monkeypatch.setattr(attention_module, "SCORES_AT_ONCE", 10 * 11)
     tolerance = 1e-5 if dtype is torch.float32 else 1e-2
     for attend in (attend_fused, attend_in_products):
         assert typical(attend(queries, keys, values), expected) < tolerance
