@@ -12,6 +12,7 @@ import pyarrow.compute as pc
 from echoprime.archive import (
     KnownStudies,
     Plan,
+    StudyFacts,
     open_manifest,
     plan_studies,
     read_studies,
@@ -84,7 +85,9 @@ def encode(settings: EncodeSettings) -> JobResult:
             table_files(table) if settings.same_files else None,
             again=studies_with_reasons(table, reasons_of("--again", settings.again)),
         )
-        planning = plan_studies(manifest, done=known, studies=chosen, limit=settings.limit)
+        # folders know no patients, times or kinds; lists and headers may know more of them than before
+        facts = None if manifest.study_from == "folder" else StudyFacts(table)
+        planning = plan_studies(manifest, done=known, facts=facts, studies=chosen, limit=settings.limit)
         first = next(planning, None)
         counts = planning.counts
         if first is None:
@@ -93,6 +96,7 @@ def encode(settings: EncodeSettings) -> JobResult:
             if len(keys) > len(known):  # a run was killed before it dropped the rows that it had replaced
                 table.drop_superseded()
             planned = mark_presence(table, known, counts, output, manifest.root, settings)
+            planned["learnt"] = table.revise(facts.changed()) if facts else 0
             there = counts.done + counts.returned
             return JobResult(job="encode", nothing_to_do=True, studies=there, planned=planned)
         run = RunRecord.start(output, "encode", recorded_settings(settings), run_id=run_id)
@@ -107,6 +111,7 @@ def encode(settings: EncodeSettings) -> JobResult:
             require_room(output, plan.videos * BYTES_PER_VIDEO)
             # 3. Ray streams the plan's chunks through the three pools; the driver commits what comes out.
             result.planned = mark_presence(table, known, counts, output, manifest.root, settings)
+            result.planned["learnt"] = table.revise(facts.changed()) if facts else 0
             _encode(settings, bundle, table, plan, identity["encoding_id"], result)
     return result
 

@@ -48,6 +48,7 @@ def planned_counts(result: JobResult) -> dict[str, int]:
         "done": "done already",
         "returned": "in the archive again, not encoded again",
         "vanished": "no longer in the archive, marked and kept",
+        "learnt": "whose patient, time or kind of study is another now, changed without encoding again",
         "not_judged": "not in this listing, not judged: studies of other archives lie in this output",
         "perhaps_replaced": "of these changed perhaps another archive's studies of the same name, replaced "
         "by these: give each archive an --output of its own",

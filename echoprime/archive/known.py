@@ -13,8 +13,8 @@ from numpy.typing import NDArray
 from echoprime.tables import COMPLETE, INCOMPLETE, VANISHED, VANISHED_INCOMPLETE, newest_rows
 
 State: TypeAlias = Literal["new", "changed", "again", "done", "returned"]
-"""new: not in the table; changed: other content; again: incomplete, or asked for; done; returned: done, and in
-the archive again after it had vanished."""
+"""new: not in the table; changed: other content; again: incomplete, or asked for; done; returned: done,
+and in the archive again after it had vanished."""
 
 _CODES = {COMPLETE: 0, INCOMPLETE: 1, VANISHED: 2, VANISHED_INCOMPLETE: 3}
 _NAMES = tuple(_CODES)

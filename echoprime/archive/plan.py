@@ -16,6 +16,7 @@ from typing import TypeAlias
 from echoprime.archive.known import KnownStudies, State
 from echoprime.archive.manifest_file import Manifest
 from echoprime.archive.same_files import files_key
+from echoprime.archive.study_facts import StudyFacts
 from echoprime.errors import ArchiveError
 from echoprime.storage import canonical_hash
 
@@ -66,7 +67,7 @@ class PlanCounts:
     not_found
         Studies of the list that the manifest does not have.
     vanished
-        In the table, no longer in the manifest; None with a selection, where a CSV says what is listed, or
+        In the table, no longer in the manifest; None with a selection, where a list says what is listed, or
         where `done` holds keys alone.
     """
 
@@ -118,6 +119,7 @@ def plan_studies(
     manifest: Manifest,
     *,
     done: Container[str] = frozenset(),
+    facts: StudyFacts | None = None,
     studies: Collection[str] | None = None,
     limit: int | None = None,
     videos_per_part: int = VIDEOS_PER_PART,
@@ -130,6 +132,8 @@ def plan_studies(
         Opened manifest.
     done
         Study keys that need nothing; `KnownStudies` also tells new from changed.
+    facts
+        Compares patient, time and kind of the studies that need nothing.
     studies
         Only these; without it all.
     limit
@@ -144,12 +148,13 @@ def plan_studies(
     """
     counts = PlanCounts()
     chosen = None if studies is None else frozenset(studies)
-    return Planning(_stream(manifest, done, chosen, limit, videos_per_part, counts), counts)
+    return Planning(_stream(manifest, done, facts, chosen, limit, videos_per_part, counts), counts)
 
 
 def _stream(
     manifest: Manifest,
     done: Container[str],
+    facts: StudyFacts | None,
     chosen: frozenset[str] | None,
     limit: int | None,
     videos_per_part: int,
@@ -166,13 +171,15 @@ def _stream(
         key = study_key(study_id, videos)
         state = _state(done, study_id, key, videos)
         setattr(counts, state, getattr(counts, state) + 1)
-        if state in ("done", "returned"):
-            continue
-        counts.studies += 1
-        counts.videos += len(videos)
         patient = next((row[4] for row in whole if row[4] is not None), None)
         acquired = next((row[5] for row in whole if row[5] is not None), None)
         kind = next((row[6] for row in whole if row[6] is not None), None)
+        if state in ("done", "returned"):
+            if facts is not None:
+                facts.compare(study_id, patient, acquired, kind)
+            continue
+        counts.studies += 1
+        counts.videos += len(videos)
         parts = range(0, len(videos), videos_per_part)
         for number, begin in enumerate(parts):
             part = tuple(videos[begin : begin + videos_per_part])

@@ -284,6 +284,44 @@ class StudyTable:
 
         return self._commit(commit)
 
+    def revise(self, rows: pa.Table) -> int:
+        """Give rows other values in place, by one merge, and stamp them anew: what was made of them is old.
+
+        Parameters
+        ----------
+        rows
+            study_id and written_at of each row, and columns of new values; null leaves a value as it is.
+
+        Returns
+        -------
+        int
+            Rows revised.
+        """
+        names = [name for name in rows.schema.names if name not in ("study_id", "written_at")]
+
+        def commit() -> int:
+            if rows.num_rows == 0:
+                return 0
+            self._refresh()
+            stamp, before = self._next_stamp(), int(self._table.version())
+            stamps = pa.array([stamp] * rows.num_rows, self.schema.field("written_at").type)
+            values = {name: f"coalesce(s.{name}, t.{name})" for name in names}
+            metrics = (
+                self._table.merge(
+                    rows.append_column("stamp", stamps),
+                    "t.study_id = s.study_id AND t.written_at = s.written_at",
+                    source_alias="s",
+                    target_alias="t",
+                    writer_properties=WRITER_PROPERTIES,
+                )
+                .when_matched_update({**values, "written_at": "s.stamp"})
+                .execute()
+            )
+            self._stamp, self._stamp_version = stamp, before + 1
+            return int(metrics["num_target_rows_updated"])
+
+        return self._commit(commit)
+
     def compact(self) -> None:
         """Put small files together; readers and appending writers go on undisturbed."""
 
