@@ -15,8 +15,9 @@ from echoprime.errors import Reason, UnreadableVideo
 from echoprime.reading.colour import Picture
 from echoprime.reading.limits import Limits
 
-# Without it FFmpeg conceals damage: it fills what it cannot decode from the frames before.
-_STRICT = {"err_detect": "crccheck+bitstream+buffer+explode"}
+# Without it FFmpeg conceals damage: it fills what it cannot decode from the frames before. "bitstream" is not
+# among them: it refuses sound MPEG-2 streams that end with a padding byte, as DICOM's do.
+_STRICT = {"err_detect": "crccheck+buffer+explode"}
 
 
 @contextmanager

@@ -118,8 +118,9 @@ def _compressed(
     return dicom(frames, photometric, f"1.2.840.10008.1.2{syntax}", encapsulated(streams))
 
 
-def _rle(picture: Pictures) -> bytes:
-    planar = np.ascontiguousarray(np.moveaxis(picture, -1, 0))
+def run_length(picture: Pictures) -> bytes:
+    """A run-length frame of colours or grey."""
+    planar = np.ascontiguousarray(np.moveaxis(np.atleast_3d(picture), -1, 0))
     return _rle_frame([plane.tobytes() for plane in planar])
 
 
@@ -146,7 +147,7 @@ def good_files(count: int = FRAMES) -> dict[str, bytes]:
         "big-endian.dcm": dicom(grey, "MONOCHROME1", "1.2.840.10008.1.2.2"),
         "rgb.dcm": dicom(frames, "RGB", explicit),
         "deflated.dcm": dicom(frames, "RGB", "1.2.840.10008.1.2.1.99"),
-        "rle.dcm": _compressed(frames, ".5", "RGB", _rle),
+        "rle.dcm": _compressed(frames, ".5", "RGB", run_length),
         "jpeg.dcm": jpeg_dicom([jpeg(frame) for frame in frames]),
         "jpeg-lossless.dcm": _compressed(
             frames,
