@@ -23,6 +23,8 @@ class ListFile:
     ----------
     place
         Where it lies.
+    file
+        The same, or its copy, on this machine.
     table
         SQL of all its rows.
     columns
@@ -30,10 +32,13 @@ class ListFile:
     """
 
     place: Location
+    file: Path
     table: str
     columns: Mapping[str, tuple[str, str]]
 
-    def require(self, names: Iterable[str]) -> None:
+    def require(
+        self, names: Iterable[str], cure: str = "rename its columns, or say which is which with --columns"
+    ) -> None:
         """Refuse a list that lacks a column.
 
         Raises
@@ -47,13 +52,14 @@ class ListFile:
             there = names_said([name for name, _ in self.columns.values()])
             raise ArchiveError(
                 f"{self.place}: no column {' or '.join(missing)}; looked for {', '.join(wanted)}, "
-                f"found {there}; rename its columns, or say which is which with --columns"
+                f"found {there}; {cure}"
             )
 
     def text(self, name: str | None) -> str:
         """SQL of a column as text without blanks at its ends; empty, and of a column that is not there: NULL.
 
-        Whole numbers have no ".0": an integer column with gaps is one of floats for many writers.
+        Whole numbers have no ".0", and not-a-number is NULL: an integer column with gaps is one of floats
+        for many writers.
         """
         if name is None or name.casefold() not in self.columns:
             return "NULL::VARCHAR"
@@ -61,7 +67,11 @@ class ListFile:
         quoted = '"' + own.replace('"', '""') + '"'
         text = f"{quoted}::VARCHAR"
         if kind in ("DOUBLE", "FLOAT"):
-            text = f"CASE WHEN {quoted} = trunc({quoted}) THEN {quoted}::HUGEINT::VARCHAR ELSE {text} END"
+            whole = f"abs({quoted}) < 1e15 AND {quoted} = trunc({quoted})"
+            text = (
+                f"CASE WHEN isnan({quoted}) THEN NULL "
+                f"WHEN {whole} THEN {quoted}::HUGEINT::VARCHAR ELSE {text} END"
+            )
         return f"nullif(trim({text}), '')"
 
 
@@ -100,7 +110,7 @@ def open_list(connection: duckdb.DuckDBPyConnection, place: Location, scratch: P
     folded = {name.strip().casefold(): (name, kind) for name, kind in columns.items()}
     if len(folded) < len(columns):
         raise ArchiveError(f"{place}: names of two columns differ in case alone; rename one of the two")
-    return ListFile(place, table, folded)
+    return ListFile(place, file, table, folded)
 
 
 def is_parquet(place: Location) -> bool:

@@ -8,10 +8,10 @@ from pathlib import Path
 
 import duckdb
 import pyarrow as pa
-import pyarrow.parquet as pq
 
+from echoprime.archive.list_file import ListFile, open_list
 from echoprime.archive.sorting import connect, parquet
-from echoprime.archive.study_csv import csv_columns, csv_table, fetch_csv, require_columns, unreadable
+from echoprime.archive.study_csv import unreadable
 from echoprime.bundle.cache import file_sha256
 from echoprime.errors import SettingError
 from echoprime.interpretation.view_names import read_view_names
@@ -19,9 +19,6 @@ from echoprime.storage import Location, canonical_hash
 
 COLUMNS = ("path", "view")
 """Needed; `study_id` and `probability` are taken where they are there."""
-
-PARQUET = b"PAR1"
-"""How a Parquet file begins, whatever it is called."""
 
 MOST_NAMES = 50
 """A column of more different texts than these is none of views: what stands in it is not shown."""
@@ -70,7 +67,7 @@ def read_given_views(
     Parameters
     ----------
     table
-        CSV or Parquet, one or several rows a video: `path` as in the manifest, `view`, and if known
+        See `open_list`. One or several rows a video: `path` as in the manifest, `view`, and if known
         `study_id` (where equal paths lie in several studies) and `probability`, 0..1.
     names
         See `read_view_names`: names beside the bundle's own; None = there are no others.
@@ -86,13 +83,12 @@ def read_given_views(
         probability is not within 0..1.
     """
     mapping = None if names is None else read_view_names(names, views)
-    local = fetch_csv(table, scratch)
     rows = scratch / "given-views.parquet"
     connection = connect(scratch)
     try:
-        columns, source = _source(table, local)
-        require_columns(table, columns, COLUMNS)
-        _write_rows(connection, source, columns, _positions(views, mapping or {}), table, rows)
+        found = open_list(connection, table, scratch)
+        found.require(COLUMNS, "rename its columns")
+        _write_rows(connection, found, _positions(views, mapping or {}), rows)
         _require_sound(connection, table, rows, views)
     finally:
         connection.close()
@@ -100,23 +96,10 @@ def read_given_views(
         table=table,
         rows=rows,
         views=len(views),
-        by_study="study_id" in columns,
-        sha256=file_sha256(local),
+        by_study="study_id" in found.columns,
+        sha256=file_sha256(found.file),
         names_hash=None if mapping is None else canonical_hash(mapping),
     )
-
-
-def _source(table: Location, local: Path) -> tuple[list[str], str]:
-    """Names of the columns, and what a query reads it as."""
-    with local.open("rb") as content:
-        is_parquet = content.read(len(PARQUET)) == PARQUET
-    if not is_parquet:
-        columns = csv_columns(table, local)
-        return columns, csv_table(local, columns)
-    try:
-        return pq.read_schema(local).names, parquet(local)
-    except (pa.ArrowException, OSError):
-        raise SettingError(f"--views {table}: a damaged Parquet file; write it again") from None
 
 
 def _positions(views: Sequence[str], mapping: Mapping[str, str]) -> pa.Table:
@@ -127,18 +110,11 @@ def _positions(views: Sequence[str], mapping: Mapping[str, str]) -> pa.Table:
 
 
 def _write_rows(
-    connection: duckdb.DuckDBPyConnection,
-    source: str,
-    columns: Sequence[str],
-    positions: pa.Table,
-    table: Location,
-    rows: Path,
+    connection: duckdb.DuckDBPyConnection, table: ListFile, positions: pa.Table, rows: Path
 ) -> None:
     """Names as positions; what is not known keeps its text in `unknown`, and `wrong` marks probabilities."""
-    texts = {
-        name: f"nullif(trim({name if name in columns else 'NULL'}::VARCHAR), '') AS {name}"
-        for name in ("study_id", "view", "probability")
-    }
+    names = ("path", "study_id", "view", "probability")
+    texts = ", ".join(f"{table.text(name)} AS {name}" for name in names)
     number = "try_cast(probability AS DOUBLE)"
     connection.register("positions", positions)
     try:
@@ -146,12 +122,12 @@ def _write_rows(
             "COPY (SELECT path, study_id, place AS view, CASE WHEN place IS NULL THEN view END AS unknown, "
             f"view IS NULL AS without, {number} AS probability, "
             f"probability IS NOT NULL AND coalesce({number} NOT BETWEEN 0 AND 1, true) AS wrong "
-            f"FROM (SELECT nullif(path::VARCHAR, '') AS path, {', '.join(texts.values())} FROM {source}) "
+            f"FROM (SELECT {texts} FROM {table.table}) "
             "LEFT JOIN positions ON view = name) TO $rows (FORMAT parquet)",
             {"rows": str(rows)},
         )
     except duckdb.Error as error:
-        raise SettingError(unreadable(table, error)) from None
+        raise SettingError(unreadable(table.place, error)) from None
 
 
 def _require_sound(

@@ -127,11 +127,11 @@ def test_a_parquet_table_is_read_like_a_csv(
         schema=pa.schema([("path", pa.string()), ("view", pa.string()), ("probability", pa.float32())]),
     )
     table = table.set_column(1, "view", table["view"].dictionary_encode())
-    pq.write_table(table, place / "v.csv")  # what a file is, its content says
+    pq.write_table(table, place / "v.parquet")
     asked = studies(("s", [(f"s/{number}", "encoded") for number in range(6)]))
 
     def found() -> Any:
-        given_views = read_given_views(Location.parse(place / "v.csv"), None, VIEWS, place)
+        given_views = read_given_views(Location.parse(place / "v.parquet"), None, VIEWS, place)
         return match_views(given_views, asked, place).views.to_pylist()
 
     best: dict[int, tuple[float, int]] = {}
@@ -149,10 +149,23 @@ def test_a_parquet_table_is_read_like_a_csv(
         assert found() == [[-best[video][1] if video in best else None for video in range(6)]]
 
 
+def test_a_missing_number_of_a_parquet_table_is_unknown(scratch: Path) -> None:
+    """Writers put NaN where pandas has nothing; infinity and huge numbers are mistakes."""
+    paths, views = ["s1/a", "s1/a"], ["A2C", "A4C"]
+    place = scratch.parent / "views.parquet"
+    pq.write_table(pa.table({"path": paths, "View": views, "probability": [float("nan"), 0.1]}), place)
+    table = read_given_views(Location.parse(place), None, VIEWS, scratch)
+    assert match_views(table, studies(*TWO), scratch).views[0][0].as_py() == VIEWS.index("A4C")
+    for wrong in (float("inf"), 1e300, -1.0):
+        pq.write_table(pa.table({"path": paths, "view": views, "probability": [wrong, 0.1]}), place)
+        with pytest.raises(UserError, match="probability of 1 rows"):
+            read_given_views(Location.parse(place), None, VIEWS, scratch)
+
+
 @pytest.mark.parametrize(
     ("table", "said"),
     [
-        ("path,looks_like\na,A4C\n", "no column view; looked for path, view, found path, looks_like"),
+        ("path,looks_like\na,A4C\n", "no column view; looked for path, view, found path, looks_like; rename"),
         ("path,view\n", "has no row"),
         ("path,view\na,A4C\nb,\n,A4C\n", "2 rows without path or view"),
         (
