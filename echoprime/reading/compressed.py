@@ -5,8 +5,8 @@ All are decoded by imagecodecs. Its JPEG is libjpeg-turbo, whose Y-Cb-Cr equals 
 
 from __future__ import annotations
 
-import struct
 from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import imagecodecs
@@ -30,8 +30,8 @@ RUN_LENGTH = "1.2.840.10008.1.2.5"
 def compressed_frames(header: Header, limits: Limits, mode: Mode = "exact") -> Iterator[Frame]:
     """Frames of encapsulated pixel data in `decoding_order`, each decoded when it is asked for.
 
-    Frames that are not decoded are still walked: each must begin with whole markers that tell the size of
-    the first frame, and have its end.
+    Frames that are left out are still looked at: each must begin with whole markers that tell the size of
+    the first frame, and have its end. Run-length frames have no markers: they are decoded all the same.
 
     Raises
     ------
@@ -49,21 +49,29 @@ def compressed_frames(header: Header, limits: Limits, mode: Mode = "exact") -> I
     run_length = header.transfer_syntax == RUN_LENGTH
     decoder = _RunLength(header, limits) if run_length else _Streams(header, limits)
     order = decoding_order(len(frames), mode)
-    size = decoder.size(bytes(frames[0]))
-    for index in sorted(set(range(len(frames))).difference(order)):
-        if decoder.size(bytes(frames[index])) != size:
-            raise another_size(index)
+    left_out = sorted(set(range(len(frames))).difference(order))
+    size = decoder.size(bytes(frames[0])) if left_out else None
+    for index in left_out:
+        with _named(index, len(frames)):
+            if decoder.size(bytes(frames[index])) != size:
+                raise another_size(index)
     for index in order:
-        try:
+        with _named(index, len(frames)):
             pixels, colour = decoder.decode(bytes(frames[index]))
-        except (UnreadableVideo, MemoryError):
-            raise
-        except Exception as error:  # every codec has errors of its own
-            raise UnreadableVideo(
-                Reason.NOT_DECODABLE,
-                f"frame {index} of {len(frames)} cannot be decoded ({type(error).__name__})",
-            ) from error
         yield Frame(pixels, colour, index, last=index == len(frames) - 1)
+
+
+@contextmanager
+def _named(index: int, count: int) -> Iterator[None]:
+    """Say of which frame a codec's error is: every codec has errors of its own."""
+    try:
+        yield
+    except (UnreadableVideo, MemoryError):
+        raise
+    except Exception as error:
+        raise UnreadableVideo(
+            Reason.NOT_DECODABLE, f"frame {index} of {count} cannot be decoded ({type(error).__name__})"
+        ) from error
 
 
 class _Streams:
@@ -154,17 +162,17 @@ class _RunLength:
         self._out = bytearray(self._layout.frame_bytes)
 
     def size(self, frame: bytes) -> tuple[int, int]:
-        """Rows and columns, after a look at the frame's own table of its planes."""
-        count, *starts = struct.unpack("<16I", frame[:64].ljust(64, b"\0"))
-        planes = self._layout.samples * self._layout.bits.allocated // 8
-        used = starts[:planes]
-        if count != planes or used != sorted(used) or used[0] < 64 or used[-1] >= len(frame):
-            raise UnreadableVideo(Reason.NOT_DECODABLE, "a run-length frame is cut")
+        """Rows and columns of a frame, of which all is there."""
+        self._decoded(frame)
         return self._layout.rows, self._layout.columns
 
     def decode(self, frame: bytes) -> tuple[npt.NDArray[Any], Colour]:
         """Pixels of a frame, and how they become a picture."""
-        raw = imagecodecs.dicomrle_decode(frame, f"<u{self._layout.bits.allocated // 8}", out=self._out)
+        return self._layout.pixels(memoryview(self._decoded(frame)), "<"), self._layout.colour
+
+    def _decoded(self, frame: bytes) -> bytearray:
+        kind = f"<u{self._layout.bits.allocated // 8}"
+        raw: bytearray = imagecodecs.dicomrle_decode(frame, kind, out=self._out)
         if len(raw) != self._layout.frame_bytes:
             raise UnreadableVideo(Reason.NOT_DECODABLE, "a run-length frame is cut")
-        return self._layout.pixels(memoryview(raw), "<"), self._layout.colour
+        return raw

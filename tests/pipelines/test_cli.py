@@ -67,6 +67,7 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
         ("run --archive {}/archive --bundle {}/bundle --output {}/o --study-from {}/gone.csv", "gone.csv"),
         ("run --archive {}/archive --bundle {}/bundle --output {}/o --device tpu", "--device"),
         ("run --archive {}/archive --bundle {}/bundle --output {}/o --precision fp8", "--precision"),
+        ("run --archive {}/archive --bundle {}/bundle --output {}/o --mode quick", "--mode"),
         ("run --archive {}/archive --bundle {}/bundle --output ftp://x/y", "ftp://"),
         ("run --archive {}/archive --bundel {}/bundle --output {}/o", "--bundel"),
         ("encode --manifest {}/gone --bundle {}/bundle --output {}/o", "manifest"),

@@ -77,7 +77,9 @@ def test_a_notebook_computes_in_it(cpu_with: None, bundle: Bundle) -> None:
 
 
 def test_the_two_have_identities_of_their_own(bundle: Bundle) -> None:
-    exact, lowered = (encoding_identity(bundle, each) for each in ("float32", "bf16"))
+    exact, lowered = (
+        encoding_identity(bundle, settings(bundle, precision=each)) for each in ("float32", "bf16")
+    )
     assert exact["encoding_id"] != lowered["encoding_id"]
     assert {name for name in exact if exact[name] != lowered[name]} == {"encoding_id", "precision"}
 

@@ -46,13 +46,15 @@ def plain_clip(ycbcr):
 
 
 def dim_loop(seed, count, rows, columns):
-    """Dim frames, where lit hangs on chroma, with parts that are lit late."""
+    """Dim frames, where lit hangs on chroma, parts lit late, or around them in one frame alone."""
     random = np.random.default_rng(seed)
     frames = np.zeros((count, rows, columns, 3), np.uint8)
     frames[..., 1:] = random.integers(126, 132, (count, rows, columns, 2))
     y, x = random.integers(0, rows // 2), random.integers(0, columns // 2)
     frames[random.integers(0, count) :, y : y + rows // 2, x : x + columns // 2, 0] = random.integers(1, 255)
     frames[-1, y + 4 : y + rows // 2] //= 2
+    around = slice(max(y - 14, 0), y + rows // 2 + 14), slice(max(x - 14, 0), x + columns // 2 + 14)
+    frames[random.integers(0, count)][around] += random.integers(0, 3, 3).astype(np.uint8)
     speckle = random.random((count, rows, columns)) < random.choice([0.0, 0.001, 0.3])
     frames[speckle] = random.integers(0, 256, (int(speckle.sum()), 3))
     return frames
