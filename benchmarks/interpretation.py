@@ -148,6 +148,7 @@ class Job:
         return {
             "study_id": f"{number:06d}",
             "study_key": f"{number:032x}",
+            "study_kind": "unknown",
             "status": "complete",
             "videos": [
                 {**video, "path": f"{place}", "embedding": place, "view": names[view]}
