@@ -26,6 +26,9 @@ from operators.rows import CLIPS, VIDEOS_PER_ROW, packed
 READS_AHEAD = 4
 """Objects fetched ahead of decoding: hides an object store's latency at about 40 MB an actor."""
 
+BYTES_AHEAD = 64 << 20
+"""Fewer are fetched ahead where they are large: latency is little of their time, and memory is an actor's."""
+
 READ_SECONDS = 600.0
 """A read that takes longer is given up: a dead mount or a trickling body must not stall the job."""
 
@@ -75,28 +78,29 @@ class ReadClips:
 
     def _read_chunk(self, chunk: int) -> Iterator[pa.Table]:
         studies = read_chunk(self._plan, chunk).to_pylist()
-        work = deque((study, video) for study in studies for video in study["videos"])
-        fetched: deque[Future[bytes]] = deque()
-        ahead = iter(work)
-
-        def fetch_next() -> None:
-            item = next(ahead, None)
-            if item is not None:
-                fetched.append(self._fetchers.submit(self._fetch, item[1]))
-
-        for _ in range(READS_AHEAD):
-            fetch_next()
+        waiting = deque(video for study in studies for video in study["videos"])
+        ahead: deque[tuple[int, Future[bytes]]] = deque()
         for study in studies:
             for start in range(0, len(study["videos"]), VIDEOS_PER_ROW):
                 started = time.perf_counter()
                 outcomes, clips = [], []
                 for video in study["videos"][start : start + VIDEOS_PER_ROW]:
-                    outcome, clip = self._read_video(video, fetched.popleft())
-                    fetch_next()
+                    self._fetch_ahead(waiting, ahead)
+                    _, fetched = ahead.popleft()
+                    self._fetch_ahead(waiting, ahead)  # while this one is decoded
+                    outcome, clip = self._read_video(video, fetched)
                     outcomes.append(outcome)
                     if clip is not None:
                         clips.append(clip.frames)
                 yield _row(study, start, outcomes, clips, time.perf_counter() - started)
+
+    def _fetch_ahead(self, waiting: deque[Video], ahead: deque[tuple[int, Future[bytes]]]) -> None:
+        """Ask for the next objects, one at least, and no more than are to be held."""
+        while waiting and len(ahead) < READS_AHEAD:
+            video = waiting[0]
+            if ahead and sum(size for size, _ in ahead) + video["size"] > BYTES_AHEAD:
+                break
+            ahead.append((video["size"], self._fetchers.submit(self._fetch, waiting.popleft())))
 
     def _fetch(self, video: Video) -> bytes:
         """One object whole; its size is looked at before a byte of it is asked for."""

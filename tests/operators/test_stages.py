@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import tracemalloc
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -13,8 +14,9 @@ import pytest
 from echoprime.archive import Plan, open_manifest, plan_studies, write_manifest, write_plan
 from echoprime.bundle import Bundle
 from echoprime.errors import BundleError
-from echoprime.reading import Limits
+from echoprime.reading import Limits, Reading
 from echoprime.storage import Location
+from operators import read_clips
 from operators.classify_views import ClassifyViews
 from operators.encode_videos import EncodeVideos
 from operators.read_clips import ReadClips
@@ -87,8 +89,37 @@ def test_a_read_that_hangs_is_one_failed_video(tmp_path: Path) -> None:
         (row,) = ReadClips(plan.location, plan.root, limits=Limits(), read_seconds=2)({"id": np.array([0])})
         found = [(video["outcome"], video["reason"]) for video in row["videos"][0].as_py()]
     finally:
-        os.close(os.open(folder / "0.dcm", os.O_RDWR))  # lets the hanging thread go
+        pipe = os.open(folder / "0.dcm", os.O_RDWR)  # lets the hanging thread go
+        (folder / "0.dcm").unlink()  # and what it does again find nothing
+        os.close(pipe)
     assert found == [("failed", "read_error"), ("encoded", ""), ("encoded", "")]
+
+
+@pytest.mark.parametrize(("most", "ahead"), [(1, 1), (64 << 20, 4)])
+def test_large_objects_are_fetched_ahead_one_at_a_time(
+    plan: Plan, monkeypatch: pytest.MonkeyPatch, most: int, ahead: int
+) -> None:
+    """While a file is decoded there are as many others in memory as their bytes allow."""
+    monkeypatch.setattr(read_clips, "BYTES_AHEAD", most)
+    reader = ReadClips(plan.location, plan.root, limits=Limits())
+    fetch, read = reader._fetch, reader._reader.read
+    counts = {"fetched": 0, "read": 0, "most": 0}
+
+    def counting_fetch(video: dict[str, Any]) -> bytes:
+        counts["fetched"] += 1
+        return fetch(video)
+
+    def counting_read(data: bytes) -> Reading:
+        counts["read"] += 1
+        reading = read(data)  # slower by far than fetching from a folder
+        counts["most"] = max(counts["most"], counts["fetched"] - counts["read"])
+        return reading
+
+    monkeypatch.setattr(reader, "_fetch", counting_fetch)
+    monkeypatch.setattr(reader._reader, "read", counting_read)
+    rows = list(reader({"id": np.arange(plan.chunks)}))
+    assert sum(len(row["videos"][0]) for row in rows) == counts["read"] == 11
+    assert counts["most"] == ahead
 
 
 def test_networks_take_rows_without_a_clip(clips: list[pa.Table], bundle: Bundle) -> None:
