@@ -83,8 +83,8 @@ def main() -> None:
     moved = np.abs(table[:, 4] - table[:, 5])
     print(
         f"\n{int(table[:, 0].sum())} clips: least cosine {table[:, 1].min():.6f}, "
-        f"{int(table[:, 3].sum())} views differ; ejection fraction moves by {np.nanmean(moved):.2f} points on "
-        f"average, {np.nanmax(moved):.2f} at most."
+        f"{int(table[:, 3].sum())} views differ; ejection fraction moves by {np.nanmean(moved):.2f} points "
+        f"on average, {np.nanmax(moved):.2f} at most."
     )
 
 

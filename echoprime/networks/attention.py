@@ -21,7 +21,7 @@ from echoprime.networks.pooling import Grid, Pooling, touched_tokens
 from echoprime.networks.positions import RelativePositions
 
 SCORES_AT_ONCE = 1 << 19
-"""Of queries times keys, where there is a table of them: in bfloat16 1 MiB, which a core's own cache holds."""
+"""Of queries times keys, where there is a table: in bfloat16 1 MiB, which a core's own cache holds."""
 
 
 class Attention:

@@ -12,7 +12,7 @@ from functools import cache
 import torch
 from torch import Tensor
 
-from echoprime.reading.clip import MEAN, STD
+from echoprime.normalisation import MEAN, STD
 
 
 def normalise_clips(frames: Tensor, used: Tensor) -> Tensor:

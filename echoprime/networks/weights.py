@@ -6,8 +6,6 @@ from collections.abc import Mapping
 from pathlib import Path
 
 import torch
-from safetensors import SafetensorError
-from safetensors.torch import load_file
 from torch import Tensor, nn
 
 from echoprime.errors import BundleError
@@ -65,6 +63,10 @@ def read_state(file: Path | str) -> dict[str, Tensor]:
     BundleError
         When there is no such file, or it is not a whole safetensors file.
     """
+    # here, so that a state dict needs no more than torch
+    from safetensors import SafetensorError
+    from safetensors.torch import load_file
+
     try:
         return load_file(file)
     except FileNotFoundError:

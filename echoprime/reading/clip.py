@@ -13,6 +13,8 @@ import numpy as np
 import numpy.typing as npt
 
 from echoprime.errors import SettingError
+from echoprime.normalisation import MEAN as MEAN
+from echoprime.normalisation import STD as STD
 
 if TYPE_CHECKING:
     import torch
@@ -27,10 +29,6 @@ SIDE = 224
 """Rows and columns of a clip."""
 ZOOM = 0.1
 """Part of each side that is cut off at both its ends after the centre crop."""
-MEAN = (29.110628, 28.076836, 29.096405)
-"""Per channel, on the 0..255 scale."""
-STD = (47.989223, 46.456997, 47.200830)
-"""Per channel, on the 0..255 scale."""
 
 Mode = Literal["exact", "fast"]
 """What the sector mask of a DICOM loop is found from. `exact`: all of its frames, as published. `fast`: those
