@@ -6,7 +6,7 @@ GOLDEN ?=
 SECONDS ?= 600
 PYTEST := $(BIN)/python -m pytest
 
-.PHONY: help install demo test lint test-slow test-damage fuzz test-cluster test-browser test-golden test-gpu bench assets clean
+.PHONY: help install demo test lint test-slow test-damage fuzz test-cluster test-browser test-golden test-gpu bench bench-gpu assets clean
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | expand -t 14
@@ -58,8 +58,11 @@ test-cluster: install ## two Ray nodes with a token and an S3 server: jobs submi
 test-gpu: install ## tests that need a GPU
 	$(PYTEST) -m gpu
 
-bench: install ## every script under benchmarks/, one after the other
-	for script in benchmarks/*.py; do $(BIN)/python $$script || exit 1; done
+bench: install ## every script under benchmarks/ that needs no GPU, one after the other
+	for script in $$(ls benchmarks/*.py | grep -v /gpu_); do $(BIN)/python $$script || exit 1; done
+
+bench-gpu: install ## encoder and JPEG decoding on a GPU
+	for script in benchmarks/gpu_*.py; do $(BIN)/python $$script || exit 1; done
 
 assets: install ## make the demonstration's candidate embeddings and view layer again (minutes)
 	$(BIN)/python -m echoprime.demonstration.make_assets

@@ -67,7 +67,7 @@ def theirs(module, clips):
         (Arithmetic(fused=False), largest, RELATIVE),
         (Arithmetic(torch.bfloat16), typical, BLOCK_IN_BF16),
         (Arithmetic(torch.bfloat16, packed=False), typical, BLOCK_IN_BF16),
-        (Arithmetic(torch.bfloat16, fused=True), typical, BLOCK_IN_BF16),
+        (Arithmetic(torch.bfloat16, packed=False, fused=True), typical, BLOCK_IN_BF16),
     ],
     ids=["float32", "float32 plain", "float32 products", "bf16", "bf16 plain", "bf16 as on a GPU"],
 )
