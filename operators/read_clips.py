@@ -26,7 +26,7 @@ from operators.rows import CLIPS, VIDEOS_PER_ROW, packed
 READS_AHEAD = 4
 """Objects fetched ahead of decoding: hides an object store's latency at about 40 MB an actor."""
 
-BYTES_AHEAD = 64 << 20
+BYTES_AHEAD = 96 << 20
 """Fewer are fetched ahead where they are large: latency is little of their time, and memory is an actor's."""
 
 READ_SECONDS = 600.0
@@ -85,7 +85,7 @@ class ReadClips:
                 started = time.perf_counter()
                 outcomes, clips = [], []
                 for video in study["videos"][start : start + VIDEOS_PER_ROW]:
-                    self._fetch_ahead(waiting, ahead)
+                    self._fetch_ahead(waiting, ahead, least=1)
                     _, fetched = ahead.popleft()
                     self._fetch_ahead(waiting, ahead)  # while this one is decoded
                     outcome, clip = self._read_video(video, fetched)
@@ -94,11 +94,13 @@ class ReadClips:
                         clips.append(clip.frames)
                 yield _row(study, start, outcomes, clips, time.perf_counter() - started)
 
-    def _fetch_ahead(self, waiting: deque[Video], ahead: deque[tuple[int, Future[bytes]]]) -> None:
-        """Ask for the next objects, one at least, and no more than are to be held."""
+    def _fetch_ahead(
+        self, waiting: deque[Video], ahead: deque[tuple[int, Future[bytes]]], least: int = 0
+    ) -> None:
+        """Ask for the next objects: `least` of them, and no more than are to be held."""
         while waiting and len(ahead) < READS_AHEAD:
             video = waiting[0]
-            if ahead and sum(size for size, _ in ahead) + video["size"] > BYTES_AHEAD:
+            if len(ahead) >= least and sum(size for size, _ in ahead) + video["size"] > BYTES_AHEAD:
                 break
             ahead.append((video["size"], self._fetchers.submit(self._fetch, waiting.popleft())))
 

@@ -50,6 +50,7 @@ def main(arguments: list[str]) -> None:
             signal.alarm(math.ceil(limits.seconds) + _GRACE)
             reply = reply_of(read_file(data, limits=limits, mode=mode))
             signal.alarm(0)
+            del data  # else it is in memory together with the next
             _send(replies, reply)
 
 
