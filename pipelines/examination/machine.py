@@ -35,6 +35,7 @@ def machine_findings() -> Iterator[Finding]:
     yield shared_memory(_shared_bytes(), _memory_bytes())
     yield from _disks()
     yield _gpu()
+    yield _bf16()
     yield from _decoders()
 
 
@@ -176,6 +177,16 @@ def _gpu() -> Finding:
             f"a driver for CUDA {torch.version.cuda}, or the container toolkit (docker run --gpus all)",
         )
     return ok("GPU", "none: jobs run on cores")
+
+
+def _bf16() -> Finding:
+    """Whether `--precision bf16` works here; float32 always does."""
+    from echoprime.networks.arithmetic import CPU_FEATURES, cpu_features
+
+    found = [name for name, there in cpu_features().items() if there]
+    if found:
+        return ok("bf16", f"{', '.join(found)}: --precision bf16 works on these cores")
+    return ok("bf16", f"this CPU has none of {', '.join(CPU_FEATURES)}: --precision float32 on cores")
 
 
 def _decoders() -> Iterator[Finding]:

@@ -36,6 +36,13 @@ def test_this_machine_has_no_failure() -> None:
     assert "not compared" not in tested.found
 
 
+@pytest.mark.parametrize(("features", "said"), [({"amx_bf16": True}, "works"), ({}, "float32 on cores")])
+def test_bf16_is_told(monkeypatch: pytest.MonkeyPatch, features: dict[str, bool], said: str) -> None:
+    monkeypatch.setattr("torch.cpu.get_capabilities", lambda: features)
+    (finding,) = [finding for finding in machine_findings() if finding.what == "bf16"]
+    assert (finding.state, said in finding.found) == ("ok", True)
+
+
 def test_shared_memory_is_what_ray_wants_of_it() -> None:
     gib = 1 << 30
     sizes = {(0, 1), (2, 8), (3, 8), (4, 16), (5, 16), (4, 64), (9, 64), (10, 64), (24, 64), (4, 512)}
