@@ -14,7 +14,7 @@ import pyarrow.parquet as pq
 
 from echoprime.archive import read_studies
 from echoprime.errors import SettingError
-from echoprime.interpretation import MatchedViews, match_views
+from echoprime.interpretation import MatchedViews, match_views, nothing_fits
 from echoprime.storage import Location
 from echoprime.tables import (
     VIDEO,
@@ -159,10 +159,7 @@ def _given_views(
     found = match_views(choices.views, _paths(encodings, rows), choices.scratch)
     # A later run may find new studies alone, of which the table says nothing.
     if first and not found.given:
-        raise SettingError(
-            f"--views {choices.views.table}: none of its rows is of one of the {found.not_given:,} encoded "
-            "videos; path must be written as in the manifest (`echoprime failures` and `export` show them)"
-        )
+        raise SettingError(nothing_fits(choices.views, f"the {found.not_given:,} encoded videos"))
     return found
 
 

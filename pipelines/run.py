@@ -5,9 +5,10 @@ from __future__ import annotations
 from dataclasses import fields
 from typing import TypeVar
 
-from echoprime.archive import read_studies
+from echoprime.archive import open_manifest, read_studies
 from echoprime.bundle import open_bundle
 from echoprime.errors import SettingError
+from echoprime.interpretation import require_listed
 from echoprime.storage import Location
 from echoprime.tables import ENCODINGS, StudyTable, table_exists
 from pipelines.checks import require_writable
@@ -32,18 +33,22 @@ def run(settings: RunAllSettings) -> int:
         Something that was asked for is wrong; found before Ray starts.
     """
     # 0. What every step needs is checked before the first: a mistake must not cost days.
-    _check(settings)
+    check_encoding(settings, open_bundle(settings.bundle))
+    with opened_choices(settings) as choices:
+        _check(settings, choices)
 
-    # 1. What lies in the archive now; new, changed and replaced files are found by this.
-    manifest = str(Location.parse(settings.output) / "manifest.parquet")
-    list_archive(
-        ManifestSettings(
-            archive=settings.archive,
-            manifest=manifest,
-            study_from=settings.study_from,
-            columns=settings.columns,
+        # 1. What lies in the archive now; new, changed and replaced files are found by this.
+        manifest = str(Location.parse(settings.output) / "manifest.parquet")
+        list_archive(
+            ManifestSettings(
+                archive=settings.archive,
+                manifest=manifest,
+                study_from=settings.study_from,
+                columns=settings.columns,
+            )
         )
-    )
+        if choices.views is not None:
+            require_listed(choices.views, open_manifest(Location.parse(manifest)), choices.scratch)
 
     # 2. Videos to embeddings and views: hours to days.
     encoded = encode(_part(EncodeSettings, settings, manifest=manifest))
@@ -55,16 +60,10 @@ def run(settings: RunAllSettings) -> int:
     return INCOMPLETE if INCOMPLETE in (encoded.exit_code, interpreted.exit_code) else DONE
 
 
-def _check(settings: RunAllSettings) -> None:
+def _check(settings: RunAllSettings, choices: Choices) -> None:
     """Refuse what the last step would refuse, before the archive is listed."""
-    check_encoding(settings, open_bundle(settings.bundle))
-    with opened_choices(settings) as choices:
-        choices.require_space(choices.bundle.embedding_space)
-        _check_places(settings, choices)
-
-
-def _check_places(settings: RunAllSettings, choices: Choices) -> None:
     bundle = choices.bundle
+    choices.require_space(bundle.embedding_space)
     require_ray_address(settings.ray_address)
     require_study_from(settings.study_from, settings.columns)
     archive, output = Location.parse(settings.archive), Location.parse(settings.output)

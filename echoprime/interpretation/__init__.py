@@ -4,7 +4,7 @@ from echoprime.interpretation.given_views import GivenViews, read_given_views
 from echoprime.interpretation.interpreter import Interpreter
 from echoprime.interpretation.labels import LabelReader
 from echoprime.interpretation.lexicon import decode_report, decode_section
-from echoprime.interpretation.matched_views import MatchedViews, match_views
+from echoprime.interpretation.matched_views import MatchedViews, match_views, nothing_fits, require_listed
 from echoprime.interpretation.phenotypes import PAIRINGS, Pairing
 from echoprime.interpretation.recognition import PhraseRecogniser, RecognisedReport
 
@@ -20,5 +20,7 @@ __all__ = [
     "decode_report",
     "decode_section",
     "match_views",
+    "nothing_fits",
     "read_given_views",
+    "require_listed",
 ]

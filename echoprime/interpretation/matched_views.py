@@ -12,6 +12,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
+from echoprime.archive import Manifest
 from echoprime.archive.sorting import batches, connect, parquet
 from echoprime.errors import SettingError
 from echoprime.interpretation.given_views import GivenViews
@@ -100,6 +101,45 @@ def match_views(given: GivenViews, studies: Iterable[pa.Table], scratch: Path) -
     offsets = pa.array(np.concatenate([[0], np.cumsum(counts)]), pa.int32())
     lists = pa.ListArray.from_arrays(offsets, pa.array(views, mask=~known))
     return MatchedViews(lists, int(known.sum()), int((~known).sum()))
+
+
+def require_listed(given: GivenViews, manifest: Manifest, scratch: Path) -> None:
+    """Refuse a table of which no row is of a listed video: before an archive is encoded for it.
+
+    Parameters
+    ----------
+    given
+        The table.
+    manifest
+        Of the archive.
+    scratch
+        Folder that is removed afterwards.
+
+    Raises
+    ------
+    SettingError
+        Nothing fits.
+    """
+    connection = connect(scratch)
+    try:
+        names = ["study_id", "path"]
+        schema = pa.schema([(name, pa.string()) for name in names])
+        batches_of_it = (batch.select(names).cast(schema) for batch in manifest.batches(names))
+        connection.register("listed", pa.RecordBatchReader.from_batches(schema, batches_of_it))
+        key = "path, study_id" if given.by_study else "path"
+        query = f"SELECT path FROM listed SEMI JOIN {parquet(given.rows)} USING ({key}) LIMIT 1"
+        if not connection.execute(query).fetchall():
+            raise SettingError(nothing_fits(given, f"the {manifest.rows:,} listed videos"))
+    finally:
+        connection.close()
+
+
+def nothing_fits(given: GivenViews, videos: str) -> str:
+    """What is said of a table that names none of so many videos."""
+    return (
+        f"--views {given.table}: none of its rows is of one of {videos}; path must be written as in the "
+        "manifest, below the archive's root"
+    )
 
 
 def _write_asked(studies: Iterable[pa.Table], file: Path) -> NDArray[np.int64]:

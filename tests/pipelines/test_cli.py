@@ -43,6 +43,7 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
     (folder / "notes" / "readme.txt").write_text("no loops here")
     (folder / "names.csv").write_text("Smith^John,1950,x\nDoe^Jane,1960,y\n")
     (folder / "views.csv").write_text("path,view\ns/1.dcm,PLAX\n")
+    (folder / "elsewhere.csv").write_text("path,view\n/data/s/1.dcm,A4C\n")
     broken = write_tiny_bundle(folder / "broken").location.local_path / "encoder.safetensors"
     broken.write_bytes(broken.read_bytes()[:1000])
     assert run("manifest", folder / "archive", folder / "m.parquet").returncode == 0
@@ -89,6 +90,10 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
         ("interpret --bundle {}/bundle --output {}/o2 --view-names {}/names.csv", "give both"),
         ("run --archive {}/archive --bundle {}/bundle --output {}/o --study-kinds tee", "--study-kinds tee"),
         ("run --archive {}/archive --bundle {}/bundle --output {}/o --views {}/views.csv", "--view-names"),
+        (
+            "run --archive {}/archive --bundle {}/bundle --output {}/o5 --views {}/elsewhere.csv",
+            "none of its rows is of one of the 1 listed videos",
+        ),
         ("status {}/o3", "no table"),
         ("failures {}/o3", "no table"),
         ("export {}/o3 {}/plain", "no table"),

@@ -11,9 +11,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from echoprime.archive import open_manifest, write_manifest
 from echoprime.bundle import VIEWS
 from echoprime.errors import UserError
-from echoprime.interpretation import GivenViews, match_views, read_given_views
+from echoprime.interpretation import GivenViews, match_views, read_given_views, require_listed
 from echoprime.retrieval import NO_VIEW
 from echoprime.storage import Location
 
@@ -203,6 +204,21 @@ def test_a_mistake_in_the_names_is_one_line(scratch: Path, names: str, said: str
     with pytest.raises(UserError, match="--view-names") as caught:
         read(scratch, "path,view\na,x\n", names)
     assert said in str(caught.value)
+
+
+def test_a_table_must_name_a_listed_video(scratch: Path) -> None:
+    archive = scratch.parent / "archive"
+    for name in ("s1/a.dcm", "s2/a.dcm"):
+        (archive / name).parent.mkdir(parents=True)
+        (archive / name).write_bytes(b"x")
+    place = Location.parse(scratch.parent / "manifest.parquet")
+    write_manifest(Location.parse(archive), place)
+    manifest = open_manifest(place)
+    require_listed(read(scratch, "path,view\nelsewhere,A4C\ns2/a.dcm,A4C\n"), manifest, scratch)
+    require_listed(read(scratch, "path,study_id,view\ns2/a.dcm,s2,A4C\n"), manifest, scratch)
+    for table in ("path,view\ns3/a.dcm,A4C\n", "path,study_id,view\ns2/a.dcm,s1,A4C\n"):
+        with pytest.raises(UserError, match="none of its rows is of one of the 2 listed videos"):
+            require_listed(read(scratch, table), manifest, scratch)
 
 
 def test_the_identity_is_of_contents(scratch: Path) -> None:
