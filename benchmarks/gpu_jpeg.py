@@ -3,9 +3,9 @@
     python benchmarks/gpu_jpeg.py [FRAMES]
 
 Needs torch, torchvision and numpy; nvImageCodec's row needs its wheel (`nvidia-nvimgcodec-cu13[all]`), and
-that of imagecodecs, which the readers use, its own. Frames are a drawn sector of 600 x 800 with speckle, as large as
-a scanner's, quality 90, 4:2:0. All sides decode to R, G, B; frames on a GPU stay there. "largest level" and
-"mean level" are differences from libjpeg-turbo's pixels.
+that of imagecodecs, which the readers use, its own. Frames are a drawn sector of 600 x 800 with speckle, as
+large as a scanner's, quality 90, 4:2:0. All sides decode to R, G, B; frames on a GPU stay there. "largest
+level" and "mean level" are differences from libjpeg-turbo's pixels.
 """
 
 from __future__ import annotations
