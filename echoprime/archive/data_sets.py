@@ -26,8 +26,10 @@ Connection: TypeAlias = duckdb.DuckDBPyConnection
 _NAME = r"regexp_replace({}, '\.[Aa][Vv][Ii]$', '')"
 """A file's name with or without its ending."""
 
-_STEM = r"nullif(regexp_extract(path, '([^/]+)\.[Aa][Vv][Ii]$', 1), '')"
-"""Of a listed path."""
+_STEM = (
+    r"CASE WHEN path NOT LIKE '%!/%' THEN nullif(regexp_extract(path, '([^/]+)\.[Aa][Vv][Ii]$', 1), '') END"
+)
+"""Of a listed path; of none in the zip file that a data set came in, which often still lies beside it."""
 
 
 def mimic_iv_echo(connection: Connection, archive: Location, scratch: Path) -> StudyList:
@@ -123,7 +125,7 @@ def echonet_pediatric(connection: Connection, archive: Location, scratch: Path) 
         f"FROM ({' UNION ALL '.join(parts)})"
     )
     folder = "regexp_extract(path, '^[^/]+/')" if views else "''"
-    return StudyList(archive / places[0], query, f"{folder} || {_STEM}")
+    return StudyList(archive / places[0], query, f"{folder} || ({_STEM})")
 
 
 def _open(connection: Connection, archive: Location, names: tuple[str, ...], scratch: Path) -> ListFile:

@@ -18,6 +18,7 @@ from echoprime.archive.entries import Entry
 from echoprime.archive.window import TooMuch, Window
 from echoprime.errors import ArchiveError, ReadError, Reason, UnreadableVideo
 from echoprime.storage import Location, read_range
+from echoprime.storage.objects import patient
 from echoprime.storage.packed_path import (
     ENCRYPTED,
     WHOLE,
@@ -115,7 +116,8 @@ def index_packed(root: Location, entry: Entry) -> PackedIndex:
 
 def _unread(root: Location, error: ReadError) -> str:
     """A file that is gone or may not be read is a failed video; a store that does not answer ends all."""
-    if root.is_local or error.reason in (Reason.MISSING, Reason.CHANGED):
+    denied = "(AccessDenied)" in error.message or "(403)" in error.message
+    if root.is_local or denied or error.reason in (Reason.MISSING, Reason.CHANGED):
         return UNREAD
     raise ArchiveError(f"archive {root}: a zip or tar file cannot be read ({error.message})") from None
 
@@ -168,7 +170,7 @@ def _tar(root: Location, entry: Entry) -> Iterator[tuple[str, int, Place | None]
     if not entry.path.lower().endswith(".tar"):
         pattern = Place(entry.token, "tgz", length=entry.size)
         length = None
-        read = gzip_stream(root, entry.path, entry.token, entry.size).read
+        read = patient(gzip_stream(root, entry.path, entry.token, entry.size).read)
     window = Window(read, length, MOST_DIRECTORY)
     with tarfile.open(fileobj=window, mode="r:") as tar:  # type: ignore[call-overload]  # reads and seeks: enough
         end = -1

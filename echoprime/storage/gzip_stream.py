@@ -147,6 +147,8 @@ class GzipStream:
         return True
 
     def _fetch(self) -> bool:
+        if self._into >= self._length:
+            return False
         piece = self._read(self._into, min(self._into + PIECE, self._length))
         self._into += len(piece)
         self._held += piece

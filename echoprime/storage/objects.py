@@ -20,7 +20,7 @@ def _retryable(error: BaseException) -> bool:
     return isinstance(error, ReadError) and error.reason in _WORTH_A_RETRY
 
 
-_patient = tenacity.retry(
+patient = tenacity.retry(
     retry=tenacity.retry_if_exception(_retryable),
     # full jitter: hundreds of readers that were slowed down together must not come back together
     wait=tenacity.wait_random_exponential(multiplier=0.2, max=20),
@@ -30,7 +30,7 @@ _patient = tenacity.retry(
 """Tries again what may pass."""
 
 
-@_patient
+@patient
 def read_object(root: Location, path: str, *, size: int, token: str) -> bytes:
     """Read one object of an archive whole, and only if it is still the one that was listed.
 
@@ -64,7 +64,7 @@ def read_object(root: Location, path: str, *, size: int, token: str) -> bytes:
     return fetch_whole(root, path, size=size, token=token)
 
 
-@_patient
+@patient
 def read_beginning(root: Location, path: str, *, size: int, token: str, count: int) -> bytes:
     """Read an object's first bytes.
 
@@ -86,7 +86,7 @@ def read_beginning(root: Location, path: str, *, size: int, token: str, count: i
     return fetch_range(root, path, 0, min(count, size), token)
 
 
-@_patient
+@patient
 def read_range(root: Location, path: str, begin: int, end: int, token: str) -> bytes:
     """Read bytes `begin` to `end` of an object, no member, which has at least `end`.
 

@@ -13,6 +13,7 @@ from echoprime.archive.data_sets import looks_like
 from echoprime.errors import ArchiveError
 from echoprime.storage import Location
 from tests.echoprime.archive.archives import fill, read_all
+from tests.echoprime.archive.packed import zipped
 
 MIMIC = {
     "echo-record-list.csv": b"subject_id,study_id,acquisition_datetime,dicom_filepath\n"
@@ -46,6 +47,7 @@ DYNAMIC = {
     "Videos/0X1A.avi": b"1",
     "Videos/0X1B.avi": b"2",
     "Videos/0X1D.avi": b"3",
+    "EchoNet-Dynamic.zip": zipped({"EchoNet-Dynamic/Videos/0X1A.avi": b"1"}),
 }
 PEDIATRIC = {
     "A4C/FileList.csv": b"FileName,EF,Sex,Age,Weight,Height,Split\nCR1-CR9-000001.avi,61,F,7,22,120,0\n",
@@ -114,7 +116,11 @@ def test_echonet_dynamic(tmp_path: Path) -> None:
         ("0X1A", "Videos/0X1A.avi", None, None),
         ("0X1B", "Videos/0X1B.avi", None, None),
     ]
-    assert set(summary.notes.values()) == {1}
+    assert list(summary.notes.items()) == [
+        ("rows of the list without an object", 1),
+        ("objects without a row in the list, left out", 2),
+        ("zip and tar files, whose members are listed", 1),
+    ]
     assert summary.left_out == {".csv": 2}
     assert (summary.patients_known, summary.study_kinds) == (0, {"": 2})
 
@@ -167,7 +173,7 @@ def test_echonet_lvh(tmp_path: Path) -> None:
         (
             "echonet-dynamic",
             DYNAMIC | {"FileList.csv": b"FileName\n0X9\n"},
-            "none of its 1 paths is among the 3 listed objects",
+            "none of its 1 paths is among the 4 listed objects",
         ),
         (
             "mimic-iv-echo",

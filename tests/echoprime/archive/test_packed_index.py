@@ -341,3 +341,47 @@ def test_studies_of_packed_files(place: Location) -> None:
     assert [row["study_id"] for row in rows].count("1.2.3") == 6
     assert {row["study_id"] for row in rows} == {"1.2.3", "1.2.4", "1.2.5"}
     assert {row["patient_id"] for row in rows if row["study_id"] == "1.2.3"} == {"P1"}
+
+
+def test_a_file_that_may_not_be_read_is_one_transient_failure(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Another run may find it open: the study is incomplete until then."""
+    from echoprime.errors import ReadError
+
+    place = fill(Location.parse(tmp_path), {"a.zip": zipped(VIDEOS), "b.tgz": PACKERS["s.tgz"](VIDEOS)})
+
+    def refused(*_: object) -> bytes:
+        raise ReadError(Reason.READ_ERROR, "the file system refused: Permission denied")
+
+    monkeypatch.setattr(packed_index, "read_range", refused)
+    found = Listing(place)
+    entries = list(found)
+    assert (found.packed, found.damaged) == (2, 1)
+    assert entries[0].path == "a.zip!/"
+    assert reason_of(place, entries[0]) is Reason.READ_ERROR
+    assert [entry.path for entry in entries[1:]] == [f"b.tgz!/{name}" for name in VIDEOS]
+
+
+def test_a_short_body_is_read_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from echoprime.errors import ReadError
+    from echoprime.storage import packed_reading
+
+    original, asked = packed_reading.fetch_range, []
+
+    def fetch_range(*words):
+        asked.append(words)
+        if len(asked) % 3 == 1:
+            raise ReadError(Reason.SHORT_READ, "0 of 1 bytes arrived")
+        return original(*words)
+
+    monkeypatch.setattr(packed_reading, "fetch_range", fetch_range)
+    # the waiting of what the index makes for itself
+    monkeypatch.setattr("tenacity.nap.time.sleep", lambda _: None)
+    place = fill(Location.parse(tmp_path), {"s.tgz": PACKERS["s.tgz"](VIDEOS)})
+    entries = list(Listing(place))
+    assert [entry.path for entry in entries] == [f"s.tgz!/{name}" for name in VIDEOS]
+    for entry in entries:
+        data = read_object(place, entry.path, size=entry.size, token=entry.token)
+        assert data == VIDEOS[entry.path.partition("!/")[2]]
+    assert len(asked) > 6

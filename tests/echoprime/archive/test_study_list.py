@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import multiprocessing
+import resource
+from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -10,7 +13,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from echoprime.archive import ManifestSummary, open_manifest, write_manifest
+from echoprime.archive import Entry, ManifestSummary, open_manifest, sorting, write_manifest
+from echoprime.archive import manifest as manifest_module
 from echoprime.archive.study_list import COLUMNS
 from echoprime.errors import ArchiveError
 from echoprime.storage import Location
@@ -125,3 +129,35 @@ def test_what_is_no_parquet_file_is_one_line(tmp_path: Path) -> None:
         listed(place, place / "l.parquet")
     with pytest.raises(ArchiveError, match="a folder; give a CSV or Parquet file"):
         listed(place, place / "archive")
+
+
+def _join_large(folder: Path) -> int:
+    """Peak memory in MB of joining 1,500,000 listed objects to a list, with 150 MB for DuckDB."""
+    videos = 1_500_000
+
+    class Many(manifest_module.Listing):
+        def __iter__(self) -> Iterator[Entry]:
+            for number in range(videos):
+                yield Entry(f"a/{number // 60:07d}/1.2.840.{number:012d}.dcm", number, f"{number:032x}")
+
+    manifest_module.Listing, sorting.MEMORY = Many, "150MB"
+    schema = pa.schema([("path", pa.string()), ("study_id", pa.int64()), ("patient_id", pa.string())])
+    with pq.ParquetWriter(folder / "l.parquet", schema) as writer:
+        for begin in range(0, videos, 100_000):
+            numbers = range(begin, begin + 100_000)
+            paths = [f"a/{number // 60:07d}/1.2.840.{number:012d}.dcm" for number in numbers]
+            studies, patients = [n // 60 for n in numbers], [f"P{n // 120}" for n in numbers]
+            writer.write_table(pa.table([paths, studies, patients], schema=schema))
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    summary = write_manifest(
+        Location.parse(folder), Location.parse(folder / "m.parquet"), study_from=folder / "l.parquet"
+    )
+    assert (summary.videos, summary.studies, summary.patients_known) == (videos, 25_000, 25_000)
+    assert not summary.notes
+    return (resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) // 1024
+
+
+@pytest.mark.slow
+def test_a_list_is_joined_in_bounded_memory(tmp_path: Path) -> None:
+    with multiprocessing.get_context("spawn").Pool(1) as pool:
+        assert pool.apply(_join_large, (tmp_path,)) < 400
