@@ -67,6 +67,7 @@ def encode(settings: EncodeSettings) -> JobResult:
     # 1. Everything that can be wrong, before any process is started.
     bundle = open_bundle(settings.bundle)
     check_encoding(settings, bundle)
+    require_precision(settings)
     require_ray_address(settings.ray_address)
     manifest = open_manifest(Location.parse(settings.manifest))
     output = Location.parse(settings.output)
@@ -122,7 +123,7 @@ def check_encoding(settings: EncodeSettings | RunAllSettings, bundle: Bundle) ->
     Raises
     ------
     SettingError
-        A number is not above 0, a reason is none, or this machine lacks the precision.
+        A number is not above 0, or a reason is none.
     BundleError
         The bundle has no weights, or a file of them is missing or damaged.
     """
@@ -141,10 +142,9 @@ def check_encoding(settings: EncodeSettings | RunAllSettings, bundle: Bundle) ->
     )
     if settings.decode_memory < LEAST_MEMORY:
         raise SettingError(
-            f"--decode-memory {settings.decode_memory}: less than the {LEAST_MEMORY} bytes that decoding takes"
+            f"--decode-memory {settings.decode_memory}: decoding takes {LEAST_MEMORY} bytes at least; give more"
         )
     reasons_of("--again", settings.again)
-    require_precision(settings.precision, settings.device, settings.ray_address)
     if bundle.encoder is None or bundle.view_classifier is None:
         raise BundleError(
             f"bundle {bundle.name!r} has no weights, so it interprets but does not encode; "

@@ -254,7 +254,9 @@ def test_child_that_cannot_start_is_an_error_of_the_installation(make, monkeypat
         assert wait_for_end(reader.pid)
         with monkeypatch.context() as patch:
             patch.setattr(sys, "executable", "/bin/false")
-            with pytest.raises(EchoPrimeError, match=r"does not start \(with exit status 1\); run /bin/false"):
+            with pytest.raises(
+                EchoPrimeError, match=r"does not start \(with exit status 1\); run /bin/false"
+            ):
                 reader.read(make.jpeg_dicom())
             patch.setattr(sys, "executable", "/nowhere/python")
             with pytest.raises(EchoPrimeError, match=r"does not start \(No such file or directory\)"):
