@@ -39,6 +39,11 @@ def read_dicom(data: bytes, *, all_frames: bool = True) -> Pixels:
     return scaled[:TAKEN:STRIDE] if all_frames else scaled[: TAKEN // STRIDE]
 
 
+def frames_in(data: bytes) -> int:
+    """Frames of a DICOM loop, by its header."""
+    return int(pydicom.dcmread(io.BytesIO(data), stop_before_pixels=True).NumberOfFrames)
+
+
 def read_video(data: bytes) -> Pixels:
     """Clip of a video file, uint8 (16, 224, 224, 3)."""
     frames = []
