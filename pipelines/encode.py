@@ -142,7 +142,7 @@ def check_encoding(settings: EncodeSettings | RunAllSettings, bundle: Bundle) ->
     )
     if settings.decode_memory < LEAST_MEMORY:
         raise SettingError(
-            f"--decode-memory {settings.decode_memory}: decoding takes {LEAST_MEMORY} bytes at least; give more"
+            f"--decode-memory {settings.decode_memory}: decoding takes at least {LEAST_MEMORY}; give more"
         )
     reasons_of("--again", settings.again)
     if bundle.encoder is None or bundle.view_classifier is None:

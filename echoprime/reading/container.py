@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 import av
+import numpy as np
 from av.container import InputContainer
 from av.video.frame import VideoFrame
 from av.video.stream import VideoStream
@@ -19,6 +20,12 @@ from echoprime.reading.limits import Limits
 # among them: it refuses sound MPEG-2 streams that end with a padding byte, as DICOM's do.
 _STRICT = {"err_detect": "crccheck+buffer+explode"}
 
+# Else a stream may be taken for a list of other files or addresses, and FFmpeg would open those.
+_NOTHING_ELSE = {
+    "format_whitelist": "mov,avi,matroska,mpegts,mpeg,mpegvideo,m4v,h264,hevc",
+    "protocol_whitelist": "",
+}
+
 
 @contextmanager
 def open_video(data: bytes, limits: Limits) -> Iterator[tuple[InputContainer, VideoStream]]:
@@ -30,7 +37,9 @@ def open_video(data: bytes, limits: Limits) -> Iterator[tuple[InputContainer, Vi
         NO_PIXELS: no video stream; UNSUPPORTED: an unknown codec; NOT_DECODABLE; TOO_LARGE.
     """
     try:
-        container = av.open(io.BytesIO(data), mode="r", metadata_errors="replace")
+        container = av.open(
+            io.BytesIO(data), mode="r", metadata_errors="replace", options=dict(_NOTHING_ELSE)
+        )
     except av.FFmpegError as error:
         raise UnreadableVideo(
             Reason.NOT_DECODABLE, f"the video container cannot be read ({type(error).__name__})"
@@ -72,5 +81,7 @@ def decoded(container: InputContainer, stream: VideoStream) -> Iterator[VideoFra
 
 
 def rgb(frame: VideoFrame) -> Picture:
-    """A frame's pixels, uint8 (rows, columns, 3), R-G-B, full range."""
-    return frame.to_ndarray(format="rgb24")
+    """A frame's pixels, uint8 (rows, columns, 3), R-G-B, full range, turned as its display matrix says."""
+    picture = frame.to_ndarray(format="rgb24")
+    quarters = round(frame.rotation / 90) % 4  # counterclockwise
+    return np.ascontiguousarray(np.rot90(picture, quarters)) if quarters else picture

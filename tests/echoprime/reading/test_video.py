@@ -81,6 +81,14 @@ def test_whole_files_are_not_taken_for_cut(make, container, kind):
     assert is_cut(data[:-1], kind)
 
 
+def test_later_parts_of_a_large_avi_count():
+    first = b"RIFF" + (36).to_bytes(4, "little") + b"AVI " + bytes(32)
+    second = b"RIFF" + (104).to_bytes(4, "little") + b"AVIX" + bytes(100)
+    assert not is_cut(first + second, Format.AVI)
+    assert is_cut(first + second[:-1], Format.AVI)
+    assert is_cut(first[:-1], Format.AVI)
+
+
 def test_no_video_stream():
     file = io.BytesIO()
     with av.open(file, "w", format="mp4") as output:
@@ -123,3 +131,14 @@ def test_damage_that_ffmpeg_conceals_is_found(make, codec):
         place = len(data) * tenth // 10
         data[place : place + 20] = bytes(range(100, 120))
     assert reason_of(bytes(data)) is Reason.NOT_DECODABLE
+
+
+def test_a_stream_that_names_other_files_opens_none(make, tmp_path, monkeypatch):
+    """FFmpeg also knows lists of files to be joined: inside an object, such a list is no video."""
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "other.mp4").write_bytes(make.video(make.loop(), "libx264", "mp4"))
+    names_it = b"ffconcat version 1.0\nfile other.mp4\n"
+    data = make.dicom(
+        make.loop(), "YBR_PARTIAL_420", syntax="1.2.840.10008.1.2.4.102", pixels=[names_it + b"\n" * 99]
+    )
+    assert reason_of(data) is Reason.NOT_DECODABLE
