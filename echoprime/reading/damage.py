@@ -30,10 +30,11 @@ def damage_as_reason() -> Iterator[None]:
         yield
     except VideoError:
         raise
-    except MemoryError as error:
-        raise UnreadableVideo(Reason.TOO_LARGE, "decoding takes more memory than there is") from error
+    except MemoryError:
+        raise UnreadableVideo(Reason.TOO_LARGE, "decoding takes more memory than there is") from None
     except Exception as error:  # damage shows in any library by any error; one file must not end a job
-        raise UnreadableVideo(Reason.NOT_DECODABLE, f"damaged: {_where(error)}") from error
+        # "from None": a traceback would show the library's message, which may quote a patient's header.
+        raise UnreadableVideo(Reason.NOT_DECODABLE, f"damaged: {_where(error)}") from None
 
 
 def _where(error: Exception) -> str:

@@ -99,6 +99,7 @@ def _shown_range(elements: pydicom.Dataset, bits: Bits) -> tuple[float, float]:
 def _with_bits(header: Header, bits: Bits) -> pydicom.Dataset:
     """The header's elements with what pydicom's transformations require."""
     elements = pydicom.Dataset(header.elements)
+    elements.set_original_encoding(*header.elements.original_encoding)  # the copy forgets it
     elements.PhotometricInterpretation = "MONOCHROME2"
     elements.BitsStored = bits.stored
     elements.PixelRepresentation = int(bits.signed)

@@ -23,10 +23,20 @@ def is_cut(data: bytes, kind: Format) -> bool:
     True
     """
     if kind is Format.AVI:
-        return 8 + int.from_bytes(data[4:8], "little") > len(data)
+        return _riffs_end(data) > len(data)
     if kind is Format.MKV:
         return _matroska_end(data) > len(data)
     return _boxes_end(data) > len(data)
+
+
+def _riffs_end(data: bytes) -> int:
+    """End of the last RIFF chunk: files beyond a gigabyte have several (OpenDML), each of even length."""
+    position = end = 0
+    while data[position : position + 4] == b"RIFF":
+        size = int.from_bytes(data[position + 4 : position + 8], "little")
+        end = position + 8 + size
+        position = end + size % 2
+    return end
 
 
 def _boxes_end(data: bytes) -> int:

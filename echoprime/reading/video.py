@@ -39,8 +39,8 @@ def read_video(data: bytes, kind: Format, limits: Limits) -> Reading:
 
     Returns
     -------
-    Facts, and a clip or the reason why there is none: STILL; NOT_DECODABLE: damaged, or cut before the last
-    frame that the clip needs; NO_PIXELS: no frame; TOO_LARGE.
+    Facts, and a clip or the reason why there is none: STILL; NOT_DECODABLE: damaged, or cut; NO_PIXELS: no
+    frame; TOO_LARGE.
 
     Raises
     ------
@@ -59,7 +59,9 @@ def read_video(data: bytes, kind: Format, limits: Limits) -> Reading:
                         break
                 whole = taken.count if taken.count <= _LAST_USED else _frames_in_file(container, stream)
                 limits.check_frames(whole)
-                _check(taken.count, stream.frames, cut=is_cut(data, kind))
+                if is_cut(data, kind):
+                    raise _cut(stream.frames, max(taken.count, _packets(container, stream)))
+                _check(taken.count, stream.frames)
         except VideoError as error:
             return Reading(replace(facts, frames_decoded=taken.count), error=error)
     clip = Clip(taken.frames, used=len(used_frames(taken.count)), frames_in_file=whole, format=kind.value)
@@ -76,19 +78,24 @@ class _Taken:
 
     def add(self, frame: VideoFrame) -> None:
         if self.count % STRIDE == 0:
-            box = crop_box(frame.height, frame.width)
-            scale(rgb(frame)[box], self.frames[self.count // STRIDE])
+            picture = rgb(frame)
+            scale(picture[crop_box(*picture.shape[:2])], self.frames[self.count // STRIDE])
         self.count += 1
 
 
-def _check(count: int, promised: int | None, *, cut: bool) -> None:
-    if count <= _LAST_USED and (count < (promised or 0) or cut):
-        expected = f"{promised:,}" if promised else "more"
-        raise UnreadableVideo(Reason.NOT_DECODABLE, f"{expected} frames expected, {count} decoded")
+def _check(count: int, promised: int) -> None:
+    if count <= _LAST_USED and count < promised:
+        raise _cut(promised, count)
     if count == 0:
         raise UnreadableVideo(Reason.NO_PIXELS, "the video stream has no frame")
     if count == 1:
         raise SkippedVideo(Reason.STILL, "one frame")
+
+
+def _cut(promised: int, there: int) -> UnreadableVideo:
+    """A cut file is refused even where the clip's frames are all there: it is not the video that was made."""
+    expected = f"{promised:,}" if promised else "more"
+    return UnreadableVideo(Reason.NOT_DECODABLE, f"{expected} frames expected, the file holds {there:,}")
 
 
 def _facts(stream: VideoStream) -> VideoFacts:
@@ -111,5 +118,9 @@ def _frames_in_file(container: InputContainer, stream: VideoStream) -> int:
     """As the container says; where it does not (MKV), its packets, which are cheap to count."""
     if stream.frames:
         return int(stream.frames)
+    return _packets(container, stream)
+
+
+def _packets(container: InputContainer, stream: VideoStream) -> int:
     container.seek(0)
     return sum(1 for packet in container.demux(stream) if packet.size)

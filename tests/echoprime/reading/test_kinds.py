@@ -7,8 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from echoprime.reading import read_file
-from echoprime.reading.kinds import KINDS, UNKNOWN, study_kind
 from echoprime.reading.kind_words import kinds_in_text
+from echoprime.reading.kinds import KINDS, UNKNOWN, study_kind
 from echoprime.tables import STUDY_KINDS
 
 
