@@ -56,9 +56,7 @@ def read_file(data: bytes, *, limits: Limits | None = None, mode: Mode = "exact"
         return Reading(error=error)
 
 
-def read_clip(
-    data: bytes, *, name: str = "", limits: Limits | None = None, mode: Mode = "exact"
-) -> Clip:
+def read_clip(data: bytes, *, name: str = "", limits: Limits | None = None, mode: Mode = "exact") -> Clip:
     """Turn a DICOM object or a video file into what the networks see of it.
 
     Parameters
