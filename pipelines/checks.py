@@ -9,6 +9,7 @@ import re
 from echoprime.errors import Reason, SettingError, TableError
 from echoprime.storage import Location, free_bytes
 from echoprime.tables import StudyTable
+from pipelines.settings import EncodeSettings, RunAllSettings
 
 LEAST_ROOM = 64 * 1024 * 1024
 """Room below which no job starts: the log, the run's record and its plan."""
@@ -75,27 +76,23 @@ def reasons_of(flag: str, value: str) -> tuple[Reason, ...]:
     return tuple(map(Reason, words))
 
 
-def require_precision(precision: str, device: str, ray_address: str | None) -> None:
+def require_precision(settings: EncodeSettings | RunAllSettings) -> None:
     """Refuse a precision that this machine lacks, where the job's networks will run here.
 
-    On another node's cores or GPU only its own actor can say.
+    Not a part of what `submit` checks: on another node's cores or GPU only its own actor can say.
 
     Raises
     ------
     SettingError
         Naming what is missing.
-
-    Examples
-    --------
-    >>> require_precision("float32", "auto", None)
     """
-    if precision == "float32" or ray_address is not None:
+    if settings.precision == "float32" or settings.ray_address is not None:
         return
     import torch
 
     from echoprime.networks import arithmetic_for, select_device
 
-    arithmetic_for(precision, torch.device(select_device(device)))
+    arithmetic_for(settings.precision, torch.device(select_device(settings.device)))
 
 
 def require_encodings(table: StudyTable) -> None:

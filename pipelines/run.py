@@ -11,7 +11,7 @@ from echoprime.errors import SettingError
 from echoprime.interpretation import require_listed
 from echoprime.storage import Location
 from echoprime.tables import ENCODINGS, StudyTable, table_exists
-from pipelines.checks import require_writable
+from pipelines.checks import require_precision, require_writable
 from pipelines.choices import Choices, opened_choices
 from pipelines.encode import check_encoding, encode, encoding_identity
 from pipelines.exit_codes import DONE, INCOMPLETE
@@ -34,6 +34,7 @@ def run(settings: RunAllSettings) -> int:
     """
     # 0. What every step needs is checked before the first: a mistake must not cost days.
     check_encoding(settings, open_bundle(settings.bundle))
+    require_precision(settings)
     with opened_choices(settings) as choices:
         _check(settings, choices)
 

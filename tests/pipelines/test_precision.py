@@ -16,6 +16,7 @@ from echoprime.errors import SettingError, TableError
 from echoprime.networks import arithmetic
 from operators.classify_views import ClassifyViews
 from operators.encode_videos import EncodeVideos
+from pipelines.checks import require_precision
 from pipelines.encode import check_encoding, encode, encoding_identity
 from pipelines.run import run
 from pipelines.settings import EncodeSettings, RunAllSettings
@@ -53,7 +54,9 @@ def test_a_cpu_without_it_is_refused_before_anything_is_started(
 
 
 def test_on_another_machine_only_its_own_actor_can_say(cpu_without: None, bundle: Bundle) -> None:
-    check_encoding(settings(bundle, precision="bf16", ray_address="10.0.0.1:6379"), bundle)
+    elsewhere = settings(bundle, precision="bf16", ray_address="10.0.0.1:6379")
+    require_precision(elsewhere)
+    check_encoding(settings(bundle, precision="bf16"), bundle)  # all that a submitted job is asked here
     table: Any = None  # not looked at: the networks come first
     for stage in (EncodeVideos, ClassifyViews):
         with pytest.raises(SettingError, match=REFUSED):

@@ -80,8 +80,3 @@ def test_without_the_private_operator_the_plain_layer_takes_over(monkeypatch, la
         assert torch.equal(made(rows.to(dtype)), functional.gelu(plain))
     finally:
         packing_works.cache_clear()
-
-
-def test_this_build_packs_in_either_type_where_it_says_so(layer):
-    for dtype in TOLERANCES:
-        assert Linear.of(layer, arithmetic=Arithmetic(dtype)).packed == packing_works(dtype)
