@@ -76,8 +76,8 @@ def listed(place: Location, files: dict[str, bytes], name: str):
     return summary, read_all(opened)
 
 
-def test_mimic_iv_echo(place: Location) -> None:
-    summary, rows = listed(place, MIMIC, "mimic-iv-echo")
+def test_mimic_iv_echo(tmp_path: Path) -> None:
+    summary, rows = listed(Location.parse(tmp_path), MIMIC, "mimic-iv-echo")
     assert [(r["study_id"], r["path"][-11:], r["patient_id"], r["study_kind"]) for r in rows] == [
         ("91", "91_0001.dcm", "10", "transthoracic"),
         ("91", "91_0002.dcm", "10", "transthoracic"),
