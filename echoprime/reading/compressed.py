@@ -170,9 +170,9 @@ class _RunLength:
         """Pixels of a frame, and how they become a picture."""
         return self._layout.pixels(memoryview(self._decoded(frame)), "<"), self._layout.colour
 
-    def _decoded(self, frame: bytes) -> bytearray:
+    def _decoded(self, frame: bytes) -> bytes | bytearray:
         kind = f"<u{self._layout.bits.allocated // 8}"
-        raw: bytearray = imagecodecs.dicomrle_decode(frame, kind, out=self._out)
+        raw = imagecodecs.dicomrle_decode(frame, kind, out=self._out)
         if len(raw) != self._layout.frame_bytes:
             raise UnreadableVideo(Reason.NOT_DECODABLE, "a run-length frame is cut")
         return raw
