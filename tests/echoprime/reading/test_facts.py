@@ -8,6 +8,7 @@ from pathlib import Path
 import pydicom
 import pytest
 from pydicom.data import get_testdata_file
+from pydicom.tag import Tag
 
 from echoprime.reading import ClipReader, read_file
 from tests.tiny import small_loop
@@ -62,3 +63,28 @@ def test_a_value_that_is_no_number_loses_no_video() -> None:
     reading = read_file(data.replace(b"33.3", b"\xff?x "))
     assert reading.require_clip().used > 0
     assert reading.facts.frame_time == pytest.approx(1000 / 30)  # of RecommendedDisplayFrameRate, beside it
+
+
+@pytest.mark.parametrize(
+    ("pointer", "frame_time"), [("FrameTime", 33.3), ("FrameTimeVector", 50.0), (None, 33.3)]
+)
+def test_the_pointer_says_which_time_counts(pointer: str | None, frame_time: float) -> None:
+    elements = {"FrameTime": "33.3", "FrameTimeVector": ["0", "40", "50", "60"]}
+    if pointer:
+        elements["FrameIncrementPointer"] = Tag(pointer)
+    assert read_file(loop_with(**elements)).facts.frame_time == frame_time
+
+
+def test_facts_of_a_damaged_loop_stand() -> None:
+    data = loop_with(Manufacturer="Maker")
+    reading = read_file(data[: len(data) // 2])
+    assert (reading.outcome, reading.facts.manufacturer) == ("failed", "Maker")
+    assert reading.facts.frames is not None
+    assert reading.facts.instance is not None
+    assert reading.facts.content is None
+
+
+def test_content_is_the_clip_and_instance_the_object() -> None:
+    one, other = read_file(loop_with(SOPInstanceUID="1.2.3")), read_file(loop_with(SOPInstanceUID="1.2.4"))
+    assert one.facts.content == other.facts.content != read_file(small_loop(2)).facts.content
+    assert one.facts.instance != other.facts.instance
