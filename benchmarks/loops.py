@@ -35,6 +35,11 @@ def jpeg_loops(folder: Path | None) -> dict[str, bytes]:
     return {name: data for name, data in found.items() if _is_jpeg_loop(data)}
 
 
+def mp4_files(folder: Path | None) -> list[bytes]:
+    """Video files of a folder (default: the committed one)."""
+    return [path.read_bytes() for path in sorted((folder or COMMITTED).glob("*.mp4"))]
+
+
 def _is_jpeg_loop(data: bytes) -> bool:
     made = pydicom.dcmread(io.BytesIO(data), stop_before_pixels=True)
     return made.file_meta.TransferSyntaxUID == JPEGBaseline8Bit and int(made.get("NumberOfFrames", 1)) > 1

@@ -44,19 +44,22 @@ def frames_in(data: bytes) -> int:
     return int(pydicom.dcmread(io.BytesIO(data), stop_before_pixels=True).NumberOfFrames)
 
 
-def read_video(data: bytes) -> Pixels:
-    """Clip of a video file, uint8 (16, 224, 224, 3)."""
+def read_video(data: bytes, *, all_frames: bool = True) -> Pixels:
+    """Clip of a video file, uint8 (16, 224, 224, 3).
+
+    As published the whole file is decoded and scaled. Without `all_frames` decoding ends with the 32nd frame.
+    """
     frames = []
     with av.open(io.BytesIO(data)) as container:
         container.streams.video[0].codec_context.thread_count = 1
         for frame in container.decode(video=0):
             frames.append(frame.to_ndarray(format="rgb24"))
-            if len(frames) == TAKEN:  # what follows is not needed
+            if len(frames) == TAKEN and not all_frames:
                 break
-    scaled = np.zeros((TAKEN, SIDE, SIDE, 3), np.uint8)
+    scaled = np.zeros((max(len(frames), TAKEN), SIDE, SIDE, 3), np.uint8)
     for out, picture in zip(scaled, np.stack(frames), strict=False):
         out[:] = _scaled(picture)
-    return scaled[::STRIDE]
+    return scaled[:TAKEN:STRIDE]
 
 
 def _ycbcr(made: pydicom.Dataset) -> Pixels:
