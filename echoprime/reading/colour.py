@@ -139,8 +139,10 @@ class Table:
         return cv2.LUT(cv2.merge([pixels, pixels, pixels]), self._bgr_of, dst=out)
 
     def grey(self, pixels: npt.NDArray[Any]) -> Picture:
-        """Looked up."""
-        return pixels.copy() if self._plain else cv2.LUT(pixels, self._grey_of)
+        """Looked up; a plain picture that nobody can overwrite, a view of the file, is taken as it is."""
+        if not self._plain:
+            return cv2.LUT(pixels, self._grey_of)
+        return pixels.copy() if pixels.flags.writeable else pixels
 
     def lit(self, pixels: npt.NDArray[Any]) -> Picture:
         """Looked up."""

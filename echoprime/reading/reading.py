@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-import hashlib
 from dataclasses import dataclass
+
+import xxhash
 
 from echoprime.errors import VideoError
 from echoprime.reading.clip import Clip
-from echoprime.reading.facts import HASH_BYTES, NO_FACTS, VideoFacts
+from echoprime.reading.facts import NO_FACTS, VideoFacts
 
 
 @dataclass(frozen=True, eq=False)
@@ -64,7 +65,7 @@ class Reading:
 
 
 def content_of(clip: Clip) -> str:
-    """Hash of what the networks see: SHA-256, cut to 128 bits, of the number of real frames and their pixels.
+    """Hash of what the networks see: XXH3, 128 bits, of the number of real frames and their pixels.
 
     Two files of one loop have the same, whatever their headers and lossless transfer syntaxes are.
 
@@ -72,8 +73,9 @@ def content_of(clip: Clip) -> str:
     --------
     >>> import numpy as np
     >>> content_of(Clip(np.zeros((16, 224, 224, 3), np.uint8), used=1, frames_in_file=2, format="avi"))
-    '8a12ff2c2a65c343c77dccd669fbad05'
+    '699a952fa1b4408a6b9b7419c324d320'
     """
-    digest = hashlib.sha256(bytes([clip.used]))  # processors have instructions for it: half of BLAKE2b's time
+    # Nobody gains by two loops of one hash, and this takes a thirtieth of SHA-256's time.
+    digest = xxhash.xxh3_128(bytes([clip.used]))
     digest.update(clip.frames[: clip.used].data)
-    return digest.digest()[:HASH_BYTES].hex()
+    return digest.hexdigest()

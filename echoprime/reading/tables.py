@@ -67,6 +67,12 @@ class Bits:
         return np.array([-half, half - 1] if self.signed else [0, 2 * half - 1], np.int32)
 
 
+_PLAIN = Bits(allocated=8, stored=8, high=7, signed=False)
+_TRANSFORMING = ("RescaleSlope", "RescaleIntercept", "ModalityLUTSequence", "WindowCenter", "WindowWidth")
+_TRANSFORMING += ("VOILUTSequence", "VOILUTFunction")
+_RAMP = np.repeat(np.arange(256, dtype=np.uint8)[:, None], 3, axis=1)
+
+
 def grey_table(header: Header, bits: Bits, *, inverted: bool) -> Picture:
     """Greys of all codes, after the modality and window transformations of the header.
 
@@ -79,6 +85,8 @@ def grey_table(header: Header, bits: Bits, *, inverted: bool) -> Picture:
     -------
     uint8 (256 or 65536, 3), three equal columns.
     """
+    if bits == _PLAIN and not inverted and not any(name in header.elements for name in _TRANSFORMING):
+        return _RAMP
     elements = _with_bits(header, bits)
     modality = apply_modality_lut(bits.values, elements)
     shown = np.asarray(apply_voi_lut(modality, elements), np.float64)
