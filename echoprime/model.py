@@ -71,7 +71,7 @@ def load(
     BundleError
         When it is missing, damaged, or has no such language.
     SettingError
-        When there is no such device, or it does not have the precision.
+        When there is no such device or mode, or the device does not have the precision.
     """
     opened = bundle if isinstance(bundle, Bundle) else open_bundle(bundle)
     return EchoPrime(opened, device=device, precision=precision, mode=mode, language=language)

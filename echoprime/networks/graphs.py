@@ -76,15 +76,17 @@ def record(compute: Compute, inputs: tuple[Tensor, ...]) -> Callable[[], Tensor]
     RuntimeError
         When CUDA cannot record it.
     """
-    beside = torch.cuda.Stream()  # type: ignore[no-untyped-call]  # torch leaves it so
-    beside.wait_stream(torch.cuda.current_stream())
-    with torch.cuda.stream(beside):  # a recording must not begin on the default stream
-        for _ in range(WARM_UPS):
-            compute(*inputs)
-    torch.cuda.current_stream().wait_stream(beside)
-    graph = torch.cuda.CUDAGraph()
-    with torch.cuda.graph(graph):
-        output = compute(*inputs)
+    # streams are of the current device: on another than that of the inputs nothing would be recorded
+    with torch.cuda.device(inputs[0].get_device()):
+        beside = torch.cuda.Stream()  # type: ignore[no-untyped-call]  # torch leaves it so
+        beside.wait_stream(torch.cuda.current_stream())
+        with torch.cuda.stream(beside):  # a recording must not begin on the default stream
+            for _ in range(WARM_UPS):
+                compute(*inputs)
+        torch.cuda.current_stream().wait_stream(beside)
+        graph = torch.cuda.CUDAGraph()
+        with torch.cuda.graph(graph):
+            output = compute(*inputs)
 
     def replay() -> Tensor:
         graph.replay()

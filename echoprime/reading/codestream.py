@@ -20,6 +20,7 @@ _END = b"\xff\xd9"
 # fiftieth of the decoding, and finds most blocks of foreign bytes.
 _NOT_IN_A_SCAN = re.compile(rb"\xff[\x80-\xc3\xc5-\xcf\xd8\xd9\xf0-\xf6\xf9-\xfd]")
 _TILE_PART = b"\xff\x90\x00\x0a"
+_COD, _START_OF_TILE = 0x52, 0x90
 _START_OF_SCAN = 0xDA
 _JPEG_LS = 0xF7
 # Start of frame: C0..CF without C4 (Huffman tables), C8 (reserved) and CC (arithmetic tables), and JPEG-LS's.
@@ -179,7 +180,18 @@ def _describe_j2k(frame: bytes, position: int) -> Codestream:
     if tiles > 1 and frame.count(_TILE_PART) < tiles:  # OpenJPEG leaves those that lack black
         raise _damaged("a frame's JPEG 2000 stream lacks tiles")
     components = int.from_bytes(content[38:40], "big")
-    return Codestream(Codec.J2K, bottom - top, right - left, components, (content[40] & 0x7F) + 1, "")
+    colour = "RGB" if components == 3 and _transforms_colours(frame, position) else ""
+    return Codestream(Codec.J2K, bottom - top, right - left, components, (content[40] & 0x7F) + 1, colour)
+
+
+def _transforms_colours(frame: bytes, position: int) -> bool:
+    """Whether the components are a transform of R-G-B, which decoders undo: said by the COD segment."""
+    while len(frame) > position + 8 and frame[position] == 0xFF:
+        marker = frame[position + 1]
+        if marker in (_COD, _START_OF_TILE):
+            return marker == _COD and frame[position + 8] == 1
+        position += 2 + int.from_bytes(frame[position + 2 : position + 4], "big")
+    return False
 
 
 def _least_bytes(start_of_frame: int, rows: int, columns: int) -> int:

@@ -8,6 +8,8 @@ from collections.abc import Iterator
 
 _ECHO = r"(?:echo|ecco|eco|ekko|eko|ultraso|ultraschall|us\b|imaging|probe|catheter)\w*"
 
+_CONGENITAL = r"congenital\w*|congenit[ao]"  # of an adult it says nothing
+
 # Of texts in lower case, without accents. Whole words; what follows must not make them something else.
 _WORDS = {
     "intracardiac": (
@@ -33,11 +35,13 @@ _WORDS = {
     ),
     "paediatric": (
         r"(?:paed|ped)iatr\w*|padiatr\w*|neonat\w*|f(?:o?e|o)tal\w*|foetus|fetus",
-        r"congenital\w*|congenit[ao]|kinder(?:echo|ekko|kardio|herz)\w*",
+        r"kinder(?:echo|ekko|kardio|herz)\w*",
+        _CONGENITAL,
     ),
     "other": (
         r"carotid\w*|karotis\w*|duplex|venous|abdom\w+|abdominal|renal|thyroid|obstetric\w*|pelvi[cs]",
-        r"transcranial|breast|kidneys?|musculoskeletal|lower extremit\w+|upper extremit\w+|vascular",
+        r"transcranial|breast|kidneys?|musculoskeletal|lower extremit\w+|upper extremit\w+",
+        r"(?<!and )(?<!& )(?<!/)vascular",  # not the name of a heart and vascular institute
     ),
     "transthoracic": (r"tte", r"trans[ -]?thora[ck]\w*"),
 }
@@ -69,8 +73,15 @@ _ABBREVIATIONS = {kind: re.compile(_whole(words)) for kind, words in _CAPITALS.i
 _LONGEST_TEXT = 1024  # characters that are looked at
 
 
-def kinds_in_text(text: str) -> set[str]:
+def kinds_in_text(text: str, *, adult: bool = False) -> set[str]:
     """Kinds of examination that a description says; negated and conditional ones do not count.
+
+    Parameters
+    ----------
+    text
+        The description.
+    adult
+        Whether the patient is known to be one: congenital disease is then no paediatric examination.
 
     Examples
     --------
@@ -80,7 +91,7 @@ def kinds_in_text(text: str) -> set[str]:
     ['transthoracic']
     """
     text = re.sub(r"[\s_^|]+", " ", text[:_LONGEST_TEXT])
-    folded = _folded(text)
+    folded = re.sub(_CONGENITAL, "", _folded(text)) if adult else _folded(text)
     found = {kind for kind, pattern in _PATTERNS.items() if any(_stated(pattern, folded))}
     return found | {kind for kind, pattern in _ABBREVIATIONS.items() if any(_stated(pattern, text))}
 

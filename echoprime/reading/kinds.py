@@ -95,20 +95,23 @@ def study_kind(kinds: Iterable[str | None], listed: str | None = None) -> str:
 def _said(header: Header) -> Iterator[str]:
     types = header.texts("ImageType")
     yield _IMAGE_TYPES.get(types[2].upper(), "") if len(types) > 2 else ""
+    years = _years(header)
     for name in _TEXTS:
         for text in header.texts(name):
-            yield from kinds_in_text(text)
+            yield from kinds_in_text(text, adult=years is not None and years >= ADULT)
     yield from (_TRANSDUCERS.get(text.upper(), "") for text in header.texts("TransducerType"))
     stages = header.texts("NumberOfStages")
     if stages and stages[0].isdecimal() and int(stages[0]) > 1:  # protocols with stages are stress protocols
         yield "stress"
     if any(text.upper() not in _NO_AGENT for text in header.texts("ContrastBolusAgent")):
         yield "contrast"
-    if any(_is_child(text.upper()) for text in header.texts("PatientAge")):
+    if years is not None and years < ADULT:
         yield "paediatric"
 
 
-def _is_child(age: str) -> bool:
-    """Whether an age like 012Y or 006M is below 18 years; an age of nothing is no age."""
+def _years(header: Header) -> float | None:
+    """Age like 012Y or 006M in years; None where it is not told. 000Y is what anonymisers write."""
+    age = " ".join(header.texts("PatientAge")).upper()
     number, unit = age[:3], age[3:]
-    return number.isdecimal() and unit in _YEARS and int(number) / _YEARS[unit] < ADULT
+    told = number.isdecimal() and int(number) > 0 and unit in _YEARS
+    return int(number) / _YEARS[unit] if told else None

@@ -154,7 +154,9 @@ class Loop:
         """
         try:
             mask = self._mask(self._lit, self._first, self._last)
-        except cv2.error:
+        except cv2.error as error:
+            if error.code == cv2.Error.StsNoMem:
+                raise MemoryError from None
             mask = np.full(self._size, 255, np.uint8)  # as published: the frames go on unmasked
         if not mask.any():
             raise SkippedVideo(

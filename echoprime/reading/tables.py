@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 import pydicom
+from pydicom.multival import MultiValue
 from pydicom.pixels.processing import apply_color_lut, apply_modality_lut, apply_voi_lut
 
 from echoprime.errors import Reason, UnreadableVideo
@@ -19,6 +20,7 @@ from echoprime.reading.colour import Picture
 from echoprime.reading.header import Header
 
 _CHANNELS = ("Red", "Green", "Blue")
+_TRANSFORMATIONS = ("RescaleSlope", "RescaleIntercept", "WindowCenter", "WindowWidth", "VOILUTFunction")
 
 
 @dataclass(frozen=True)
@@ -68,8 +70,7 @@ class Bits:
 
 
 _PLAIN = Bits(allocated=8, stored=8, high=7, signed=False)
-_TRANSFORMING = ("RescaleSlope", "RescaleIntercept", "ModalityLUTSequence", "WindowCenter", "WindowWidth")
-_TRANSFORMING += ("VOILUTSequence", "VOILUTFunction")
+_TABLES = ("ModalityLUTSequence", "VOILUTSequence")
 _RAMP = np.repeat(np.arange(256, dtype=np.uint8)[:, None], 3, axis=1)
 
 
@@ -85,7 +86,11 @@ def grey_table(header: Header, bits: Bits, *, inverted: bool) -> Picture:
     -------
     uint8 (256 or 65536, 3), three equal columns.
     """
-    if bits == _PLAIN and not inverted and not any(name in header.elements for name in _TRANSFORMING):
+    if (
+        bits == _PLAIN
+        and not inverted
+        and not any(name in header.elements for name in (*_TRANSFORMATIONS, *_TABLES))
+    ):
         return _RAMP
     elements = _with_bits(header, bits)
     modality = apply_modality_lut(bits.values, elements)
@@ -97,7 +102,7 @@ def grey_table(header: Header, bits: Bits, *, inverted: bool) -> Picture:
 
 def _shown_range(elements: pydicom.Dataset, bits: Bits) -> tuple[float, float]:
     """Values that are black and white: ends of what the transformations can give."""
-    for name in ("VOILUTSequence", "ModalityLUTSequence"):
+    for name in reversed(_TABLES):
         if elements.get(name):
             return 0.0, float((1 << int(elements[name][0].LUTDescriptor[2])) - 1)
     ends = np.asarray(apply_modality_lut(bits.extremes, elements), np.float64)
@@ -111,7 +116,16 @@ def _with_bits(header: Header, bits: Bits) -> pydicom.Dataset:
     elements.PhotometricInterpretation = "MONOCHROME2"
     elements.BitsStored = bits.stored
     elements.PixelRepresentation = int(bits.signed)
+    for name in _TRANSFORMATIONS:
+        if name in elements and _says_nothing(name, elements[name].value):
+            del elements[name]
     return elements
+
+
+def _says_nothing(name: str, value: Any) -> bool:  # noqa: ANN401  # elements hold anything
+    """Whether it is empty, as anonymisers leave elements, or a window of no width."""
+    first = value[0] if isinstance(value, MultiValue) and value else value
+    return first in (None, "") or (name == "WindowWidth" and float(first) <= 0)
 
 
 def palette_table(header: Header, bits: Bits) -> Picture:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from contextlib import contextmanager
 
 import numpy as np
 import pytest
@@ -70,6 +71,26 @@ def test_without_a_gpu_the_real_recorder_is_refused_and_the_numbers_stay(encoder
     other._compute = Replayed(other._embed, record)
     assert np.array_equal(other.embed(frames, used), encoder.embed(frames, used))
     assert other._compute._failed
+
+
+@pytest.mark.skipif(torch.cuda.is_available(), reason="here it can record")
+def test_it_records_on_the_device_of_what_it_computes(monkeypatch):
+    """A recording on another device would be of nothing, and give the first portion's output for ever."""
+    entered = []
+
+    @contextmanager
+    def device(index):
+        entered.append(index)
+        yield
+
+    class OnTheSecond:
+        def get_device(self):
+            return 1
+
+    monkeypatch.setattr(torch.cuda, "device", device)
+    with pytest.raises(RuntimeError):
+        record(weighted, (OnTheSecond(),))
+    assert entered == [1]
 
 
 @pytest.mark.parametrize("precision", ["float32", "bf16"])

@@ -56,6 +56,7 @@ def test_kinds_are_those_of_the_tables():
         ("Fetal echo", "paediatric"),
         ("Kinderechokardiographie", "paediatric"),
         ("Carotid duplex", "other"),
+        ("Vascular lower limb", "other"),
         ("TTE / TEE", "transoesophageal transthoracic"),
     ],
 )
@@ -96,6 +97,9 @@ def test_words_say_a_kind(text, kinds):
         "été",
         "adult congenital",
         "TOE PRESSURE",
+        "Heart and Vascular Institute",
+        "Heart & Vascular echo",
+        "Cardiac/Vascular",
     ],
 )
 def test_words_that_say_none(text):
@@ -139,6 +143,13 @@ def test_any_text(text):
         ({"PatientAge": "006M"}, "paediatric"),
         ({"PatientAge": "300M"}, None),
         ({"PatientAge": "?"}, None),
+        ({"PatientAge": "000Y"}, None),
+        ({"PatientAge": "000D"}, None),
+        ({"PatientAge": "003D"}, "paediatric"),
+        ({"StudyDescription": "TTE congenital", "PatientAge": "045Y"}, "transthoracic"),
+        ({"StudyDescription": "TTE congenital", "PatientAge": "005Y"}, "paediatric"),
+        ({"StudyDescription": "TTE congenital"}, "paediatric"),
+        ({"StudyDescription": "Fetal echo", "PatientAge": "031Y"}, "paediatric"),
         ({"StudyDescription": "Stress TTE with contrast", "PatientAge": "012Y"}, "stress"),
         ({"SpecificCharacterSet": "ISO_IR 100", "StudyDescription": "Transösophageal"}, "transoesophageal"),
     ],

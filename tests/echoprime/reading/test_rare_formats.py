@@ -75,6 +75,23 @@ def test_window_table(make, near):
     assert near(data, make.dicom(grey, "MONOCHROME2")) <= 1
 
 
+@pytest.mark.parametrize(
+    "elements",
+    [
+        {"WindowCenter": "0", "WindowWidth": "0"},
+        {"WindowCenter": ["0", "128"], "WindowWidth": ["0", "256"]},
+        {"WindowCenter": "", "WindowWidth": ""},
+        {"WindowCenter": "128", "WindowWidth": "256", "VOILUTFunction": ""},
+        {"RescaleSlope": "", "RescaleIntercept": ""},
+        {"RescaleSlope": "1", "RescaleIntercept": ""},
+    ],
+)
+def test_windows_that_say_nothing(make, near, elements):
+    """Blanked by an anonymiser, or of no width: no reason to lose a loop."""
+    grey = make.grey_loop()
+    assert near(make.dicom(grey, "MONOCHROME2", **elements), make.dicom(grey, "MONOCHROME2")) == 0
+
+
 # ---- palettes
 
 
@@ -144,6 +161,26 @@ def test_streams_tell_their_codec(make, near, called):
     streams = [imagecodecs.jpegls_encode(frame) for frame in frames]
     data = make.dicom(frames, "RGB", syntax=called, pixels=streams)
     assert near(data, make.dicom(frames, "RGB", syntax=JPEGLSLossless, pixels=streams)) == 0
+
+
+@pytest.mark.parametrize("photometric", ["YBR_FULL", "YBR_FULL_422", "YBR_RCT", "RGB"])
+def test_jpeg_2000_that_transforms_colours_holds_rgb(make, near, photometric):
+    """A gateway compresses anew and keeps the JPEG loop's tag: the decoder gives R-G-B all the same."""
+    frames = make.loop()
+    streams = [
+        imagecodecs.jpeg2k_encode(frame, codecformat="J2K", reversible=True, mct=True) for frame in frames
+    ]
+    data = make.dicom(frames, photometric, syntax=JPEG2000Lossless, pixels=streams)
+    assert near(data, make.dicom(frames, "RGB")) == 0
+
+
+def test_jpeg_2000_without_a_transform_is_what_the_tag_says(make, near):
+    full = np.stack([ycbcr_from_rgb(frame) for frame in make.loop()])
+    streams = [
+        imagecodecs.jpeg2k_encode(frame, codecformat="J2K", reversible=True, mct=False) for frame in full
+    ]
+    data = make.dicom(full, "YBR_FULL", syntax=JPEG2000Lossless, pixels=streams)
+    assert near(data, make.dicom(full, "YBR_FULL")) == 0
 
 
 def test_jpeg_in_three_components_tagged_grey(make, near):

@@ -212,6 +212,21 @@ def test_a_loop_in_which_nothing_moves_is_skipped(make):
     assert skipped.value.reason is Reason.STATIC
 
 
+def test_no_memory_for_the_mask_is_no_reason_to_go_without(make):
+    """OpenCV tells it by an error of its own, and the frames must not go on unmasked for it."""
+
+    def exhausted(lit, first, last):
+        error = cv2.error("Failed to allocate")
+        error.code = cv2.Error.StsNoMem
+        raise error
+
+    loop, colour = Loop(exhausted), Rgb()
+    for index, frame in enumerate(make.loop(count=4)):
+        loop.add(Frame(frame, colour, index, last=index == 3))
+    with pytest.raises(MemoryError):
+        loop.clip()
+
+
 def test_frames_go_on_unmasked_when_masking_raises(make):
     def raising(lit, first, last):
         return cv2.erode(lit[:0], None)
