@@ -22,10 +22,11 @@ from echoprime.archive import (
 )
 from echoprime.bundle import Bundle, open_bundle
 from echoprime.errors import BundleError, EchoPrimeError, SettingError
-from echoprime.reading import Limits
+from echoprime.reading import PREPROCESSING, Limits
 from echoprime.reading.limits import LEAST_MEMORY
 from echoprime.storage import Location, canonical_hash
 from echoprime.tables import ENCODINGS, RunRecord, StudyTable, WriterLock, new_run_id
+from echoprime.tables.identity import differences
 from pipelines.assembly import StudyAssembler
 from pipelines.checks import (
     reasons_of,
@@ -150,6 +151,12 @@ def check_encoding(settings: EncodeSettings | RunAllSettings, bundle: Bundle) ->
             f"bundle {bundle.name!r} has no weights, so it interprets but does not encode; "
             "import the release again with model_data/weights in it"
         )
+    ours: dict[str, Any] = {**PREPROCESSING, "revision": bundle.preprocessing.get("revision")}
+    if different := differences(dict(bundle.preprocessing), ours):
+        raise BundleError(
+            f"bundle {bundle.name!r} is for other clips than this software makes: {'; '.join(different)}; "
+            "use the version of this software that it was made for"
+        )
     if bundle.location.is_local:  # from a bucket each node fetches and verifies its own copy
         for network in (bundle.encoder, bundle.view_classifier):
             bundle.file(network.file)
@@ -169,6 +176,7 @@ def reading_limits(settings: ReadingLimits) -> Limits:
 def encoding_identity(bundle: Bundle, choices: EncodingChoices) -> dict[str, Any]:
     """What a row's numbers depend on; `encoding_id` is its hash."""
     parts = {**bundle.encoding_identity(), "precision": choices.precision, "mode": choices.mode}
+    parts["preprocessing"] = dict(PREPROCESSING)  # what this software does, not the one that made the bundle
     return {"encoding_id": canonical_hash(parts), "embedding_space": bundle.embedding_space, **parts}
 
 

@@ -208,7 +208,8 @@ class _Sources:
                 token = without_version(video["token"]) if self.copied else video["token"]
                 try:
                     data = read_object(self.root, video["path"], size=video["size"], token=token)
-                    pictures.append(shown(reader.read(data).require_clip(), deidentified=self.settings.deidentified))
+                    clip = reader.read(data).require_clip()
+                    pictures.append(shown(clip, deidentified=self.settings.deidentified))
                 except ReadError as error:
                     pictures.append(not_shown(_GONE.get(error.reason, "the archive could not be read")))
                 except VideoError:

@@ -37,7 +37,7 @@ MODES: tuple[Mode, ...] = get_args(Mode)
 """Every mode, the default first."""
 
 PREPROCESSING: dict[str, object] = {
-    "revision": 1,  # raised whenever the same bytes would give another clip
+    "revision": 2,  # raised whenever the same bytes would give another clip
     "frames_taken": FRAMES_TAKEN,
     "stride": STRIDE,
     "frames": FRAMES,
@@ -48,7 +48,8 @@ PREPROCESSING: dict[str, object] = {
     "interpolation": "opencv INTER_CUBIC on uint8",
     "sector_mask": True,
 }
-"""Everything that decides how bytes become a clip; part of a bundle and of `encoding_id`."""
+"""Everything that decides how bytes become a clip: part of `encoding_id`, and of a bundle, whose weights were
+trained on such clips. The revision is this software's own."""
 
 
 def require_mode(mode: str) -> None:
