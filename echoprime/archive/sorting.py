@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import glob
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -36,15 +37,26 @@ def connect(scratch: Path) -> duckdb.DuckDBPyConnection:
     return connection
 
 
-def parquet(file: Path) -> str:
-    """A Parquet file as a table of a query.
+def literal(file: Path) -> str:
+    """A file's name for DuckDB, which takes `*`, `?` and `[` for patterns: `l[1].csv` would be `l1.csv`.
 
     Examples
     --------
-    >>> parquet(Path("/tmp/it's.parquet"))
-    "read_parquet('/tmp/it''s.parquet')"
+    >>> literal(Path("/tmp/it's.csv")), literal(Path("/tmp/list[1].csv"))
+    ("'/tmp/it''s.csv'", "'/tmp/list[[]1].csv'")
     """
-    return "read_parquet('{}')".format(str(file).replace("'", "''"))
+    return "'{}'".format(glob.escape(str(file)).replace("'", "''"))
+
+
+def parquet(file: Path) -> str:
+    """A Parquet file as a table of a query; a folder named like `centre=3` adds no column to it.
+
+    Examples
+    --------
+    >>> parquet(Path("/tmp/a.parquet"))
+    "read_parquet('/tmp/a.parquet', hive_partitioning = false)"
+    """
+    return f"read_parquet({literal(file)}, hive_partitioning = false)"
 
 
 def batches(connection: duckdb.DuckDBPyConnection, query: str, rows: int) -> Iterator[pa.Table]:

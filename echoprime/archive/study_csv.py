@@ -13,6 +13,7 @@ from pathlib import Path
 
 import duckdb
 
+from echoprime.archive.sorting import literal
 from echoprime.errors import ArchiveError
 from echoprime.storage import Location
 
@@ -62,7 +63,7 @@ def fetch_csv(csv: Location, scratch: Path) -> Path:
     csv.require_reachable("CSV", ArchiveError, must_exist=True)
     if csv.is_local:
         return csv.local_path
-    copy = scratch / "studies.csv"
+    copy = scratch / f"studies-{csv.name}"  # its ending says whether it is inside gzip
     with csv.open("rb") as source, copy.open("wb") as target:
         shutil.copyfileobj(source, target, 8 << 20)
     return copy
@@ -83,8 +84,14 @@ def csv_columns(csv: Location, file: Path) -> list[str]:
         names = [name.strip() for name in next(reader([text], strict=True), [])]
     except (UnicodeDecodeError, CsvError, EOFError, gzip.BadGzipFile, zlib.error) as error:
         raise ArchiveError(
-            f"{csv}: cannot be read as a CSV with a header line ({type(error).__name__}); correct the file"
+            f"{csv}: cannot be read as a CSV with a header line ({type(error).__name__}); save it as "
+            "CSV in UTF-8, with commas and a line a row"
         ) from None
+    if not names:
+        raise ArchiveError(f"{csv}: no header line; write the columns' names into the first line")
+    if len(names) == 1 and (other := re.search(r"[;\t|]", names[0])):
+        mark = "tabs" if other[0] == "\t" else f"{other[0]!r}"
+        raise ArchiveError(f"{csv}: {mark} between its columns; save it with commas, as CSV in UTF-8")
     named = [name or f"unnamed {place}" for place, name in enumerate(names, 1)]
     if len(set(map(str.casefold, named))) < len(named):
         raise ArchiveError(f"{csv}: a column's name stands in its header line twice; rename one of the two")
@@ -111,11 +118,11 @@ def csv_table(file: Path, columns: Sequence[str], options: str = "") -> str:
     >>> csv_table(Path("a.csv"), ["study_id"])[:59]
     "read_csv('a.csv', columns = {'study_id': 'VARCHAR'}, header"
     """
-    place, *names = (text.replace("'", "''") for text in (str(file), *columns))
+    names = (name.replace("'", "''") for name in columns)
     kinds = ", ".join(f"'{name}': 'VARCHAR'" for name in names)
     return (
-        f"read_csv('{place}', columns = {{{kinds}}}, header = true, auto_detect = false, "
-        f"delim = ',', quote = '\"', escape = '\"', strict_mode = true{options})"
+        f"read_csv({literal(file)}, columns = {{{kinds}}}, header = true, auto_detect = false, "
+        f"delim = ',', quote = '\"', escape = '\"', strict_mode = true, hive_partitioning = false{options})"
     )
 
 

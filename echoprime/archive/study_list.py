@@ -20,6 +20,9 @@ from echoprime.tables import STUDY_KINDS
 COLUMNS = ("path", "study_id", "patient_id", "acquired_at", "study_kind")
 """What a list may say of a video; the first two it must."""
 
+EARLIEST, LATEST = "TIMESTAMPTZ '1800-01-01'", "TIMESTAMPTZ '9999-12-31'"
+"""Times that a list may say: SQL."""
+
 NO_OBJECT = "rows of the list without an object"
 NO_ROW = "objects without a row in the list, left out"
 PATIENTS = "studies of which the list names more than one patient; the first path's counts"
@@ -129,6 +132,8 @@ def _load(connection: duckdb.DuckDBPyConnection, named: StudyList, listed: Path)
     """Tables `named` and `listed`; times as times, and whether one could not be read."""
     # an offset, where there is one, is part of the text; without one the time is taken for UTC
     time, kind = "try_cast(acquired_at AS TIMESTAMPTZ)", kind_expression("study_kind")
+    # DuckDB knows "infinity" and years that no other reader of the tables can have
+    time = f"CASE WHEN {time} BETWEEN {EARLIEST} AND {LATEST} THEN {time} END"
     try:
         connection.execute(
             f"CREATE TABLE named AS SELECT key, study_id, patient_id, {time} AS acquired_at, "

@@ -10,6 +10,7 @@ others are numbers, categories, or texts that are left out.
 from __future__ import annotations
 
 import csv
+import glob
 import re
 import shutil
 import tempfile
@@ -231,14 +232,15 @@ def _load(connection: duckdb.DuckDBPyConnection, place: Location) -> bool:
         raise CohortError(f"cohort {place}: a folder; give a CSV or Parquet file")
     with _fetched(place) as file:
         delimiter = ","
+        parameters = {"file": glob.escape(str(file))}  # DuckDB takes *, ? and [ for patterns
         try:
             if place.name.casefold().endswith((".parquet", ".pq")):
-                reading = "read_parquet($file)"
-                names = list(connection.sql(f"SELECT * FROM {reading}", params={"file": str(file)}).columns)
+                reading = "read_parquet($file, hive_partitioning = false)"
+                names = list(connection.sql(f"SELECT * FROM {reading}", params=parameters).columns)
             else:
                 delimiter, names = _header(file, place.name)
                 reading = _csv_reading(delimiter, names)
-            _make_raw(connection, reading, names, file)
+            _make_raw(connection, reading, names, parameters)
         except duckdb.Error as error:
             raise CohortError(_unreadable(place.name, error)) from None
     if count(connection, "SELECT count(*) FROM raw") == 0:
@@ -256,11 +258,13 @@ def _csv_reading(delimiter: str, names: Sequence[str]) -> str:
     return (
         f"read_csv($file, columns = {{{columns}}}, auto_detect = false, header = true, "
         f"delim = '{delimiter}', "
-        "quote = '\"', escape = '\"')"
+        "quote = '\"', escape = '\"', hive_partitioning = false)"
     )
 
 
-def _make_raw(connection: duckdb.DuckDBPyConnection, reading: str, names: Sequence[str], file: Path) -> None:
+def _make_raw(
+    connection: duckdb.DuckDBPyConnection, reading: str, names: Sequence[str], parameters: dict[str, str]
+) -> None:
     """Trim every field, and take what stands for no value for none; unnamed columns are passed over."""
     missing = ", ".join(f"'{word}'" for word in MISSING)
     texts = {name: f"trim({quoted(name)}::VARCHAR)" for name in names if not name.startswith(UNNAMED)}
@@ -268,7 +272,7 @@ def _make_raw(connection: duckdb.DuckDBPyConnection, reading: str, names: Sequen
         f"CASE WHEN lower({text}) NOT IN ({missing}) THEN {text} END AS {quoted(name.strip())}"
         for name, text in texts.items()
     )
-    ask(connection, f"CREATE TABLE raw AS SELECT {picked} FROM {reading}", {"file": str(file)})
+    ask(connection, f"CREATE TABLE raw AS SELECT {picked} FROM {reading}", parameters)
 
 
 def _unreadable(source: str, error: duckdb.Error) -> str:

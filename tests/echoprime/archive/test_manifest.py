@@ -162,7 +162,7 @@ def test_a_table_names_studies(place: Location, monkeypatch: pytest.MonkeyPatch)
         ("path,study_id\ns2/a.dcm,A\ns2/a.dcm,B\n", "1 paths stand in it more than once"),
         ("path,study_id,acquired_at\ns2/a.dcm,A,yesterday\n", "acquired_at of 1 rows is no ISO 8601 time"),
         ("path,study_id\nnothing.dcm,A\n", "none of its 1 paths is among the 5 listed objects"),
-        ("", "no column path or study_id|cannot be read as a CSV"),
+        ("", "no header line; write the columns' names into the first line"),
         (
             "path,study_id\ns2/a.dcm,A,B\n",
             "s.csv: row 2, the header being row 1, cannot be read; as many fields",

@@ -104,6 +104,17 @@ def test_contradictions_within_a_study_are_counted(tmp_path: Path) -> None:
             "no column mrn; looked for path, study_id, mrn, found path, study_id",
         ),
         ("path,Path,study_id\n", {}, "stands in its header line twice"),
+        ("path;study_id\ns/0.dcm;A\n", {}, "';' between its columns; save it with commas, as CSV in UTF-8"),
+        ("path\tstudy_id\ns/0.dcm\tA\n", {}, "tabs between its columns"),
+        ("", {}, "no header line; write the columns' names into the first line"),
+        *(
+            (
+                f"path,study_id,acquired_at\ns/0.dcm,A,{time}\n",
+                {},
+                "acquired_at of 1 rows is no ISO 8601 time; write it like",
+            )
+            for time in ("infinity", "12024-01-01", "0000-01-01", "0044-03-15 (BC)")
+        ),
     ],
 )
 def test_what_a_list_gets_wrong_is_one_line(
@@ -114,6 +125,21 @@ def test_what_a_list_gets_wrong_is_one_line(
         listed(Location.parse(tmp_path), Location.parse(tmp_path / "l.csv"), columns)
     assert said in str(caught.value)
     assert "MRI" not in str(caught.value)
+
+
+@pytest.mark.parametrize("name", ["l[1].csv", "l*.csv", "l?.csv", "centre=3/study_id=B/l.csv"])
+@pytest.mark.parametrize("ending", [".csv", ".parquet"])
+def test_a_list_is_the_file_of_its_name_and_no_other(tmp_path: Path, name: str, ending: str) -> None:
+    """DuckDB takes such names for patterns, and such folders for columns."""
+    place = Location.parse(tmp_path)
+    for given, study in (("l1.csv", "other"), (name, "meant")):
+        if ending == ".csv":
+            (place / given).write_bytes(f"path,study_id\ns/0.dcm,{study}\n".encode())
+        else:
+            (place / given).write_bytes(b"")
+            write_parquet(place / given.replace(".csv", ending), {"path": ["s/0.dcm"], "study_id": [study]})
+    _, rows = listed(place, place / name.replace(".csv", ending))
+    assert [row["study_id"] for row in rows] == ["meant"]
 
 
 def test_what_is_no_parquet_file_is_one_line(tmp_path: Path) -> None:

@@ -57,6 +57,19 @@ def test_lines_end_as_windows_ends_them(file: Path) -> None:
     assert [column.name for column in cohort.columns] == ["remark"]
 
 
+@pytest.mark.parametrize("name", ["cohort[1].csv", "cohort?.csv", "c*1.csv", "age=3/sex=F/cohort.csv"])
+def test_a_cohort_is_the_file_of_its_name_and_no_other(tmp_path: Path, name: str) -> None:
+    """DuckDB takes such names for patterns, and such folders for columns."""
+    read(tmp_path / "cohort1.csv", "study_id,age\nother,1\n")
+    (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+    _, rows = read(tmp_path / name, "study_id,age\nmeant,2\n")
+    assert [row[0] for row in rows] == ["meant"]
+    place = tmp_path / name.replace(".csv", ".parquet")
+    pq.write_table(pa.table({"study_id": ["meant"], "age": [2]}), place)
+    _, rows = read(place, place.read_bytes())
+    assert [row[0] for row in rows] == ["meant"]
+
+
 def test_parquet(tmp_path: Path) -> None:
     file = tmp_path / "cohort.parquet"
     pq.write_table(pa.table({"study_id": [1, 2], "age": [61.5, None], "new": [True, True]}), file)
