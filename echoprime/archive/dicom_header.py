@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta, timezone
@@ -151,7 +152,8 @@ def acquired(date: str, time: str, offset: str = "") -> datetime | None:
     --------
     >>> acquired("20240229", "1315", "+0130")
     datetime.datetime(2024, 2, 29, 11, 45, tzinfo=datetime.timezone.utc)
-    >>> acquired("20240230", "")
+    >>> acquired("20240230", ""), acquired("00010101", "", "+0100")
+    (None, None)
     """
     try:
         day = datetime.strptime(date.replace(".", ""), "%Y%m%d")
@@ -165,11 +167,14 @@ def acquired(date: str, time: str, offset: str = "") -> datetime | None:
         day = day.replace(hour=moment.hour, minute=moment.minute, second=moment.second, microsecond=fraction)
     except ValueError:
         pass
-    return day.replace(tzinfo=_zone(offset)).astimezone(UTC)
+    try:
+        return day.replace(tzinfo=_zone(offset)).astimezone(UTC)
+    except OverflowError:  # the first or last day that there is, which stands for no date
+        return None
 
 
 def _zone(offset: str) -> timezone:
-    if len(offset) != 5 or offset[0] not in "+-" or not offset[1:].isdigit():
+    if re.fullmatch(r"[+-][0-9]{4}", offset) is None:
         return UTC
     shift = timedelta(hours=int(offset[1:3]), minutes=int(offset[3:5]))
     return timezone(-shift if offset[0] == "-" else shift) if shift < timedelta(hours=24) else UTC
