@@ -136,7 +136,7 @@ def _cause(name: str, place: Place | None) -> tuple[str | None, str]:
 
 def _zip(root: Location, entry: Entry) -> Iterator[tuple[str, int, Place | None]]:
     """Name, size and place of every member; the place is None for what is no file."""
-    window = Window(
+    window = _Directory(
         lambda begin, end: read_range(root, entry.path, begin, end, entry.token), entry.size, MOST_DIRECTORY
     )
     members = zipfile.ZipFile(window).infolist()
@@ -160,6 +160,16 @@ def _zip(root: Location, entry: Entry) -> Iterator[tuple[str, int, Place | None]
         )
         link = stat.S_ISLNK(member.external_attr >> 16)
         yield member.filename, member.file_size, None if link else place
+
+
+class _Directory(Window):
+    """Of a zip file: refused before zipfile makes an object of 600 bytes for each of too many members."""
+
+    def read(self, count: int = -1) -> bytes:
+        data = super().read(count)
+        if data.count(b"PK\x01\x02") > MOST_MEMBERS:
+            raise TooMuch
+        return data
 
 
 def _tar(root: Location, entry: Entry) -> Iterator[tuple[str, int, Place | None]]:

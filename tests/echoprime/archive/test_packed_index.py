@@ -38,6 +38,7 @@ PACKERS = {
 }
 
 
+MANY = zipped({f"IM{n}": b"1" for n in range(4)})
 NAMES = st.text(st.characters(exclude_characters="\0"), min_size=1, max_size=20)
 
 
@@ -259,6 +260,16 @@ def test_too_many_members(tmp_path: Path, name: str, monkeypatch: pytest.MonkeyP
     data = PACKERS[name]({f"IM{n}": b"1" for n in range(4)})
     before, reason = whole(fill(Location.parse(tmp_path), {name: data}), name)
     assert (before, reason) == ([], Reason.TOO_LARGE)
+
+
+def test_a_directory_of_too_many_members_makes_no_object_for_each(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(packed_index, "MOST_MEMBERS", 3)
+    monkeypatch.setattr(zipfile, "ZipInfo", lambda *_: pytest.fail("made"))
+    place = fill(Location.parse(tmp_path), {"s.zip": MANY})
+    _, reason = whole(place, "s.zip")
+    assert reason is Reason.TOO_LARGE
 
 
 def test_bombs_take_no_memory(tmp_path: Path) -> None:
