@@ -89,7 +89,7 @@ def read_given_views(
         found = open_list(connection, table, scratch)
         found.require(COLUMNS, "rename its columns")
         _write_rows(connection, found, _positions(views, mapping or {}), rows)
-        _require_sound(connection, table, rows, views)
+        _require_sound(connection, found, rows, views)
     finally:
         connection.close()
     return GivenViews(
@@ -131,24 +131,29 @@ def _write_rows(
 
 
 def _require_sound(
-    connection: duckdb.DuckDBPyConnection, table: Location, rows: Path, views: Sequence[str]
+    connection: duckdb.DuckDBPyConnection, found: ListFile, rows: Path, views: Sequence[str]
 ) -> None:
-    place = parquet(rows)
+    table, place = found.place, parquet(rows)
+    # a row is found by its study too where the table has that column
+    needed = [name for name in ("path", "view", "study_id") if name != "study_id" or name in found.columns]
+    lacks = "path IS NULL OR without" + " OR study_id IS NULL" * ("study_id" in needed)
     (counts,) = connection.execute(
-        "SELECT count(*), count(*) FILTER (path IS NULL OR without), count(unknown), "
+        f"SELECT count(*), count(*) FILTER ({lacks}), count(unknown), "
         f"count(DISTINCT unknown), count(*) FILTER (wrong) FROM {place}"
     ).fetchall()
     all_rows, lacking, unknown, names, wrong = counts
     if not all_rows:
         raise SettingError(f"--views {table}: has no row; give a table of videos, or leave --views out")
     if lacking:
-        raise SettingError(f"--views {table}: {lacking:,} rows without path or view; fill or remove them")
+        raise SettingError(
+            f"--views {table}: {lacking:,} rows without {' or '.join(needed)}; fill or remove them"
+        )
     if unknown:
         shown = ""
         if names <= MOST_NAMES:
             query = f"SELECT unknown FROM {place} GROUP BY unknown ORDER BY count(unknown) DESC, unknown"
-            found = [name for (name,) in connection.execute(query).fetchall() if name is not None]
-            shown = f" ({', '.join(map(repr, found[:NAMES_SHOWN]))}{', ...' if names > NAMES_SHOWN else ''})"
+            there = [name for (name,) in connection.execute(query).fetchall() if name is not None]
+            shown = f" ({', '.join(map(repr, there[:NAMES_SHOWN]))}{', ...' if names > NAMES_SHOWN else ''})"
         raise SettingError(
             f"--views {table}: the view of {unknown:,} rows{shown} is none of the bundle's; say what it is "
             f"in a CSV (--view-names, columns view, echoprime_view), or write one of {', '.join(views)}"

@@ -169,6 +169,7 @@ def test_a_missing_number_of_a_parquet_table_is_unknown(scratch: Path) -> None:
         ("path,looks_like\na,A4C\n", "no column view; looked for path, view, found path, looks_like; rename"),
         ("path,view\n", "has no row"),
         ("path,view\na,A4C\nb,\n,A4C\n", "2 rows without path or view"),
+        ("path,view,study_id\na,A4C,s\nb,A4C,\n", "1 rows without path or view or study_id; fill"),
         (
             "path,view\na,AP4\nb,AP4\nc,PLAX\n",
             "view of 3 rows ('AP4', 'PLAX') is none of the bundle's; say what",
