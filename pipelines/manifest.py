@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 
 from rich.console import Console
@@ -60,9 +61,12 @@ def require_study_from(study_from: str, columns: Sequence[str]) -> dict[str, str
     --------
     >>> require_study_from("dicom", [])
     {}
+    >>> require_study_from(__file__, ["path=file,study_id=accession"])
+    {'path': 'file', 'study_id': 'accession'}
     """
     named: dict[str, str] = {}
-    for each in columns:
+    several = rf",(?=\s*(?:{'|'.join(study_list.COLUMNS)})\s*=)"
+    for each in (part for entry in columns for part in re.split(several, entry)):
         name, mark, column = (part.strip() for part in each.partition("="))
         if not mark or not column or name not in study_list.COLUMNS or name in named:
             raise SettingError(
