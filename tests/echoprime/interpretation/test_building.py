@@ -229,6 +229,15 @@ def test_a_mistake_is_one_line_and_leaves_nothing(
 GOOD = "".join(f'x-{number},"text {number}, a."\n' for number in range(30_000))
 
 
+def test_a_long_file_with_an_error_is_always_refused_in_time(tmp_path: Path) -> None:
+    """DuckDB's parallel reader waited for ever at about one of fifty such files."""
+    place = Location.parse(tmp_path / "reports.csv")
+    place.write_bytes(f"study_id,report\n{GOOD}s-0001\nother,y\n".encode())
+    for _ in range(100):
+        with pytest.raises(SettingError, match="cannot be read"):
+            read_report_table(connect(tmp_path), place, tmp_path)
+
+
 @pytest.mark.parametrize("before", ["", GOOD], ids=["first", "behind what is sniffed"])
 @pytest.mark.parametrize(
     "line",
