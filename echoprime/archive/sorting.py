@@ -24,7 +24,7 @@ def connect(scratch: Path) -> duckdb.DuckDBPyConnection:
     connection = duckdb.connect(
         config={
             "memory_limit": MEMORY,
-            # insertion order is kept: without it DuckDB 2.0 now and then waits for ever at an error in a long CSV
+            # insertion order is kept: without it DuckDB 2.0 may wait for ever at an error in a long CSV
             "temp_directory": str(scratch / "spill"),
             # more threads hold more sort runs at once; two saturate a disk
             "threads": 2,

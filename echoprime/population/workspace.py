@@ -23,7 +23,7 @@ def workspace() -> Iterator[duckdb.DuckDBPyConnection]:
             str(Path(folder) / "population.duckdb"),
             config={
                 "memory_limit": MEMORY,
-                # insertion order is kept: without it DuckDB 2.0 now and then waits for ever at an error in a long CSV
+                # insertion order is kept: without it DuckDB 2.0 may wait for ever at an error in a long CSV
                 "temp_directory": str(Path(folder) / "spill"),
                 # whoever needs an order says so; keeping one costs memory
                 # nothing is fetched from the net
