@@ -11,11 +11,11 @@ stands beside it, plain and under autocast. Weights are seeded, not trained, whi
 from __future__ import annotations
 
 import sys
-import time
 from collections.abc import Callable
 
 import numpy as np
 import torch
+from gpu_timing import ROUNDS, least_seconds
 from machine import heading
 
 from echoprime.networks import ENCODERS, VideoEncoder, has_bf16, normalise_clips, seeded_state
@@ -23,29 +23,16 @@ from echoprime.networks.weights import build_network
 
 ARCHITECTURE = "mvit_v2_s"
 SIDE = 8192
-ROUNDS = 5
 OPERATIONS = 128.4e9
 """Of a clip in torchvision's order: every multiplication and every addition of matrices and convolutions."""
 
 Embed = Callable[[np.ndarray, np.ndarray], np.ndarray]
 
 
-def least_seconds(run: Callable[[], object]) -> float:
-    """Least of some rounds, after two that do not count."""
-    seconds = []
-    for _ in range(ROUNDS + 2):
-        torch.cuda.synchronize()
-        start = time.perf_counter()
-        run()
-        torch.cuda.synchronize()
-        seconds.append(time.perf_counter() - start)
-    return min(seconds[2:])
-
-
 def matrix_rate() -> float:
     """Operations a second of one large product in bfloat16."""
     one, other = (torch.randn(SIDE, SIDE, device="cuda", dtype=torch.bfloat16) for _ in range(2))
-    return 10 * 2.0 * SIDE**3 / least_seconds(lambda: [one @ other for _ in range(10)])
+    return 10 * 2.0 * SIDE**3 / least_seconds(lambda: [one @ other for _ in range(10)], warm_ups=2)
 
 
 def torchvisions(micro_batch: int, autocast: bool) -> Embed:
@@ -114,7 +101,7 @@ def main(micro_batch: int = 8, clips: int = 64) -> int:
             print(f"| {name} | {type(error).__name__} | | | |", flush=True)
             continue
         expected = found if expected is None else expected
-        seconds = least_seconds(lambda embed=embed: embed(frames, used))  # type: ignore[misc]  # bound now
+        seconds = least_seconds(lambda embed=embed: embed(frames, used), warm_ups=2)  # type: ignore[misc]  # bound now
         share = clips * OPERATIONS / seconds / rate
         cosine = float(torch.cosine_similarity(found, expected).min())
         print(

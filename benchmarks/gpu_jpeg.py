@@ -12,17 +12,16 @@ from __future__ import annotations
 
 import os
 import sys
-import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import torch
+from gpu_timing import ROUNDS, least_seconds
 from machine import heading
 from torchvision.io import ImageReadMode, decode_jpeg, encode_jpeg
 
 ROWS, COLUMNS, QUALITY, DIFFERENT = 600, 800, 90, 16
-ROUNDS = 5
 
 Decode = Callable[[], list[torch.Tensor]]
 """Decodes all frames: uint8 (3, rows, columns) or (rows, columns, 3) each."""
@@ -88,18 +87,6 @@ def on_gpu(jpegs: list[torch.Tensor]) -> Iterator[tuple[str, Decode]]:
     yield "GPU, nvImageCodec", by_nvimagecodec
 
 
-def least_seconds(decode: Decode) -> float:
-    """Least of some rounds, after one that does not count."""
-    seconds = []
-    for _ in range(ROUNDS + 1):
-        torch.cuda.synchronize()
-        start = time.perf_counter()
-        decode()
-        torch.cuda.synchronize()
-        seconds.append(time.perf_counter() - start)
-    return min(seconds[1:])
-
-
 def pixels(frame: torch.Tensor) -> np.ndarray:
     """Channels last, in the host's memory, as int16."""
     values = frame.cpu().numpy().astype(np.int16)
@@ -120,7 +107,7 @@ def main(frames: int = 512) -> int:
     print("| decoder | frames/s | largest level | mean level |\n|---|---|---|---|")
     for name, decode in (*on_cores(jpegs, 1), *on_cores(jpegs, cores), *on_gpu(jpegs)):
         difference = np.abs(pixels(decode()[0]) - expected)
-        seconds = least_seconds(decode)
+        seconds = least_seconds(decode, warm_ups=1)
         print(
             f"| {name} | {frames / seconds:,.0f} | {difference.max()} | {difference.mean():.3f} |", flush=True
         )

@@ -175,8 +175,12 @@ def reading_limits(settings: ReadingLimits) -> Limits:
 
 def encoding_identity(bundle: Bundle, choices: EncodingChoices) -> dict[str, Any]:
     """What a row's numbers depend on; `encoding_id` is its hash."""
-    parts = {**bundle.encoding_identity(), "precision": choices.precision, "mode": choices.mode}
-    parts["preprocessing"] = dict(PREPROCESSING)  # what this software does, not the one that made the bundle
+    parts = {
+        **bundle.encoding_identity(),
+        "preprocessing": dict(PREPROCESSING),  # this software's, not that of the one that made the bundle
+        "precision": choices.precision,
+        "mode": choices.mode,
+    }
     return {"encoding_id": canonical_hash(parts), "embedding_space": bundle.embedding_space, **parts}
 
 

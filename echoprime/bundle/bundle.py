@@ -170,7 +170,6 @@ class Bundle:
         return {
             "encoder": self.encoder.sha256 if self.encoder else None,
             "view_classifier": self.view_classifier.sha256 if self.view_classifier else None,
-            "preprocessing": dict(self.preprocessing),
         }
 
     def interpretation_identity(self, k: int, pairing: str, language: str) -> dict[str, Any]:

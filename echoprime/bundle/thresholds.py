@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import csv
-import io
 import math
 from dataclasses import replace
 
 from echoprime.bundle.bundle import Bundle
 from echoprime.errors import SettingError
-from echoprime.storage import Location
+from echoprime.storage import Location, read_option_csv
 
 PHENOTYPE_COLUMNS = ("phenotype", "feature")
 """Names of the column of phenotypes: ours, and the official release's."""
@@ -31,26 +29,11 @@ def with_thresholds(bundle: Bundle, file: Location) -> Bundle:
         The file is missing, is not as above, or names an unknown phenotype, one twice, or a threshold that
         is no number (of a binary phenotype: within 0..1).
     """
-    file.require_reachable("--thresholds", SettingError, must_exist=True)
-    try:
-        lines = csv.DictReader(io.StringIO(file.read_bytes().decode("utf-8-sig")))
-        columns = list(lines.fieldnames or ())
-        rows = list(lines)
-    except (OSError, UnicodeDecodeError, csv.Error):
-        raise SettingError(
-            f"--thresholds {file}: cannot be read as a CSV; write phenotype,threshold"
-        ) from None
-    named = next((name for name in PHENOTYPE_COLUMNS if name in columns), None)
-    if named is None or "threshold" not in columns:
-        raise SettingError(
-            # not the names found: without a header line they would be values
-            f"--thresholds {file}: looked for the columns phenotype, threshold, found {len(columns)} others; "
-            "write a header line with these names"
-        )
+    (named, _), rows = read_option_csv("--thresholds", file, [PHENOTYPE_COLUMNS, ("threshold",)])
     kinds = {each.name: each.kind for each in bundle.phenotypes}
     thresholds: dict[str, float | None] = {}
     for row in rows:
-        name = (row[named] or "").strip()
+        name = row[named]
         if name not in kinds:
             raise SettingError(
                 f"--thresholds {file}: {name!r} is no phenotype of bundle {bundle.name!r}; "
@@ -58,7 +41,7 @@ def with_thresholds(bundle: Bundle, file: Location) -> Bundle:
             )
         if name in thresholds:
             raise SettingError(f"--thresholds {file}: {name} stands in it twice; keep one line for each")
-        thresholds[name] = _number(file, name, kinds[name], (row["threshold"] or "").strip())
+        thresholds[name] = _number(file, name, kinds[name], row["threshold"])
     phenotypes = tuple(replace(each, threshold=thresholds.get(each.name)) for each in bundle.phenotypes)
     return replace(bundle, phenotypes=phenotypes)
 

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import csv
-import io
 from collections.abc import Sequence
 
 from echoprime.errors import SettingError
-from echoprime.storage import Location
+from echoprime.storage import Location, read_option_csv
 
 COLUMNS = ("view", "echoprime_view")
 
@@ -27,24 +25,10 @@ def read_view_names(file: Location, views: Sequence[str]) -> dict[str, str]:
     SettingError
         It is missing, is not as above, or names a view that the bundle does not have.
     """
-    file.require_reachable("--view-names", SettingError, must_exist=True)
-    try:
-        lines = csv.DictReader(io.StringIO(file.read_bytes().decode("utf-8-sig")))
-        columns = list(lines.fieldnames or ())
-        rows = list(lines)
-    except (OSError, UnicodeDecodeError, csv.Error):
-        raise SettingError(
-            f"--view-names {file}: cannot be read as a CSV; write {','.join(COLUMNS)}"
-        ) from None
-    if not set(COLUMNS) <= set(columns):
-        raise SettingError(
-            # not the names found: without a header line they would be values
-            f"--view-names {file}: looked for the columns {', '.join(COLUMNS)}, found {len(columns)} others; "
-            "write a header line with these names"
-        )
+    _, rows = read_option_csv("--view-names", file, [(name,) for name in COLUMNS])
     names: dict[str, str] = {}
     for row in rows:
-        name, view = ((row[column] or "").strip() for column in COLUMNS)
+        name, view = (row[column] for column in COLUMNS)
         if not name:
             raise SettingError(f"--view-names {file}: a line has no view; fill or remove it")
         if name in names:

@@ -27,6 +27,16 @@ BIG_ENDIAN = "1.2.840.10008.1.2.2"
 NATIVE = frozenset({IMPLICIT, EXPLICIT, DEFLATED, BIG_ENDIAN})
 """Transfer syntaxes whose pixels are not compressed."""
 
+DESCRIPTIONS = (
+    "StudyDescription",
+    "SeriesDescription",
+    "ProtocolName",
+    "PerformedProcedureStepDescription",
+    "RequestedProcedureDescription",
+    "TransducerData",
+)
+"""Free texts that may say of what kind the examination is: looked at, never kept."""
+
 WANTED: list[BaseTag | int] = [
     Tag(name)
     for name in (
@@ -53,13 +63,8 @@ WANTED: list[BaseTag | int] = [
         "RecommendedDisplayFrameRate",
         "Manufacturer",
         "ManufacturerModelName",
-        # Of what kind the examination is (`study_kind`): looked at, never kept.
-        "StudyDescription",
-        "SeriesDescription",
-        "ProtocolName",
-        "PerformedProcedureStepDescription",
-        "RequestedProcedureDescription",
-        "TransducerData",
+        # Of what kind the examination is, see `kinds`.
+        *DESCRIPTIONS,
         "TransducerType",
         "NumberOfStages",
         "ContrastBolusAgent",

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 
-from echoprime.reading.header import Header
+from echoprime.reading.header import DESCRIPTIONS, Header
 from echoprime.reading.kind_words import kinds_in_text
 
 KINDS = ("intracardiac", "transoesophageal", "stress", "contrast", "paediatric", "other", "transthoracic")
@@ -19,14 +19,6 @@ UNKNOWN = "unknown"
 ADULT = 18
 """Years."""
 
-_TEXTS = (
-    "StudyDescription",
-    "SeriesDescription",
-    "ProtocolName",
-    "PerformedProcedureStepDescription",
-    "RequestedProcedureDescription",
-    "TransducerData",
-)
 _IMAGE_TYPES = {
     "TTE": "transthoracic",
     "TEE": "transoesophageal",
@@ -96,7 +88,7 @@ def _said(header: Header) -> Iterator[str]:
     types = header.texts("ImageType")
     yield _IMAGE_TYPES.get(types[2].upper(), "") if len(types) > 2 else ""
     years = _years(header)
-    for name in _TEXTS:
+    for name in DESCRIPTIONS:
         for text in header.texts(name):
             yield from kinds_in_text(text, adult=years is not None and years >= ADULT)
     yield from (_TRANSDUCERS.get(text.upper(), "") for text in header.texts("TransducerType"))

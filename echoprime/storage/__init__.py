@@ -5,6 +5,7 @@ from __future__ import annotations
 from echoprime.storage.hashing import JSON, canonical_hash, canonical_json
 from echoprime.storage.location import Location
 from echoprime.storage.objects import read_beginning, read_object, read_range
+from echoprime.storage.option_csv import read_option_csv
 from echoprime.storage.packed_path import without_version
 from echoprime.storage.space import free_bytes
 
@@ -16,6 +17,7 @@ __all__ = [
     "free_bytes",
     "read_beginning",
     "read_object",
+    "read_option_csv",
     "read_range",
     "without_version",
 ]

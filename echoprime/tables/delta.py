@@ -269,18 +269,7 @@ class StudyTable:
             if rows.num_rows == 0:
                 return 0
             self._refresh()
-            metrics = (
-                self._table.merge(
-                    rows,
-                    "t.study_id = s.study_id AND t.written_at = s.written_at",
-                    source_alias="s",
-                    target_alias="t",
-                    writer_properties=WRITER_PROPERTIES,
-                )
-                .when_matched_update({"status": "s.status"})
-                .execute()
-            )
-            return int(metrics["num_target_rows_updated"])
+            return self._update(rows, {"status": "s.status"})
 
         return self._commit(commit)
 
@@ -306,21 +295,26 @@ class StudyTable:
             stamp, before = self._next_stamp(), int(self._table.version())
             stamps = pa.array([stamp] * rows.num_rows, self.schema.field("written_at").type)
             values = {name: f"coalesce(s.{name}, t.{name})" for name in names}
-            metrics = (
-                self._table.merge(
-                    rows.append_column("stamp", stamps),
-                    "t.study_id = s.study_id AND t.written_at = s.written_at",
-                    source_alias="s",
-                    target_alias="t",
-                    writer_properties=WRITER_PROPERTIES,
-                )
-                .when_matched_update({**values, "written_at": "s.stamp"})
-                .execute()
-            )
+            revised = self._update(rows.append_column("stamp", stamps), {**values, "written_at": "s.stamp"})
             self._stamp, self._stamp_version = stamp, before + 1
-            return int(metrics["num_target_rows_updated"])
+            return revised
 
         return self._commit(commit)
+
+    def _update(self, rows: pa.Table, values: dict[str, str]) -> int:
+        """One merge: rows of the table that these name get `values`, expressions of s (given), t (there)."""
+        metrics = (
+            self._table.merge(
+                rows,
+                "t.study_id = s.study_id AND t.written_at = s.written_at",
+                source_alias="s",
+                target_alias="t",
+                writer_properties=WRITER_PROPERTIES,
+            )
+            .when_matched_update(values)
+            .execute()
+        )
+        return int(metrics["num_target_rows_updated"])
 
     def compact(self) -> None:
         """Put small files together; readers and appending writers go on undisturbed."""
