@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import logging
 from collections import Counter
-from collections.abc import Sequence
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -16,6 +15,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from echoprime.bundle import VIEWS, Bundle, open_bundle
+from echoprime.clip_tensors import CLIP_SHAPE, Clips, stored_frames
 from echoprime.errors import ArchiveError, EchoPrimeError, VideoError
 from echoprime.interpretation import Interpreter
 from echoprime.networks import (
@@ -28,19 +28,13 @@ from echoprime.networks import (
     select_device,
     selfcheck,
 )
-from echoprime.reading import FRAMES, MEAN, SIDE, STD, Clip, Mode, normalise, read_clip
+from echoprime.reading import Mode, read_clip
 from echoprime.reading.clip import require_mode
 from echoprime.reading.formats import Format, tell_format
 from echoprime.retrieval import CandidateSet, Shard
 from echoprime.storage import Location
 
 log = logging.getLogger(__name__)
-
-CLIP_SHAPE = (3, FRAMES, SIDE, SIDE)
-"""Channels, frames, rows, columns of a clip's tensor."""
-
-Clips = Tensor | Sequence[Clip]
-"""Clips as `process_dicoms` or `read_clip` give them."""
 
 
 def load(
@@ -180,7 +174,7 @@ class EchoPrime:
             When the bundle has no weights.
         """
         encoder = self.encoder
-        stored = _stored(clips)
+        stored = stored_frames(clips)
         if stored is None:
             assert isinstance(clips, Tensor)
             return torch.from_numpy(encoder.embed_normalised(clips))
@@ -189,7 +183,7 @@ class EchoPrime:
     def view_logits(self, clips: Clips) -> Tensor:
         """float32 (N, 11): the view classifier's outputs for each clip's first frame."""
         classifier = self.view_classifier
-        stored = _stored(clips)
+        stored = stored_frames(clips)
         if stored is None:
             assert isinstance(clips, Tensor)
             return torch.from_numpy(classifier.logits_normalised(clips[:, :, 0]))
@@ -280,31 +274,6 @@ def _process(directory: Path, *, dicom: bool, mode: Mode) -> Tensor:
         reasons = ", ".join(f"{count} {reason}" for reason, count in sorted(left_out.items()))
         log.warning("%d clips; left out: %s", len(clips), reasons)
     return torch.stack(clips) if clips else torch.zeros(0, *CLIP_SHAPE)
-
-
-def _stored(clips: Clips) -> tuple[NDArray[np.uint8], NDArray[np.int64]] | None:
-    """uint8 frames and how many are real; None for a tensor that was not made of such frames.
-
-    A clip's tensor is its uint8 frames, normalised, so they are found again exactly; networks then do the
-    same arithmetic in the same memory order as in a job, and the same bits come out.
-    """
-    if not isinstance(clips, Tensor):
-        frames = [clip.frames for clip in clips]
-        stacked = np.stack(frames) if frames else np.zeros((0, FRAMES, SIDE, SIDE, 3), np.uint8)
-        return stacked, np.array([clip.used for clip in clips], np.int64)
-    if clips.ndim != 5 or tuple(clips.shape[1:]) != CLIP_SHAPE:
-        raise EchoPrimeError(f"clips: shape {tuple(clips.shape)}, must be (N, 3, 16, 224, 224)")
-    values = clips.detach().to("cpu", torch.float32).numpy()
-    frames_found = np.zeros((len(values), FRAMES, SIDE, SIDE, 3), np.uint8)
-    used = np.zeros(len(values), np.int64)
-    for number, value in enumerate(values):
-        # No grey level normalises to 0: a frame of zeros is padding.
-        used[number] = int(value.any(axis=(0, 2, 3)).sum())
-        levels = np.rint(value * np.array(STD)[:, None, None, None] + np.array(MEAN)[:, None, None, None])
-        frames_found[number, : used[number]] = np.clip(levels, 0, 255).transpose(1, 2, 3, 0)[: used[number]]
-        if not used[number] or not np.array_equal(normalise(frames_found[number], int(used[number])), value):
-            return None
-    return frames_found, used
 
 
 def _parts(study: Tensor | NDArray[np.float32]) -> tuple[NDArray[np.float32], NDArray[Any]]:

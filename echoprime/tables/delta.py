@@ -1,4 +1,4 @@
-"""A Delta Lake table with one row per study, of which the newest counts. All use of `deltalake` is here.
+"""A Delta Lake table with one row per study, of which the newest counts.
 
     table = StudyTable.open(out / "encodings", ENCODINGS, identity={"encoding_id": "ab12"})
     table.append(rows)
@@ -9,19 +9,16 @@ Delta panics after a fork: processes that use it are spawned.
 
 from __future__ import annotations
 
-import secrets
-from collections.abc import Callable, Iterator, Mapping
-from datetime import UTC, datetime, timedelta
-from typing import TypeVar
+from collections.abc import Iterator, Mapping
+from datetime import datetime
 
 import deltalake
 import pyarrow as pa
 import pyarrow.compute as pc
-import tenacity
-from deltalake.exceptions import DeltaError, DeltaProtocolError, SchemaMismatchError
 
 from echoprime.errors import TableError
 from echoprime.storage import JSON, Location
+from echoprime.tables.commits import Commits
 from echoprime.tables.files import read_keys, read_rows
 from echoprime.tables.identity import differences, read_identity
 from echoprime.tables.newest import newest_rows, superseded_rows
@@ -30,17 +27,10 @@ from echoprime.tables.opening import (
     WRITER_PROPERTIES,
     add_actions,
     create_delta,
-    newest_stamp,
-    open_delta,
     open_or_explain,
     require_columns,
     require_version,
 )
-
-Result = TypeVar("Result")
-
-COMMIT_ATTEMPTS = 12
-"""Tries of one commit; beside deletes up to 43 of 102 single tries were seen to fail."""
 
 _KEYS = ("study_id", "study_key", "study_kind", "status", "written_at")
 
@@ -59,9 +49,7 @@ class StudyTable:
     def __init__(self, location: Location, schema: pa.Schema, table: deltalake.DeltaTable) -> None:
         self.location = location
         self.schema = schema
-        self._table = table
-        self._stamp = datetime.fromtimestamp(0, UTC)
-        self._stamp_version = -1
+        self._commits = Commits(location, table)
 
     @classmethod
     def open(
@@ -120,13 +108,13 @@ class StudyTable:
     @property
     def identity(self) -> dict[str, JSON]:
         """What the table's rows were made with."""
-        return read_identity(self._table.metadata().configuration.get(IDENTITY))
+        metadata = self._commits.newest_version().metadata()
+        return read_identity(metadata.configuration.get(IDENTITY))
 
     @property
     def versions(self) -> int:
         """Commits so far, the table's creation included."""
-        self._refresh()
-        return int(self._table.version()) + 1
+        return int(self._commits.newest_version().version()) + 1
 
     @property
     def file_count(self) -> int:
@@ -152,31 +140,8 @@ class StudyTable:
             raise ValueError(f"rows without {sorted(missing)}, which {self.location} has")
         if rows.num_rows == 0:
             return
-        token = secrets.token_hex(8)
-        facts = {"append": token}
-        if "run_id" in rows.schema.names:
-            facts["run_id"] = str(rows["run_id"][0].as_py())
-        tried = False
-
-        def commit() -> None:
-            nonlocal tried
-            self._refresh()
-            # on object storage an answer can get lost after the commit: look before writing twice
-            if tried and self._has_commit(token):
-                return
-            tried = True
-            stamp = self._next_stamp()
-            before = int(self._table.version())
-            deltalake.write_deltalake(
-                self._table,
-                self._stamped(rows, stamp),
-                mode="append",
-                writer_properties=WRITER_PROPERTIES,
-                commit_properties=deltalake.CommitProperties(custom_metadata=facts),
-            )
-            self._stamp, self._stamp_version = stamp, before + 1
-
-        self._commit(commit)
+        facts = {"run_id": str(rows["run_id"][0].as_py())} if "run_id" in rows.schema.names else {}
+        self._commits.append(lambda stamp: self._stamped(rows, stamp), facts)
 
     def keys(self) -> pa.Table:
         """Every row's key, superseded ones too, and where it lies.
@@ -229,27 +194,13 @@ class StudyTable:
             Rows removed.
         """
 
-        def commit() -> int:
+        def superseded() -> pa.Table:
             old = superseded_rows(self.keys())
-            if old.num_rows == 0:
-                return 0
             # by study and stamp: the same content may have been written twice, so its key does not tell
-            source = pa.table({"study_id": old["study_id"], "written_at": old["written_at"]})
-            source = source.group_by(["study_id", "written_at"]).aggregate([])
-            metrics = (
-                self._table.merge(
-                    source,
-                    "t.study_id = s.study_id AND t.written_at = s.written_at",
-                    source_alias="s",
-                    target_alias="t",
-                    writer_properties=WRITER_PROPERTIES,
-                )
-                .when_matched_delete()
-                .execute()
-            )
-            return int(metrics["num_target_rows_deleted"])
+            named = pa.table({"study_id": old["study_id"], "written_at": old["written_at"]})
+            return named.group_by(["study_id", "written_at"]).aggregate([])
 
-        return self._commit(commit)
+        return self._commits.delete(superseded)
 
     def mark(self, rows: pa.Table) -> int:
         """Give rows another `status` in place, by one merge; nothing else of them changes.
@@ -265,13 +216,7 @@ class StudyTable:
             Rows marked.
         """
 
-        def commit() -> int:
-            if rows.num_rows == 0:
-                return 0
-            self._refresh()
-            return self._update(rows, {"status": "s.status"})
-
-        return self._commit(commit)
+        return self._commits.update(rows, {"status": "s.status"})
 
     def revise(self, rows: pa.Table) -> int:
         """Give rows other values in place, by one merge, and stamp them anew: what was made of them is old.
@@ -288,42 +233,16 @@ class StudyTable:
         """
         names = [name for name in rows.schema.names if name not in ("study_id", "written_at")]
 
-        def commit() -> int:
-            if rows.num_rows == 0:
-                return 0
-            self._refresh()
-            stamp, before = self._next_stamp(), int(self._table.version())
-            stamps = pa.array([stamp] * rows.num_rows, self.schema.field("written_at").type)
-            values = {name: f"coalesce(s.{name}, t.{name})" for name in names}
-            revised = self._update(rows.append_column("stamp", stamps), {**values, "written_at": "s.stamp"})
-            self._stamp, self._stamp_version = stamp, before + 1
-            return revised
-
-        return self._commit(commit)
-
-    def _update(self, rows: pa.Table, values: dict[str, str]) -> int:
-        """One merge: rows of the table that these name get `values`, expressions of s (given), t (there)."""
-        metrics = (
-            self._table.merge(
-                rows,
-                "t.study_id = s.study_id AND t.written_at = s.written_at",
-                source_alias="s",
-                target_alias="t",
-                writer_properties=WRITER_PROPERTIES,
-            )
-            .when_matched_update(values)
-            .execute()
-        )
-        return int(metrics["num_target_rows_updated"])
+        values = {name: f"coalesce(s.{name}, t.{name})" for name in names}
+        return self._commits.update(rows, values, restamp=True)
 
     def compact(self) -> None:
         """Put small files together; readers and appending writers go on undisturbed."""
 
-        def commit() -> None:
-            self._refresh()
-            self._table.optimize.compact(writer_properties=WRITER_PROPERTIES)
+        def commit(table: deltalake.DeltaTable) -> None:
+            table.optimize.compact(writer_properties=WRITER_PROPERTIES)
 
-        self._commit(commit)
+        self._commits.attempt(commit)
 
     def vacuum(self, days: int = 7) -> int:
         """Delete files that no version of the last `days` days uses; never during a run.
@@ -333,8 +252,7 @@ class StudyTable:
         int
             Files deleted.
         """
-        self._refresh()
-        gone = self._table.vacuum(
+        gone = self._commits.newest_version().vacuum(
             retention_hours=24 * days, dry_run=False, enforce_retention_duration=days >= 7
         )
         return len(gone)
@@ -348,54 +266,11 @@ class StudyTable:
 
     def _files(self) -> list[str]:
         """Data files, sorted. Not `file_uris()`: that spells a folder "a b" as "a%20b"."""
-        self._refresh()
-        paths = add_actions(self._table)["path"].to_pylist()
+        paths = add_actions(self._commits.newest_version())["path"].to_pylist()
         return sorted(f"{self.location.path}/{path}" for path in paths)
-
-    def _refresh(self) -> None:
-        self._table.update_incremental()
 
     def _stamped(self, rows: pa.Table, stamp: datetime) -> pa.Table:
         column = pa.array([stamp] * rows.num_rows, self.schema.field("written_at").type)
         if "written_at" in rows.schema.names:
             rows = rows.drop_columns(["written_at"])
         return rows.append_column("written_at", column).select(self.schema.names).cast(self.schema)
-
-    def _next_stamp(self) -> datetime:
-        """Whole milliseconds: the log's statistics keep no more, and a merge must find the same value."""
-        if int(self._table.version()) != self._stamp_version:
-            self._stamp = max(self._stamp, newest_stamp(self._table) or self._stamp)
-        now = datetime.now(UTC)
-        now = now.replace(microsecond=now.microsecond // 1000 * 1000)
-        return max(now, self._stamp + timedelta(milliseconds=1))
-
-    def _has_commit(self, token: str) -> bool:
-        return any(entry.get("append") == token for entry in self._table.history(50))
-
-    def _commit(self, action: Callable[[], Result]) -> Result:
-        """Run an action until its commit stands; between tries the table is opened again."""
-        retrying = tenacity.Retrying(
-            retry=tenacity.retry_if_exception(_may_pass),
-            wait=tenacity.wait_random_exponential(multiplier=0.05, max=10),
-            stop=tenacity.stop_after_attempt(COMMIT_ATTEMPTS),
-            reraise=True,
-        )
-
-        def attempt() -> Result:
-            if retrying.statistics["attempt_number"] > 1:
-                self._reopen()
-            return action()
-
-        return retrying(attempt)
-
-    def _reopen(self) -> None:
-        table = open_delta(self.location)
-        if table is None:
-            raise TableError(f"table {self.location} has vanished while it was written; run again")
-        self._table = table
-
-
-def _may_pass(error: BaseException) -> bool:
-    """Conflicts and outages; not what would fail the same way every time."""
-    hopeless = (DeltaProtocolError, SchemaMismatchError)
-    return isinstance(error, DeltaError | OSError) and not isinstance(error, hopeless)
