@@ -26,14 +26,14 @@ import torch
 from loops import jpeg_loops
 from machine import heading
 
+from echoprime.archive import write_manifest
 from echoprime.demonstration import write_demonstration_bundle
 from echoprime.errors import SettingError
 from echoprime.networks.arithmetic import arithmetic_for
 from echoprime.storage import Location
 from echoprime.tables import StudyTable
 from pipelines.encode import encode
-from pipelines.manifest import list_archive
-from pipelines.settings import EncodeSettings, ManifestSettings
+from pipelines.settings import EncodeSettings
 from pipelines.settings.jobs import Precision
 
 LOOPS_PER_STUDY = 4
@@ -165,7 +165,7 @@ def main() -> None:
         loops.pop(PART_OF_ANOTHER, None)
         clips = lay_out(archive, loops, asked.studies)
         write_demonstration_bundle(bundle)
-        list_archive(ManifestSettings(archive=str(archive), manifest=str(manifest)))
+        write_manifest(Location.parse(str(archive)), Location.parse(str(manifest)))
         for number in range(asked.rounds):
             spent, embeddings["plain"] = run_plain(bundle, archive)
             seconds.setdefault("plain script, float32", []).append(spent)

@@ -22,12 +22,13 @@ from statistics import median
 import ray
 from machine import heading
 
+from echoprime.archive import write_manifest
 from echoprime.bundle import open_bundle
 from echoprime.demonstration import draw_loop, loop_to_dicom, write_demonstration_bundle
+from echoprime.storage import Location
 from pipelines.encode import encode
-from pipelines.manifest import list_archive
 from pipelines.ray_session import ray_session
-from pipelines.settings import EncodeSettings, ManifestSettings
+from pipelines.settings import EncodeSettings
 
 LOOPS_PER_STUDY = 4
 PROCESSES = 2
@@ -101,8 +102,8 @@ def main(studies: int = 24, rounds: int = 2) -> None:
         place = Path(scratch)
         loops = draw(place / "archive", studies)
         write_demonstration_bundle(place / "bundle")
-        list_archive(
-            ManifestSettings(archive=str(place / "archive"), manifest=str(place / "manifest.parquet"))
+        write_manifest(
+            Location.parse(str(place / "archive")), Location.parse(str(place / "manifest.parquet"))
         )
         rows = []
         for number in range(rounds):

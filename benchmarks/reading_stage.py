@@ -15,12 +15,10 @@ from statistics import median
 import numpy as np
 from loops import jpeg_dicom, large_loop, raw_dicom
 
-from echoprime.archive import open_manifest, plan_studies, write_plan
+from echoprime.archive import open_manifest, plan_studies, write_manifest, write_plan
 from echoprime.reading import Limits
 from echoprime.storage import Location
 from operators.read_clips import ReadClips
-from pipelines.manifest import list_archive
-from pipelines.settings import ManifestSettings
 
 STUDIES = 8
 """Each holds all loops once."""
@@ -72,7 +70,7 @@ def _plan(place: Path, files: Mapping[str, bytes]) -> tuple[Location, Location, 
         path = archive / name
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_bytes(data)
-    list_archive(ManifestSettings(archive=str(archive), manifest=str(place / "manifest.parquet")))
+    write_manifest(Location.parse(str(archive)), Location.parse(str(place / "manifest.parquet")))
     manifest = open_manifest(Location.parse(str(place / "manifest.parquet")))
     plan = write_plan(
         plan_studies(manifest), Location.parse(str(place / "plan")), root=manifest.root, workers=8

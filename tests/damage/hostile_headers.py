@@ -56,6 +56,9 @@ NUMBERS: tuple[tuple[str, int | None], ...] = (
 
 PHOTOMETRIC = ("XYZ", "", "PALETTE COLOR", "MONOCHROME1", "RGB", "YBR_FULL", "YBR_FULL_422", "CMYK", "\xe6")
 
+TELLING_COLOUR = ("jpeg", "jpeg-lossless", "j2k", "htj2k", "h264", "mpeg2")
+"""Good files whose stream itself tells its colours."""
+
 SYNTAXES = (
     "1.2.840.10008.1.2",
     "1.2.840.10008.1.2.1",
@@ -103,7 +106,7 @@ def hostile_headers() -> Iterator[Damaged]:
         yield from _sizes(sound)
         yield from _numbers(sound)
         for word in PHOTOMETRIC:
-            told = family(sound) in ("jpeg", "jpeg-lossless", "h264", "mpeg2")  # by the stream itself
+            told = family(sound) in TELLING_COLOUR
             expected = _HONEST if told else _ANY
             expected = _REFUSED if word in ("XYZ", "CMYK") and expected is _ANY else expected
             yield _changed(sound, f"photometric {word}", expected, PhotometricInterpretation=word)
