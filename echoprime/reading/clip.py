@@ -37,7 +37,7 @@ MODES: tuple[Mode, ...] = get_args(Mode)
 """Every mode, the default first."""
 
 PREPROCESSING: dict[str, object] = {
-    "revision": 2,  # raised whenever the same bytes would give another clip
+    "revision": 3,  # raised whenever the same bytes would give another clip
     "frames_taken": FRAMES_TAKEN,
     "stride": STRIDE,
     "frames": FRAMES,

@@ -3,7 +3,7 @@
 import cv2
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from echoprime.errors import Reason, SkippedVideo
@@ -82,6 +82,7 @@ def test_streamed_loop_equals_the_plain_steps(make, seed, count, rows, columns):
 
 
 @settings(max_examples=15, deadline=None)
+@example(seed=831, count=34, rows=34, columns=34)  # a tie of R-G-B was rounded by where it lay
 @given(*LOOPS)
 def test_streamed_greys_and_rgb_equal_the_plain_steps(make, seed, count, rows, columns):
     order = decoding_order(count, "exact")
@@ -119,6 +120,38 @@ def test_every_colour_comes_out_the_same_wherever_it_lies():
         chosen = np.flatnonzero(frame[..., 1] > 100)
         few = pixels.reshape(lit.size, *pixels.shape[2:])[chosen][None]
         assert np.array_equal(colour.lit(few)[0], lit.reshape(-1)[chosen])
+
+
+def every_rgb():
+    """uint8 (1, 16777216, 3)."""
+    levels = np.arange(256, dtype=np.uint8)
+    return np.stack(np.meshgrid(levels, levels, levels, indexing="ij"), axis=-1).reshape(1, -1, 3)
+
+
+def in_whole_numbers(rgb):
+    """Y-Cb-Cr in units of 1e-9, rounded to the nearest level with ties up."""
+    red, green, blue = (rgb[..., channel].astype(np.int64) for channel in range(3))
+    luma = 299_000_000 * red + 587_000_000 * green + 114_000_000 * blue
+    cb = -168_735_892 * red - 331_264_108 * green + 500_000_000 * blue + 128_000_000_000
+    cr = 500_000_000 * red - 418_687_589 * green - 81_312_411 * blue + 128_000_000_000
+    rounded = [(value + 500_000_000) // 1_000_000_000 for value in (luma, cb, cr)]
+    return np.clip(np.stack(rounded, axis=-1), 0, 255).astype(np.uint8)
+
+
+def test_every_rgb_becomes_its_exact_ycbcr():
+    for some in np.array_split(every_rgb(), 8, axis=1):
+        assert np.array_equal(ycbcr_from_rgb(some), in_whole_numbers(some))
+
+
+@pytest.mark.parametrize("columns", [1, 2, 3, 5, 8, 13, 19, 34])
+def test_ties_are_rounded_alike_wherever_they_lie(columns):
+    """OpenCV rounds the last pixels of a picture, which fill no vector, in another way."""
+    levels = np.arange(1, 256, 2, dtype=np.uint8)
+    ties = np.stack(np.meshgrid(levels, [10, 120], levels - 1, indexing="ij"), axis=-1).reshape(-1, 3)
+    ties = np.concatenate([ties, every_rgb()[0, 500::1000]]).astype(np.uint8)
+    for start in range(0, len(ties) - columns, 7 * columns):
+        part = ties[None, start : start + columns]
+        assert np.array_equal(ycbcr_from_rgb(part), in_whole_numbers(part))
 
 
 def lit_of(frames, colour):
