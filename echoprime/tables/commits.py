@@ -118,9 +118,10 @@ class Commits:
             Rows updated.
         """
 
+        if rows.num_rows == 0:
+            return 0
+
         def commit(table: deltalake.DeltaTable) -> int:
-            if rows.num_rows == 0:
-                return 0
             if not restamp:
                 return _updated(table, rows, values)
             stamp, before = self._next_stamp(), int(table.version())

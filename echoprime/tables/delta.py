@@ -44,11 +44,14 @@ class StudyTable:
         Folder or prefix of the table.
     schema
         Columns of `append` and of what is read.
+    identity
+        What its rows were made with.
     """
 
     def __init__(self, location: Location, schema: pa.Schema, table: deltalake.DeltaTable) -> None:
         self.location = location
         self.schema = schema
+        self.identity: dict[str, JSON] = read_identity(table.metadata().configuration.get(IDENTITY))
         self._commits = Commits(location, table)
 
     @classmethod
@@ -104,12 +107,6 @@ class StudyTable:
             raise TableError(f"there is no table at {location}; write it first, or correct the path")
         require_version(location, table)
         return cls(location, pa.schema(table.schema().to_arrow()), table)
-
-    @property
-    def identity(self) -> dict[str, JSON]:
-        """What the table's rows were made with."""
-        metadata = self._commits.newest_version().metadata()
-        return read_identity(metadata.configuration.get(IDENTITY))
 
     @property
     def versions(self) -> int:

@@ -32,7 +32,8 @@ def archive(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="module")
 def undisturbed(archive: Path, bundle: Bundle) -> Path:
     output = archive.parent / "undisturbed"
-    assert subprocess.run(command(archive, bundle, output), check=False).returncode == 0
+    done = subprocess.run(command(archive, bundle, output), capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
     return output
 
 
@@ -47,13 +48,17 @@ def committed(output: Path) -> int:
     return len(rows(table)) if table_exists(Location.parse(table)) else 0
 
 
-def start_and_stop(words: list[str], output: Path, studies: int, how: signal.Signals) -> tuple[int, str]:
-    """Send the signal once so many studies are in the table; returns exit code and what was said."""
+def start_and_stop(
+    words: list[str], output: Path, studies: int, how: signal.Signals, *, after: float = 0
+) -> tuple[int, str]:
+    """Send the signal so many seconds after so many studies are in the table; returns exit code and words."""
     process = interruptible(words, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
     ends = time.monotonic() + 300
     while committed(output) < studies and process.poll() is None and time.monotonic() < ends:
         time.sleep(0.05)
+    time.sleep(after)
     assert process.poll() is None, "the run ended before it could be stopped"
+    assert committed(output) >= studies, "nothing went on"
     process.send_signal(how)
     _, said = process.communicate(timeout=120)
     return process.returncode, said
@@ -68,8 +73,8 @@ def test_a_killed_run_started_again_ends_in_the_same_rows(
     words = command(archive, bundle, output)
     random_moment = random.Random(turn)
     for studies in (turn, turn + 1):
-        time.sleep(random_moment.uniform(0, 0.2))
-        code, _ = start_and_stop(words, output, studies, signal.SIGKILL)
+        after = random_moment.uniform(0, 0.2 if studies else 10)  # before the first study a run starts Ray
+        code, _ = start_and_stop(words, output, studies, signal.SIGKILL, after=after)
         assert code == -signal.SIGKILL
         assert committed(output) < STUDIES
     last = subprocess.run(words, capture_output=True, text=True, check=False)
