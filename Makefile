@@ -6,7 +6,7 @@ GOLDEN ?=
 SECONDS ?= 600
 PYTEST := $(BIN)/python -m pytest
 
-.PHONY: help install demo test lint test-slow test-damage fuzz test-cluster test-browser test-golden test-gpu bench bench-gpu assets clean
+.PHONY: help install demo test lint test-slow test-damage fuzz test-cluster test-browser test-dicomweb test-golden test-gpu bench bench-gpu assets clean
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | expand -t 14
@@ -29,8 +29,8 @@ lint: install ## ruff, mypy strict, layer rules
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 
-test: lint ## everything not marked gpu, slow, cluster or browser
-	$(PYTEST) -m 'not gpu and not slow and not cluster and not browser'
+test: lint ## everything not marked gpu, slow, cluster, browser or dicomweb
+	$(PYTEST) -m 'not gpu and not slow and not cluster and not browser and not dicomweb'
 
 test-slow: install ## tests that take minutes: full-size networks, kills, a million rows
 	$(PYTEST) -m 'slow and not gpu'
@@ -47,6 +47,10 @@ test-browser: install ## pages in real Chromium, and read by an OCR; screenshots
 	@for tool in chromium tesseract; do command -v $$tool > /dev/null || { \
 	  echo "no $$tool; as root: apt-get install chromium tesseract-ocr (Debian's; Ubuntu's chromium is a snap)"; exit 2; }; done
 	$(PYTEST) -m browser tests/browser
+
+test-dicomweb: install ## a real DICOMweb server on loopback: listed, read, encoded, compared with the same files
+	@$(BIN)/python -m tests.dicomweb_server
+	$(PYTEST) -m dicomweb
 
 test-golden: install ## agreement with the published system: make test-golden GOLDEN=DIR
 	@test -d '$(GOLDEN)' || { echo "GOLDEN='$(GOLDEN)' is no folder; say make test-golden GOLDEN=DIR"; exit 2; }

@@ -29,6 +29,9 @@ READS_AHEAD = 4
 BYTES_AHEAD = 96 << 20
 """Fewer are fetched ahead where they are large: latency is little of their time, and memory is an actor's."""
 
+UNTOLD_BYTES = 32 << 20
+"""What an object of unknown size counts for: few echo loops are larger."""
+
 READ_SECONDS = 600.0
 """A read that takes longer is given up: a dead mount or a trickling body must not stall the job."""
 
@@ -99,15 +102,21 @@ class ReadClips:
     ) -> None:
         """Ask for the next objects: `least` of them, and no more than are to be held."""
         while waiting and len(ahead) < READS_AHEAD:
-            video = waiting[0]
-            if len(ahead) >= least and sum(size for size, _ in ahead) + video["size"] > BYTES_AHEAD:
+            size = waiting[0]["size"] or UNTOLD_BYTES
+            if len(ahead) >= least and sum(size for size, _ in ahead) + size > BYTES_AHEAD:
                 break
-            ahead.append((video["size"], self._fetchers.submit(self._fetch, waiting.popleft())))
+            ahead.append((size, self._fetchers.submit(self._fetch, waiting.popleft())))
 
     def _fetch(self, video: Video) -> bytes:
         """One object whole; its size is looked at before a byte of it is asked for."""
         self._limits.check_bytes(video["size"])
-        return read_object(self._root, video["path"], size=video["size"], token=video["token"])
+        return read_object(
+            self._root,
+            video["path"],
+            size=video["size"],
+            token=video["token"],
+            most=self._limits.bytes,
+        )
 
     def _arrived(self, fetched: Future[bytes]) -> bytes:
         try:

@@ -21,7 +21,7 @@ from echoprime.archive import (
     write_plan,
 )
 from echoprime.bundle import Bundle, open_bundle
-from echoprime.errors import BundleError, EchoPrimeError, SettingError
+from echoprime.errors import ArchiveError, BundleError, EchoPrimeError, SettingError
 from echoprime.reading import PREPROCESSING, Limits
 from echoprime.reading.limits import LEAST_MEMORY
 from echoprime.storage import Location, canonical_hash
@@ -71,6 +71,8 @@ def encode(settings: EncodeSettings) -> JobResult:
     require_precision(settings)
     require_ray_address(settings.ray_address)
     manifest = open_manifest(Location.parse(settings.manifest))
+    if manifest.root.is_dicomweb:  # its credentials are asked for again in each run
+        manifest.root.require_reachable("archive", ArchiveError)
     output = Location.parse(settings.output)
     require_writable(output)
     chosen = None if settings.studies is None else read_studies(Location.parse(settings.studies))

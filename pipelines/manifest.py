@@ -4,10 +4,20 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
+from datetime import date
 
 from rich.console import Console
 
-from echoprime.archive import STUDY_SOURCES, ManifestSummary, data_sets, study_list, write_manifest
+from echoprime.archive import (
+    STUDY_SOURCES,
+    ManifestSummary,
+    StudyFilter,
+    data_sets,
+    read_studies,
+    study_list,
+    write_manifest,
+)
+from echoprime.archive.dicomweb_listing import ALL
 from echoprime.errors import ArchiveError, SettingError
 from echoprime.storage import Location
 from pipelines.console import console
@@ -20,18 +30,23 @@ def list_archive(settings: ManifestSettings) -> ManifestSummary:
     Raises
     ------
     SettingError
-        `columns` is not what it should be.
+        `columns` is not what it should be, or a filter is given that the archive does not know.
     ArchiveError
         The archive is missing or empty, or a list has no such column.
     """
     columns = require_study_from(settings.study_from, settings.columns)
-    archive = Location.parse(settings.archive)
+    archive = Location.parse_archive(settings.archive)
     summary = write_manifest(
-        archive, Location.parse(settings.manifest), study_from=settings.study_from, columns=columns
+        archive,
+        Location.parse(settings.manifest),
+        study_from=settings.study_from,
+        columns=columns,
+        chosen=study_filter(archive, settings.modalities, settings.study_dates, settings.studies),
     )
     out = console()
     _show(out, summary)
-    looks = data_sets.looks_like(archive) if settings.study_from == "folder" else None
+    by_folder = settings.study_from == "folder" and not archive.is_dicomweb
+    looks = data_sets.looks_like(archive) if by_folder else None
     if looks is not None:
         out.print(f"note: this looks like a known data set: --study-from {looks} goes by its lists")
     return summary
@@ -83,8 +98,68 @@ def require_study_from(study_from: str, columns: Sequence[str]) -> dict[str, str
     return named
 
 
+def study_filter(
+    archive: Location, modalities: Sequence[str], study_dates: str, studies: str | None = None
+) -> StudyFilter | None:
+    """What of a DICOMweb archive is listed; None for a folder or bucket.
+
+    Parameters
+    ----------
+    archive
+        The archive.
+    modalities, study_dates, studies
+        Of `ManifestSettings`.
+
+    Raises
+    ------
+    SettingError
+        A folder or bucket is to be searched, or a range of days is none.
+    ArchiveError
+        The list of studies is missing, or names none.
+
+    Examples
+    --------
+    >>> study_filter(Location.parse_archive("dicomweb://pacs/rs"), ["us, IVUS"], "20240101-")
+    StudyFilter(modalities=('US', 'IVUS'), dates='20240101-', studies=None)
+    """
+    words = tuple(word.strip().upper() for entry in modalities for word in entry.split(",") if word.strip())
+    if not archive.is_dicomweb:
+        for flag, given in (
+            ("--modalities", words != ("US",)),
+            ("--study-dates", study_dates),
+            ("--studies", studies),
+        ):
+            if given:
+                raise SettingError(f"{flag}: searches a dicomweb:// archive; all of {archive} is listed")
+        return None
+    for word in words:
+        if re.fullmatch(r"[A-Z][A-Z0-9_]{0,15}", word) is None:
+            raise SettingError(f"--modalities {word}: no DICOM modality; write US, or several, or {ALL}")
+    if not words:
+        raise SettingError(f"--modalities is empty; write US, or several, or {ALL}")
+    if study_dates and not _is_range(study_dates):
+        raise SettingError(f"--study-dates {study_dates}: write YYYYMMDD-YYYYMMDD; an end may be left out")
+    chosen = None if studies is None else read_studies(Location.parse(studies))
+    return StudyFilter(modalities=words, dates=study_dates, studies=chosen)
+
+
+def _is_range(text: str) -> bool:
+    """Whether it is a range of days, or one day, as DICOM writes it (PS3.4, C.2.2.2.5)."""
+    days = text.split("-")
+    if len(days) > 2 or not any(days):
+        return False
+    try:
+        read = [date.fromisoformat(day) for day in days if day]
+    except ValueError:
+        return False
+    return all(re.fullmatch("[0-9]{8}|", day) for day in days) and read == sorted(read)
+
+
 def _show(out: Console, summary: ManifestSummary) -> None:
-    out.print(f"{summary.studies:,} studies, {summary.videos:,} videos, {summary.bytes / 1e9:,.2f} GB listed")
+    size = (
+        "the server tells no sizes" if summary.root.is_dicomweb else f"{summary.bytes / 1e9:,.2f} GB listed"
+    )
+    out.print(f"{summary.studies:,} studies, {summary.videos:,} videos, {size}")
     out.print(f"patient known of {summary.patients_known:,} studies, not of {_unknown(summary):,}")
     kinds = {kind or "not said": count for kind, count in summary.study_kinds.items()}
     if set(kinds) != {"not said"}:

@@ -16,7 +16,7 @@ from pipelines.choices import Choices, opened_choices
 from pipelines.encode import check_encoding, encode, encoding_identity
 from pipelines.exit_codes import DONE, INCOMPLETE
 from pipelines.interpret import interpret
-from pipelines.manifest import list_archive, require_study_from
+from pipelines.manifest import list_archive, require_study_from, study_filter
 from pipelines.ray_session import require_ray_address
 from pipelines.settings import EncodeSettings, InterpretSettings, ManifestSettings, RunAllSettings
 from pipelines.summary import show_encoding, show_interpretation
@@ -38,6 +38,8 @@ def run(settings: RunAllSettings) -> int:
     with opened_choices(settings) as choices:
         _check(settings, choices)
 
+        archive = Location.parse_archive(settings.archive)
+
         # 1. What lies in the archive now; new, changed and replaced files are found by this.
         manifest = str(Location.parse(settings.output) / "manifest.parquet")
         list_archive(
@@ -46,6 +48,10 @@ def run(settings: RunAllSettings) -> int:
                 manifest=manifest,
                 study_from=settings.study_from,
                 columns=settings.columns,
+                modalities=settings.modalities,
+                study_dates=settings.study_dates,
+                # of a folder all is listed: what of it is encoded is asked for later
+                studies=settings.studies if archive.is_dicomweb else None,
             )
         )
         if choices.views is not None:
@@ -66,8 +72,9 @@ def _check(settings: RunAllSettings, choices: Choices) -> None:
     bundle = choices.bundle
     choices.require_space(bundle.embedding_space)
     require_ray_address(settings.ray_address)
+    archive, output = Location.parse_archive(settings.archive), Location.parse(settings.output)
     require_study_from(settings.study_from, settings.columns)
-    archive, output = Location.parse(settings.archive), Location.parse(settings.output)
+    study_filter(archive, settings.modalities, settings.study_dates)
     for flag, place in (("--output", output), ("--bundle", bundle.location)):
         if f"{place}/".startswith(f"{archive}/"):
             raise SettingError(f"{flag} {place} lies in the archive and would be listed with it; move it out")

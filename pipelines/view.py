@@ -220,7 +220,7 @@ class _Sources:
 def _archive(settings: ViewSettings, output: Location) -> Location | None:
     """The root that paths are below: as asked, or that of the last encode run's manifest."""
     if settings.archive is not None:
-        root = Location.parse(settings.archive)
+        root = Location.parse_archive(settings.archive)
         root.require_reachable("--archive", ArchiveError, must_exist=True)
         return root
     places = [Location.parse(str(run.settings["manifest"])) for run in _encode_runs(output)]

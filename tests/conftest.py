@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 from hypothesis import settings
 
 from echoprime.storage import Location
+from tests.dicomweb_archive import write_dicomweb_archive
+from tests.dicomweb_server import DicomwebServer
+from tests.dicomweb_server import running as running_dicomweb
 from tests.s3_server import S3Server, running
 
 # a loaded machine is no failure
@@ -40,3 +44,25 @@ def place(request: pytest.FixtureRequest) -> Location:
         return Location.parse(request.getfixturevalue("tmp_path") / "pla ce")
     found: Location = request.getfixturevalue("s3_location")
     return found
+
+
+@pytest.fixture(scope="session")
+def dicomweb_files(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """What `dicomweb_server` holds, as a folder. Not to be changed."""
+    return write_dicomweb_archive(tmp_path_factory.mktemp("dicomweb") / "archive")
+
+
+@pytest.fixture(scope="session")
+def dicomweb_server(
+    dicomweb_files: Path, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[DicomwebServer]:
+    """A real DICOMweb server with an archive in it, and the environment that lets this software in."""
+    with (
+        running_dicomweb(tmp_path_factory.mktemp("dicomweb-server")) as server,
+        pytest.MonkeyPatch.context() as patch,
+    ):
+        for file in sorted(path for path in dicomweb_files.rglob("*") if path.is_file()):
+            server.put(file.read_bytes())
+        for name, value in server.environment().items():
+            patch.setenv(name, value)
+        yield server

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from echoprime.archive.chunks import PLAN, Plan, open_plan, read_chunk, write_plan
+from echoprime.archive.dicomweb_listing import DicomwebListing, StudyFilter
 from echoprime.archive.entries import Entry
 from echoprime.archive.failed_studies import studies_with_reasons
 from echoprime.archive.known import KnownStudies
@@ -17,6 +18,7 @@ from echoprime.archive.study_facts import StudyFacts
 __all__ = [
     "PLAN",
     "STUDY_SOURCES",
+    "DicomwebListing",
     "Entry",
     "KnownStudies",
     "Listing",
@@ -26,6 +28,7 @@ __all__ = [
     "PlannedStudy",
     "Planning",
     "StudyFacts",
+    "StudyFilter",
     "files_key",
     "open_manifest",
     "open_plan",

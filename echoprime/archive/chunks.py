@@ -180,7 +180,7 @@ def open_plan(location: Location) -> Plan:
     metadata = _footer(location)
     facts = {name: metadata.metadata[f"echoprime.{name}".encode()].decode() for name in _FACTS}
     counts = [int(facts[name]) for name in ("studies", "videos", "bytes")]
-    return Plan(location, Location.parse(facts["archive"]), metadata.num_row_groups, *counts)
+    return Plan(location, Location.parse_archive(facts["archive"]), metadata.num_row_groups, *counts)
 
 
 def read_chunk(location: Location, index: int) -> pa.Table:

@@ -19,6 +19,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from echoprime.archive.data_sets import DATA_SETS
+from echoprime.archive.dicomweb_listing import DicomwebListing, StudyFilter
 from echoprime.archive.listing import Listing
 from echoprime.archive.manifest_file import ROOT, ROWS_PER_GROUP, STUDIES, STUDY_FROM, VERSION
 from echoprime.archive.sorting import batches, connect, parquet
@@ -72,13 +73,14 @@ def write_manifest(
     *,
     study_from: str | Path | Location = "folder",
     columns: Mapping[str, str] | None = None,
+    chosen: StudyFilter | None = None,
 ) -> ManifestSummary:
     """List an archive and write its manifest, whole or not at all.
 
     Parameters
     ----------
     archive
-        Folder or prefix.
+        Folder or prefix, or a DICOMweb service.
     manifest
         Parquet file to write; replaced if it is there.
     study_from
@@ -87,6 +89,8 @@ def write_manifest(
         whose lists lie in the archive, or a list of one's own: CSV or Parquet, see `own_list`.
     columns
         Names of the list's columns where they are others: {"path": "dicom_filepath"}.
+    chosen
+        Which studies of a DICOMweb service; its studies are its StudyInstanceUIDs where no list says others.
 
     Raises
     ------
@@ -95,27 +99,37 @@ def write_manifest(
     """
     manifest.require_reachable("manifest", ArchiveError)
     notes: Counter[str] = Counter()
-    listing = Listing(archive)
+    listing = DicomwebListing(archive, chosen) if archive.is_dicomweb else Listing(archive)
     with ExitStack() as opened:
         scratch = Path(opened.enter_context(tempfile.TemporaryDirectory(prefix="echoprime-manifest-")))
         connection = opened.enter_context(closing(connect(scratch)))
         # a list is opened before the archive is walked: a wrong column must not cost hours
         named = _named(connection, study_from, archive, scratch, columns or {})
-        rows = by_dicom(archive, listing, notes) if study_from == "dicom" else by_folder(listing)
+        if isinstance(listing, DicomwebListing):
+            rows = listing.rows()
+        elif study_from == "dicom":
+            rows = by_dicom(archive, listing, notes)
+        else:
+            rows = by_folder(listing)
         if _write_listed(rows, scratch / "listed.parquet") == 0:
-            raise ArchiveError(
-                f"archive {archive}: no videos in it ({_seen(listing.left_out)}); correct the path"
-            )
+            what, cure = "no videos", "correct the path"
+            if isinstance(listing, DicomwebListing):
+                what, cure = f"no series of {listing.chosen}", "ask for others, or correct the address"
+            raise ArchiveError(f"archive {archive}: {what} in it ({_seen(listing.left_out)}); {cure}")
         query = f"SELECT * FROM {parquet(scratch / 'listed.parquet')}"
         if named is not None:
             query = join_list(connection, named, scratch, notes)
         source = str(study_from) if study_from in STUDY_SOURCES else "list"
+        if isinstance(listing, DicomwebListing):
+            notes.update(listing.notes)
+            # a part of the service is as a list: what it lacks has not vanished
+            source = "dicom" if source in ("folder", "dicom") and listing.chosen.whole else "list"
         totals = _write_sorted(connection, query, scratch, {ROOT: str(archive), STUDY_FROM: source})
         kinds, patients = _said(connection, scratch)
         manifest.put_file(scratch / "manifest.parquet")
-    if listing.packed:
+    if isinstance(listing, Listing) and listing.packed:
         notes["zip and tar files, whose members are listed"] = listing.packed
-    if listing.damaged:
+    if isinstance(listing, Listing) and listing.damaged:
         notes["of them cannot be read whole, each one more failed video with its reason"] = listing.damaged
     return ManifestSummary(
         location=manifest,
@@ -137,6 +151,10 @@ def _named(
 ) -> StudyList | None:
     """The list that says what a study is; None where folders or headers do."""
     if study_from in DATA_SETS:
+        if archive.is_dicomweb:
+            raise ArchiveError(
+                f"archive {archive}: data set {study_from} is made of files; leave the name out"
+            )
         return DATA_SETS[str(study_from)](connection, archive, scratch)
     if study_from in STUDY_SOURCES:
         return None

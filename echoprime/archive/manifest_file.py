@@ -79,7 +79,7 @@ def open_manifest(location: Location) -> Manifest:
         )
     return Manifest(
         location=location,
-        root=Location.parse(facts[ROOT].decode()),
+        root=Location.parse_archive(facts[ROOT].decode()),
         rows=rows,
         studies=int(facts.get(STUDIES, b"0")),
         study_from=facts.get(STUDY_FROM, b"").decode(),

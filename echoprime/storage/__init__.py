@@ -1,7 +1,8 @@
-"""Where things lie: folders and S3 buckets through the same few functions."""
+"""Where things lie: folders, S3 buckets and DICOMweb services through the same few functions."""
 
 from __future__ import annotations
 
+from echoprime.storage.fetching import UNTOLD
 from echoprime.storage.hashing import JSON, canonical_hash, canonical_json
 from echoprime.storage.location import Location
 from echoprime.storage.objects import read_beginning, read_object, read_range
@@ -11,6 +12,7 @@ from echoprime.storage.space import free_bytes
 
 __all__ = [
     "JSON",
+    "UNTOLD",
     "Location",
     "canonical_hash",
     "canonical_json",

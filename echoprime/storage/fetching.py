@@ -9,6 +9,9 @@ from typing import Any
 from echoprime.errors import ReadError, Reason
 from echoprime.storage.location import Location
 
+UNTOLD = 0
+"""The size of an object whose store does not tell it: of every instance of a DICOMweb service."""
+
 _THROTTLES = frozenset(
     {"SlowDown", "503", "429", "ServiceUnavailable", "RequestLimitExceeded", "Throttling", "TooManyRequests"}
 )
@@ -17,14 +20,20 @@ _CUT_OFF = frozenset(
 )
 
 
-def fetch_whole(root: Location, path: str, *, size: int, token: str) -> bytes:
-    """All `size` bytes of an object.
+def fetch_whole(root: Location, path: str, *, size: int, token: str, most: int | None = None) -> bytes:
+    """All `size` bytes of an object; of a DICOMweb service's, whose size is not known, all that it has.
 
     Raises
     ------
     ReadError
         MISSING, CHANGED, SHORT_READ, THROTTLED, READ_ERROR.
+    UnreadableVideo
+        TOO_LARGE: more than `most` bytes arrive of an object whose size is not known.
     """
+    if root.is_dicomweb:
+        from echoprime.storage.dicomweb_reading import MOST, fetch_instance
+
+        return fetch_instance(root.uri, path, token, MOST if most is None else most)
     if root.is_local:
         data = _read_local(Path(root.uri) / path, 0, size, size, token)
     else:
@@ -44,7 +53,9 @@ def fetch_range(root: Location, path: str, begin: int, end: int, token: str) -> 
     """
     if end <= begin:
         return b""
-    if root.is_local:
+    if root.is_dicomweb:  # WADO-RS has no ranges
+        data = fetch_whole(root, path, size=UNTOLD, token=token)[begin:end]
+    elif root.is_local:
         data = _read_local(Path(root.uri) / path, begin, end - begin, None, token)
     else:
         data = _read_s3(root, path, (begin, end), None, token)

@@ -11,18 +11,20 @@ from typing import IO, Any
 
 from echoprime.errors import SettingError, UserError
 from echoprime.storage import s3
+from echoprime.storage.dicomweb_address import is_dicomweb, normalised
 
 _SCHEME = re.compile(r"^([A-Za-z][A-Za-z0-9+.-]*)://")
 
 
 @dataclass(frozen=True, slots=True)
 class Location:
-    """A folder, a file, or an S3 prefix or object; cheap to make, picklable, opens nothing by itself.
+    """A folder, a file, an S3 prefix or object, or a DICOMweb service; opens nothing by itself.
 
     Parameters
     ----------
     uri
         Normalised: an absolute local path, or "s3://bucket/prefix" without a closing "/". Use `parse`.
+        An archive can be "dicomweb://host:port/path" too. Use `parse_archive`.
 
     Examples
     --------
@@ -53,12 +55,33 @@ class Location:
             return cls(os.path.abspath(os.path.expanduser(given)))  # noqa: PTH100,PTH111  # no links followed
         if scheme[1].lower() == "file":
             return cls(os.path.abspath(given[len(scheme[0]) :]))  # noqa: PTH100  # no links followed
+        if is_dicomweb(given):
+            raise SettingError(
+                f"{scheme[0]} names an archive to read only; give a folder or s3://bucket/prefix"
+            )
         if scheme[1].lower() != "s3":
             raise SettingError(f"{scheme[0]} is not supported; give a folder or s3://bucket/prefix")
         rest = given[len(scheme[0]) :].rstrip("/")
         if not rest.split("/", 1)[0]:
             raise SettingError(f"{given!r} names no bucket; give s3://bucket/prefix")
         return cls(f"s3://{rest}")
+
+    @classmethod
+    def parse_archive(cls, text: str | Path | Location) -> Location:
+        """Read what a user writes for an archive: what `parse` takes, or a DICOMweb service.
+
+        Raises
+        ------
+        SettingError
+            As `parse`, or the service's address is none.
+
+        Examples
+        --------
+        >>> Location.parse_archive("dicomweb://PACS:8443/rs/")
+        Location(uri='dicomweb://pacs:8443/rs')
+        """
+        given = str(text)
+        return cls(normalised(given)) if is_dicomweb(given) else cls.parse(text)
 
     def __str__(self) -> str:
         return self.uri
@@ -70,7 +93,12 @@ class Location:
     @property
     def is_local(self) -> bool:
         """Whether it is on this machine's file system."""
-        return not self.uri.startswith("s3://")
+        return not self.uri.startswith("s3://") and not self.is_dicomweb
+
+    @property
+    def is_dicomweb(self) -> bool:
+        """Whether it is a DICOMweb service: an archive whose objects are read, and nothing is written."""
+        return is_dicomweb(self.uri)
 
     @property
     def name(self) -> str:
@@ -112,6 +140,8 @@ class Location:
             import fsspec
 
             return fsspec.filesystem("file", auto_mkdir=True)
+        if self.is_dicomweb:
+            raise SettingError(f"{self.uri} has no files; a folder or s3://bucket/prefix is needed here")
         return s3.filesystem()
 
     @property
@@ -129,7 +159,9 @@ class Location:
         return {} if self.is_local else s3.delta_options()
 
     def exists(self) -> bool:
-        """Whether a file, a folder, an object or at least one object below it is there."""
+        """Whether a file, a folder, or an object below it is there, or a service answers."""
+        if self.is_dicomweb:
+            return self._why_no_service() is None
         return bool(self.filesystem.exists(self.path))
 
     def is_dir(self) -> bool:
@@ -220,12 +252,19 @@ class Location:
         """
         if self.is_local:
             problem = self._why_not_usable_folder()
+        elif self.is_dicomweb:
+            problem = self._why_no_service()
         else:
             problem = s3.why_unreachable(self.bucket, self.key)
         if problem is not None:
             raise error(f"{what} {self.uri}: {problem}")
-        if must_exist and not self.exists():
+        if must_exist and not self.is_dicomweb and not self.exists():
             raise error(f"{what} {self.uri}: nothing is there; correct the path")
+
+    def _why_no_service(self) -> str | None:
+        from echoprime.storage.dicomweb_service import why_unreachable
+
+        return why_unreachable(self.uri)
 
     def _why_not_usable_folder(self) -> str | None:
         """A local path is usable if it can be read, or can be made below the nearest folder that exists."""

@@ -31,7 +31,7 @@ patient = tenacity.retry(
 
 
 @patient
-def read_object(root: Location, path: str, *, size: int, token: str) -> bytes:
+def read_object(root: Location, path: str, *, size: int, token: str, most: int | None = None) -> bytes:
     """Read one object of an archive whole, and only if it is still the one that was listed.
 
     Parameters
@@ -41,27 +41,31 @@ def read_object(root: Location, path: str, *, size: int, token: str) -> bytes:
     path
         Below it, with "/", as in the manifest; `study.zip!/IM0001` is a member of a zip or tar file.
     size
-        Bytes that the manifest has for it; of a member after unpacking.
+        Bytes that the manifest has for it; of a member after unpacking; `UNTOLD` of a DICOMweb service's.
     token
         ETag (bucket) or modification time in nanoseconds (folder) that the manifest has; "" is not compared.
-        A member's says too where it lies, see `echoprime.storage.packed_path`, and cannot be left out.
+        A member's says too where it lies, see `echoprime.storage.packed_path`, and cannot be left out. What
+        it is for a DICOMweb service: `echoprime.storage.dicomweb_reading`.
+    most
+        Bytes at which an object whose size is not known is given up; None = 1 GiB.
 
     Returns
     -------
     bytes
-        Exactly `size` of them.
+        Exactly `size` of them, where it is known.
 
     Raises
     ------
     ReadError
         MISSING, CHANGED at once; SHORT_READ, THROTTLED, READ_ERROR after all retries.
     UnreadableVideo
-        A member that cannot be unpacked: NOT_DECODABLE, UNSUPPORTED, TOO_LARGE.
+        A member that cannot be unpacked: NOT_DECODABLE, UNSUPPORTED, TOO_LARGE. An object of unknown size:
+        TOO_LARGE.
     """
     member = split_member(path)
     if member is not None:
         return read_member(root, member[0], size=size, token=token)
-    return fetch_whole(root, path, size=size, token=token)
+    return fetch_whole(root, path, size=size, token=token, most=most)
 
 
 @patient

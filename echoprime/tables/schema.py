@@ -19,10 +19,10 @@ MANIFEST = pa.schema(
     [
         pa.field("study_id", pa.string(), nullable=False),  # unique for one examination
         pa.field("path", pa.string(), nullable=False),  # below the archive's root, with "/"
-        pa.field("size", pa.int64(), nullable=False),  # bytes
+        pa.field("size", pa.int64(), nullable=False),  # bytes; 0 = a DICOMweb service does not tell
         pa.field(
             "token", pa.string(), nullable=False
-        ),  # ETag, or modification time in ns: the content's version
+        ),  # ETag, modification time in ns, or a DICOM object's class and shape: the content's version
         pa.field("patient_id", pa.string()),  # null = unknown
         pa.field("acquired_at", TIMESTAMP),  # null = unknown
         pa.field("study_kind", pa.string()),  # one of STUDY_KINDS; null = no list says it

@@ -14,25 +14,36 @@ from pipelines.settings import (
     InterpretSettings,
     ManifestSettings,
     RunAllSettings,
+    StudySearch,
 )
+
+_ALL_STUDIES = StudySearch()
 
 
 @app.command(
     help_epilogue=examples(
         "echoprime manifest archive/ manifest.parquet",
         "echoprime manifest s3://echo/2024 s3://echo-out/manifest.parquet --study-from dicom",
+        "echoprime manifest dicomweb://pacs.example.org/dicom-web manifest.parquet --study-dates 20240101-",
         "echoprime manifest archive/ manifest.parquet --study-from list.parquet --columns study_id=accession",
     )
 )
 def manifest(
-    archive: str, manifest: str, /, *, study_from: str = "folder", columns: tuple[str, ...] = ()
+    archive: str,
+    manifest: str,
+    /,
+    *,
+    study_from: str = "folder",
+    columns: tuple[str, ...] = (),
+    studies: str | None = None,
+    search: Annotated[StudySearch, Parameter(name="*")] = _ALL_STUDIES,
 ) -> int:
     """List an archive: one row a video.
 
     Parameters
     ----------
     archive
-        Folder or s3:// prefix.
+        Folder or s3:// prefix, or dicomweb://HOST/PATH.
     manifest
         Parquet file to write.
     study_from
@@ -41,10 +52,22 @@ def manifest(
         study_id.
     columns
         NAME=COLUMN where that file's columns have other names: path=dicom_filepath. Once for each.
+    studies
+        Of a dicomweb:// archive: CSV with a column study_id; only these StudyInstanceUIDs are listed.
     """
     from pipelines.manifest import list_archive
 
-    list_archive(ManifestSettings(archive=archive, manifest=manifest, study_from=study_from, columns=columns))
+    list_archive(
+        ManifestSettings(
+            archive=archive,
+            manifest=manifest,
+            study_from=study_from,
+            columns=columns,
+            studies=studies,
+            modalities=search.modalities,
+            study_dates=search.study_dates,
+        )
+    )
     return DONE
 
 

@@ -8,11 +8,18 @@ from rich.table import Table
 
 from echoprime.errors import UserError
 from echoprime.storage import Location
+from echoprime.storage.dicomweb_address import is_dicomweb
 from echoprime.storage.s3 import without_password
 from pipelines.console import console
 from pipelines.examination.findings import Finding, failure
 from pipelines.examination.machine import machine_findings
-from pipelines.examination.places import archive_findings, bundle_findings, output_findings, s3_findings
+from pipelines.examination.places import (
+    archive_findings,
+    bundle_findings,
+    dicomweb_findings,
+    output_findings,
+    s3_findings,
+)
 from pipelines.examination.ray_cluster import ray_findings
 from pipelines.exit_codes import DONE, MISTAKEN
 from pipelines.settings.cluster import DoctorSettings
@@ -46,12 +53,15 @@ def _groups(settings: DoctorSettings) -> Iterator[tuple[str, Callable[[], Iterat
     yield "this machine", machine_findings
     places = [place for place in (settings.bundle, settings.archive, settings.output) if place is not None]
     if any(place.startswith("s3://") for place in places):
-        yield "S3", lambda: s3_findings([Location.parse(place) for place in places])
+        buckets = [Location.parse(place) for place in places if place.startswith("s3://")]
+        yield "S3", lambda: s3_findings(buckets)
     if settings.bundle is not None:
         bundle = settings.bundle
         yield "bundle", lambda: bundle_findings(bundle, settings.device)
     if settings.archive is not None:
         archive = settings.archive
+        if is_dicomweb(archive):
+            yield "DICOMweb", lambda: dicomweb_findings(archive)
         yield "archive", lambda: archive_findings(archive)
     if settings.output is not None:
         output = settings.output

@@ -12,10 +12,11 @@ from collections.abc import Iterator, Sequence
 from email.utils import parsedate_to_datetime
 from pathlib import Path
 
-from echoprime.archive import Listing
+from echoprime.archive import DicomwebListing, Listing
 from echoprime.bundle import open_bundle
-from echoprime.errors import BundleError, SettingError, UserError, VideoError
+from echoprime.errors import ArchiveError, BundleError, SettingError, UserError, VideoError
 from echoprime.storage import Location, free_bytes, read_object
+from echoprime.storage.dicomweb_address import CREDENTIALS, in_the_clear
 from echoprime.storage.s3 import endpoint, region, without_password
 from pipelines.checks import LEAST_ROOM
 from pipelines.examination.findings import Finding, failure, ok, warning
@@ -67,6 +68,18 @@ def _clock() -> Finding:
     return ok("clock", f"{off:+.0f} s from the store's")
 
 
+def dicomweb_findings(named: str) -> Iterator[Finding]:
+    """How it is asked and with which credentials, never their values; whether it answers."""
+    root = Location.parse_archive(named)
+    found = [f"{name} set" for name in CREDENTIALS if name in os.environ]
+    yield ok("settings", ", ".join(found) or "no credentials in the environment: ~/.netrc, or none")
+    if in_the_clear(root.uri):
+        found_it = "plain http to another machine: patients' data and credentials can be read on the way"
+        yield warning("encryption", found_it, "use dicomweb:// (https)")
+    root.require_reachable("archive", ArchiveError)
+    yield ok("service", f"{root} answers")
+
+
 def bundle_findings(named: str, device: str) -> Iterator[Finding]:
     """What it can do, its files' hashes, and its sample computed again."""
     bundle = open_bundle(named)
@@ -102,8 +115,8 @@ def bundle_findings(named: str, device: str) -> Iterator[Finding]:
 
 def archive_findings(named: str) -> Iterator[Finding]:
     """That it can be listed, holds what may be videos, and that some of it can be read; no names."""
-    root = Location.parse(named)
-    listing = Listing(root)
+    root = Location.parse_archive(named)
+    listing = DicomwebListing(root) if root.is_dicomweb else Listing(root)
     entries = list(itertools.islice(listing, LISTED))
     left_out = f"; {sum(listing.left_out.values()):,} others passed over" if listing.left_out else ""
     if not entries:
@@ -112,8 +125,8 @@ def archive_findings(named: str) -> Iterator[Finding]:
         )
         return
     more = "the first " if len(entries) == LISTED else ""
-    size = sum(entry.size for entry in entries) / 1e9
-    yield ok("listing", f"{more}{len(entries):,} objects, {size:.2f} GB{left_out}")
+    size = "" if root.is_dicomweb else f", {sum(entry.size for entry in entries) / 1e9:.2f} GB"
+    yield ok("listing", f"{more}{len(entries):,} objects{size}{left_out}")
     step = max(1, len(entries) // READ)
     problems, started, read = [], time.monotonic(), 0
     chosen = entries[::step][:READ]

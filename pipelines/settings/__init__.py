@@ -21,6 +21,7 @@ from pipelines.settings.jobs import (
     ReadingLimits,
     RunAllSettings,
     RunSettings,
+    StudySearch,
     StudySelection,
 )
 from pipelines.settings.outputs import ExportSettings, FailuresSettings, OutputSettings
@@ -54,6 +55,7 @@ __all__ = [
     "ReadingLimits",
     "RunAllSettings",
     "RunSettings",
+    "StudySearch",
     "StudySelection",
     "SubmitSettings",
     "ViewSettings",

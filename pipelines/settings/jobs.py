@@ -43,6 +43,17 @@ class StudySelection:
 
 
 @dataclass(frozen=True, kw_only=True)
+class StudySearch:
+    """Which part of a DICOMweb archive is listed."""
+
+    modalities: Annotated[tuple[str, ...], Parameter(negative="", show_default=",".join)] = ("US",)
+    """Of a dicomweb:// archive: only series of these modalities, separated by commas, or all."""
+
+    study_dates: str = ""
+    """Of a dicomweb:// archive: only studies of these days, YYYYMMDD-YYYYMMDD; an end may be left out."""
+
+
+@dataclass(frozen=True, kw_only=True)
 class ArchiveChanges:
     """How a listed study is compared with what the table holds of it."""
 
@@ -172,7 +183,7 @@ class _InterpretPlaces:
 @dataclass(frozen=True, kw_only=True)
 class _RunPlaces:
     archive: str
-    """Folder or s3:// prefix with the archive's DICOM, MP4 and AVI files, in zip and tar files too."""
+    """Folder or s3:// prefix with DICOM, MP4 and AVI files, in zip and tar files too; or dicomweb://HOST/PATH."""
 
     bundle: str
     """Bundle with weights, written by `echoprime bundle import`."""
@@ -218,17 +229,18 @@ class RunAllSettings(
     InterpretationChoices,
     ArchiveChanges,
     StudySelection,
+    StudySearch,
     _RunPlaces,
 ):
     """Settings of `echoprime run`: manifest, encode and interpret in one."""
 
 
 @dataclass(frozen=True, kw_only=True)
-class ManifestSettings:
+class ManifestSettings(StudySearch):
     """Settings of `echoprime manifest`."""
 
     archive: str
-    """Folder or s3:// prefix with the archive's DICOM, MP4 and AVI files, in zip and tar files too."""
+    """Folder or s3:// prefix with DICOM, MP4 and AVI files, in zip and tar files too; or dicomweb://HOST/PATH."""
 
     manifest: str
     """Parquet file to write."""
@@ -239,6 +251,9 @@ class ManifestSettings:
 
     columns: tuple[str, ...] = ()
     """NAME=COLUMN where that file's columns have other names: path=dicom_filepath. Once for each."""
+
+    studies: str | None = None
+    """Of a dicomweb:// archive: CSV with a column study_id; only these StudyInstanceUIDs are listed."""
 
 
 @dataclass(frozen=True, kw_only=True)

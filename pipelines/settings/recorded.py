@@ -23,6 +23,10 @@ def recorded_settings(settings: RunSettings) -> dict[str, JSON]:
     """
     values: dict[str, JSON] = asdict(settings)
     return {
-        name: str(Location.parse(value)) if name in _PLACES and isinstance(value, str) else value
+        name: str(_place(name, value)) if name in _PLACES and isinstance(value, str) else value
         for name, value in values.items()
     }
+
+
+def _place(name: str, value: str) -> Location:
+    return Location.parse_archive(value) if name == "archive" else Location.parse(value)

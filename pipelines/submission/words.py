@@ -33,7 +33,7 @@ class SentCommand:
     settings
         Every setting by name, defaults too.
     places
-        Setting -> folder or s3:// prefix.
+        Setting -> folder, s3:// prefix, or an archive's service.
     words
         What runs it on the cluster: no configuration file, no relative path.
     options
@@ -80,7 +80,11 @@ def read_command(words: Sequence[str]) -> SentCommand:
     settings = {name: value for name, value, _, _ in found}
     if settings.get("ray_address") is not None:
         raise SettingError("--ray-address: the job runs on the cluster of --address; leave it out")
-    places = {name: Location.parse(value) for name, value in settings.items() if _is_place(name, value)}
+    places = {
+        name: Location.parse_archive(value) if name == "archive" else Location.parse(value)
+        for name, value in settings.items()
+        if _is_place(name, value)
+    }
     written = list(chain)
     for name, value, default, positional in found:
         if name == "ray_address":

@@ -129,6 +129,11 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
         ("manifest {}/archive {}/m2 --study-from {}/names.csv --columns path=file", "no column file"),
         ("manifest {}/archive {}/m2 --columns path=file", "for a list of your own"),
         ("run --archive {}/archive --bundle {}/bundle --output {}/o --columns path", "write NAME=COLUMN"),
+        ("manifest dicomweb+http://127.0.0.1:1/rs {}/m2", "cannot be reached"),
+        (
+            "run --archive {}/archive --bundle {}/bundle --output {}/o --study-dates 20240101-",
+            "--study-dates: searches a dicomweb:// archive",
+        ),
         ("bundle check {}/m.parquet", "echoprime bundle import"),
         ("run --archive {}/archive --bundle {}/bundle --output {}/o --ray-address x:y", "give HOST:PORT"),
         ("submit --address http://127.0.0.1:9", "after --"),

@@ -77,6 +77,9 @@ def test_settings_that_are_no_places_stay_as_they_are(
     )
     assert f"--study-from={tmp_path}/s.csv" in read_command([*RUN, "--study-from", "s.csv"]).words
     assert set(read_command([*RUN, "--study-from", "dicom"]).places) == {"archive", "bundle", "output"}
+    listed = read_command(["manifest", "dicomweb://PACS/rs/", "s3://b/m", "--study-dates", "20240101-"])
+    assert {"dicomweb://pacs/rs", "--study-dates=20240101-"} < set(listed.words)
+    assert set(listed.places) == {"archive", "manifest"}
     built = ["candidates", "build", "--bundle", "s3://b/b", "--encodings", "out", "--reports", "r.csv", "c"]
     assert set(read_command(built).places) == {"bundle", "encodings", "reports", "candidates"}
 
@@ -91,7 +94,8 @@ def test_every_setting_is_known_as_a_place_or_as_none() -> None:
         if field.type in ("str", "str | None")
     }
     no_places = {"address", "again", "by", "date_format", "embedding_space", "ignore", "job", "language",
-                 "name", "population", "python", "ray_address", "run", "study", "study_from"}  # fmt: skip
+                 "name", "population", "python", "ray_address", "run", "study", "study_dates",
+                 "study_from"}  # fmt: skip
     assert texts - PLACES == no_places
     assert texts >= PLACES
 
