@@ -66,6 +66,11 @@ def endpoint() -> str | None:
     )
 
 
+def encrypted() -> bool:
+    """Whether the link to the endpoint is TLS: a byte that is flipped on it breaks it."""
+    return not (endpoint() or "").lower().startswith("http://")
+
+
 def without_password(text: str) -> str:
     """A URL, or words with URLs in them, without the user and password that a URL may name.
 

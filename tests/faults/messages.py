@@ -102,7 +102,8 @@ async def pass_on(
     source, target
         From and to; None takes it in and drops it.
     damage
-        truncate: only the first half. corrupt: the byte at `where` (0 to 1 of the length) has all bits turned.
+        truncate: only the first half. corrupt: the lowest bit of the byte at `where` (0 to 1) is
+        turned.
     rate
         Bytes a second; 0 as fast as may be.
 
@@ -153,4 +154,5 @@ async def _pass_chunks(
 
 
 def _bent(piece: bytes, place: int) -> bytes:
-    return piece[:place] + bytes([piece[place] ^ 0xFF]) + piece[place + 1 :]
+    """The lowest bit: of text it makes other text, which parses as well."""
+    return piece[:place] + bytes([piece[place] ^ 1]) + piece[place + 1 :]

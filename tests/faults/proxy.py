@@ -231,9 +231,7 @@ async def _next(reader: asyncio.StreamReader) -> Head:
     return head
 
 
-async def _refuse(
-    mode: str, head: Head, client: asyncio.StreamReader, answer: asyncio.StreamWriter
-) -> bool:
+async def _refuse(mode: str, head: Head, client: asyncio.StreamReader, answer: asyncio.StreamWriter) -> bool:
     """An error in the server's place; the connection ends with it."""
     status, code, message = _ERRORS[mode]
     if not head.expects_continue:

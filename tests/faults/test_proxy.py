@@ -29,7 +29,9 @@ def signed_url(place: Location, proxy: FaultProxy, method: str = "get_object") -
     client = botocore.session.Session().create_client(
         "s3", endpoint_url=proxy.endpoint, config=Config(signature_version="s3v4")
     )
-    return client.generate_presigned_url(method, Params={"Bucket": place.bucket, "Key": f"{place.key}/a b.bin"})
+    return client.generate_presigned_url(
+        method, Params={"Bucket": place.bucket, "Key": f"{place.key}/a b.bin"}
+    )
 
 
 def ask(url: str, method: str = "GET", body: bytes | None = None) -> tuple[int, bytes]:
