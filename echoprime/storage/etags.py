@@ -8,11 +8,8 @@ import re
 _MD5 = re.compile(r"([0-9a-f]{32})(?:-(\d+))?")
 
 MEBIBYTE = 1 << 20
-FIRST_GUESS = 8
-"""MiB of a part by the AWS command line and boto3; other tools take other whole numbers."""
-
-MOST_GUESSES = 4
-"""Sizes of parts that are tried; each costs an MD5 of the object."""
+PART_SIZES = (8, 5, 16, 15, 10, 32, 64, 50, 25, 100, 128)
+"""MiB of a part: those of the AWS command line and boto3 first, then those that other tools take."""
 
 
 def fits_etag(data: bytes, etag: str) -> bool | None:
@@ -46,13 +43,11 @@ def fits_etag(data: bytes, etag: str) -> bool | None:
 
 
 def _sizes(length: int, parts: int) -> list[int]:
-    """Whole MiB that cut so many bytes into so many parts, the likeliest first."""
+    """Sizes that cut so many bytes into so many parts, the likeliest first."""
     if parts == 1:
         return [max(length, 1)]
-    least, most = -(-length // parts), (length - 1) // (parts - 1)
-    sizes = range(-(-least // MEBIBYTE), most // MEBIBYTE + 1)
-    likely = sorted(sizes, key=lambda size: (size != FIRST_GUESS, size))
-    return [size * MEBIBYTE for size in likely[:MOST_GUESSES] if size > 0]
+    sizes = [size * MEBIBYTE for size in PART_SIZES]
+    return [size for size in sizes if -(-length // size) == parts]
 
 
 def _of_parts(data: bytes, size: int) -> str:
