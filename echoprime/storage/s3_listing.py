@@ -10,6 +10,9 @@ from echoprime.storage import s3
 from echoprime.storage.patience import patient
 from echoprime.storage.s3_reading import READS, ask_store, client_for
 
+PAGE = 1000
+"""Objects asked for at a time: the most that S3 gives."""
+
 
 class Listed(NamedTuple):
     """One object: its key, bytes, and ETag."""
@@ -41,7 +44,9 @@ def list_objects(bucket: str, prefix: str) -> Iterator[Listed]:
 @patient
 def _page(bucket: str, prefix: str, more: str) -> tuple[list[Listed], str]:
     """One page, and the name of the next; "" at the end."""
-    wanted = {"Bucket": bucket, "Prefix": prefix} | ({"ContinuationToken": more} if more else {})
+    wanted = {"Bucket": bucket, "Prefix": prefix, "MaxKeys": PAGE} | (
+        {"ContinuationToken": more} if more else {}
+    )
     seen: list[tuple[list[Listed], str]] = []
     for _ in range(READS):
         response = ask_store(_list, wanted)
@@ -56,7 +61,7 @@ def _page(bucket: str, prefix: str, more: str) -> tuple[list[Listed], str]:
     raise ReadError(Reason.READ_ERROR, "the store listed other objects each time")
 
 
-async def _list(filesystem: Any, wanted: Mapping[str, str]) -> Mapping[str, Any]:  # noqa: ANN401  # s3fs has no types
+async def _list(filesystem: Any, wanted: Mapping[str, Any]) -> Mapping[str, Any]:  # noqa: ANN401  # s3fs has no types
     client = await client_for(filesystem, wanted["Bucket"])
     response: Mapping[str, Any] = await client.list_objects_v2(**wanted)
     return response

@@ -102,7 +102,7 @@ def _by_etag(data: bytes, response: Mapping[str, Any], bucket: str) -> bool | No
     return fits_etag(data, _etag(response))
 
 
-def ask_store(ask: Callable[..., Any], wanted: Mapping[str, str]) -> Any:  # noqa: ANN401  # s3fs has no types
+def ask_store(ask: Callable[..., Any], wanted: Mapping[str, Any]) -> Any:  # noqa: ANN401  # s3fs has no types
     """One request of the process's client, waited for; whatever goes wrong is a `ReadError`."""
     import fsspec.asyn
 

@@ -12,7 +12,8 @@ import pytest
 from botocore.config import Config
 
 from echoprime.storage import Location
-from tests.faults.proxy import Fault, FaultProxy
+from tests.faults.fault import Fault
+from tests.faults.proxy import FaultProxy
 
 pytestmark = pytest.mark.s3
 
