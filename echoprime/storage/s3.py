@@ -10,10 +10,17 @@ from __future__ import annotations
 import os
 import re
 import threading
+import time
 from typing import Any
 
 CONNECTIONS = 16
 """Sockets per process: more than one reading process can keep busy, few enough for hundreds of them."""
+
+REACHING_WAITS = (0.2, 0.4, 0.8, 0.0)
+"""Seconds after each try to reach a bucket before a job starts, each with botocore's own second one."""
+
+REACHING_SECONDS = 5.0
+"""A try that ends later than this is the last: a silent endpoint is told in ten seconds, not in a minute."""
 
 _ENVIRONMENT = (
     "AWS_ACCESS_KEY_ID",
@@ -33,6 +40,7 @@ _NO_ANSWER = {
     "ConnectionClosedError",
     "EndpointConnectionError",
     "HTTPClientError",
+    "ResponseParserError",
     "ProxyConnectionError",
     "ReadTimeoutError",
     "SSLError",
@@ -160,13 +168,25 @@ def _session_credentials() -> dict[str, str]:
 
 
 def why_unreachable(bucket: str, key: str) -> str | None:
-    """Ask the bucket for one name, once, without retries; None, or what is wrong and what cures it.
+    """Ask the bucket for one name, for seconds; None, or what is wrong and what cures it.
 
     Parameters
     ----------
     bucket, key
         Bucket, and the prefix below it ("" for all of it).
     """
+    where = without_password(endpoint() or "Amazon S3")
+    ends, said = time.monotonic() + REACHING_SECONDS, None
+    for wait in REACHING_WAITS:
+        said, passing = _ask_for_a_name(bucket, key, where)
+        if not passing or time.monotonic() > ends:
+            break
+        time.sleep(wait)
+    return said
+
+
+def _ask_for_a_name(bucket: str, key: str, where: str) -> tuple[str | None, bool]:
+    """What is wrong, or None, and whether it may pass."""
     import botocore.session
     from botocore import UNSIGNED
     from botocore.config import Config  # type: ignore[import-untyped]  # botocore ships no types
@@ -175,7 +195,6 @@ def why_unreachable(bucket: str, key: str) -> str | None:
         ClientError,
     )
 
-    where = without_password(endpoint() or "Amazon S3")
     try:
         client = botocore.session.Session().create_client(
             "s3",
@@ -190,10 +209,13 @@ def why_unreachable(bucket: str, key: str) -> str | None:
         )
         client.list_objects_v2(Bucket=bucket, Prefix=key, MaxKeys=1)
     except ClientError as error:
-        return _in_words(str(error.response.get("Error", {}).get("Code", "")), bucket, where)
+        code = str(error.response.get("Error", {}).get("Code", ""))
+        status = int(error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0))
+        return _in_words(code, bucket, where), status >= 500
     except (BotoCoreError, ValueError) as error:
-        return _connection_in_words(type(error).__name__, str(error), where)
-    return None
+        kind = type(error).__name__
+        return _connection_in_words(kind, str(error), where), kind in _NO_ANSWER
+    return None, False
 
 
 def _in_words(code: str, bucket: str, where: str) -> str:
