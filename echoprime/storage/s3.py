@@ -2,7 +2,7 @@
 
 Read from the environment: `AWS_ACCESS_KEY_ID`, `AWS_SECRET_ACCESS_KEY`, `AWS_SESSION_TOKEN`, `AWS_PROFILE`,
 `AWS_REGION` or `AWS_DEFAULT_REGION`, `AWS_ENDPOINT_URL` or `AWS_ENDPOINT_URL_S3`, everything else that boto
-reads (roles, instance profiles, ~/.aws), and `ECHOPRIME_S3_ANONYMOUS=1` for public buckets.
+reads (roles, instance profiles, ~/.aws, AWS_CA_BUNDLE), and `ECHOPRIME_S3_ANONYMOUS=1` for public buckets.
 """
 
 from __future__ import annotations
@@ -13,8 +13,8 @@ import threading
 import time
 from typing import Any
 
-CONNECTIONS = 16
-"""Sockets per process: more than one reading process can keep busy, few enough for hundreds of them."""
+CONNECTIONS = 24
+"""Sockets per process: one for each read ahead and some to spare, few enough for hundreds of processes."""
 
 REACHING_WAITS = (0.2, 0.4, 0.8, 0.0)
 """Seconds after each try to reach a bucket before a job starts, each with botocore's own second one."""
@@ -33,6 +33,7 @@ _ENVIRONMENT = (
     "AWS_ENDPOINT_URL_S3",
     "AWS_CONFIG_FILE",
     "AWS_SHARED_CREDENTIALS_FILE",
+    "AWS_CA_BUNDLE",
     "ECHOPRIME_S3_ANONYMOUS",
 )
 _NO_ANSWER = {

@@ -11,6 +11,7 @@ import multiprocessing
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from urllib.parse import urlsplit
 
 from tests.faults.fault import Fault
@@ -22,6 +23,13 @@ class FaultProxy:
 
     It is a process of its own: deltalake holds the interpreter's lock while it waits for an answer.
 
+    Parameters
+    ----------
+    upstream
+        The server's URL, http.
+    certificate
+        PEM file of a key and a certificate for localhost: it is spoken to by https then.
+
     Attributes
     ----------
     endpoint
@@ -30,19 +38,23 @@ class FaultProxy:
         Of the last fault: requests that matched by method, and those that were hit by "method mode".
     """
 
-    def __init__(self, upstream: str) -> None:
+    def __init__(self, upstream: str, certificate: Path | None = None) -> None:
         at = urlsplit(upstream)
         context = multiprocessing.get_context("spawn")
         self._control, other = context.Pipe()
         self._process = context.Process(
-            target=serve, args=(at.hostname, at.port or 80, other), name="fault-proxy", daemon=True
+            target=serve,
+            args=(at.hostname, at.port or 80, other, certificate),
+            name="fault-proxy",
+            daemon=True,
         )
+        self._name = "http://127.0.0.1" if certificate is None else "https://localhost"
         self.endpoint = ""
         self.counts: Counter[str] = Counter()
 
     def __enter__(self) -> FaultProxy:
         self._process.start()
-        self.endpoint = f"http://127.0.0.1:{self._answer()}"
+        self.endpoint = f"{self._name}:{self._answer()}"
         return self
 
     def __exit__(self, *_: object) -> None:

@@ -7,10 +7,12 @@ from __future__ import annotations
 
 import asyncio
 import socket
+import ssl
 import struct
 from collections import Counter
 from contextlib import suppress
 from multiprocessing.connection import Connection
+from pathlib import Path
 
 from tests.faults.fault import Fault, Mode
 from tests.faults.messages import Head, pass_on, read_head
@@ -25,7 +27,7 @@ LIMIT = 1 << 20
 """Bytes of a head."""
 
 
-def serve(host: str, port: int, control: Connection) -> None:
+def serve(host: str, port: int, control: Connection, certificate: Path | None) -> None:
     """Serve until killed.
 
     Parameters
@@ -35,8 +37,10 @@ def serve(host: str, port: int, control: Connection) -> None:
     control
         Gets the port that is listened on; then, for every fault (or None) that comes in, what was counted of
         the last one.
+    certificate
+        PEM file of a key and a certificate: TLS is spoken.
     """
-    asyncio.run(_Serving(host, port, control).run())
+    asyncio.run(_Serving(host, port, control).run(certificate))
 
 
 class _Serving:
@@ -48,9 +52,13 @@ class _Serving:
         self._fault: Fault | None = None
         self._counts: Counter[str] = Counter()
 
-    async def run(self) -> None:
+    async def run(self, certificate: Path | None) -> None:
         """Listen, and take orders."""
-        server = await asyncio.start_server(self._serve, "127.0.0.1", 0, limit=LIMIT, backlog=256)
+        tls = None
+        if certificate is not None:
+            tls = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+            tls.load_cert_chain(certificate)
+        server = await asyncio.start_server(self._serve, "127.0.0.1", 0, limit=LIMIT, backlog=256, ssl=tls)
         asyncio.get_running_loop().add_reader(self._control.fileno(), self._ordered)
         self._control.send(server.sockets[0].getsockname()[1])
         await server.serve_forever()
