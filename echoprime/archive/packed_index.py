@@ -27,8 +27,7 @@ from echoprime.storage.packed_path import (
     member_path,
 )
 from echoprime.storage.packed_reading import DAMAGED, GROWS, TOO_MANY, UNREAD, gzip_stream
-from echoprime.storage.patience import patient
-from echoprime.storage.s3_reading import denied
+from echoprime.storage.patience import denied, patient
 
 MOST_MEMBERS = 200_000
 """Of one zip or tar file; they are in memory together, 300 bytes each."""

@@ -16,7 +16,7 @@ from echoprime.archive.entries import Entry
 from echoprime.errors import ArchiveError, ReadError, Reason, UnreadableVideo, VideoError
 from echoprime.storage import Location
 from echoprime.storage.packed_path import split_member
-from echoprime.storage.s3_reading import denied
+from echoprime.storage.patience import denied
 
 Row: TypeAlias = "tuple[str, str, int, str, str | None, datetime | None, str | None]"
 """Study, path, size, token, patient, time, kind of study: a row of the manifest."""

@@ -6,8 +6,8 @@ import tenacity
 
 from echoprime.errors import ReadError, Reason
 
-ATTEMPTS = 6
-"""Tries a read, each with botocore's own five: a truncated body escapes those 1 time in 20."""
+ATTEMPTS = 8
+"""Tries a read: botocore's own five are over before the body comes, so a cut-off or bent one escapes them."""
 
 WRITE_ATTEMPTS = 4
 """Tries a write, each with s3fs's and botocore's own: what escapes those is a lost answer."""
@@ -18,8 +18,13 @@ _WORTH_A_RETRY = frozenset({Reason.SHORT_READ, Reason.THROTTLED, Reason.READ_ERR
 _WAIT = tenacity.wait_random_exponential(multiplier=0.2, max=20)
 
 
+def denied(error: ReadError) -> bool:
+    """Whether the keys may not read the object, however often it is asked for."""
+    return "(AccessDenied)" in error.message or "(403)" in error.message
+
+
 def _retryable(error: BaseException) -> bool:
-    return isinstance(error, ReadError) and error.reason in _WORTH_A_RETRY
+    return isinstance(error, ReadError) and error.reason in _WORTH_A_RETRY and not denied(error)
 
 
 def _write_may_pass(error: BaseException) -> bool:

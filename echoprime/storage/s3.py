@@ -41,11 +41,13 @@ _NO_ANSWER = {
     "ConnectionClosedError",
     "EndpointConnectionError",
     "HTTPClientError",
-    "ResponseParserError",
     "ProxyConnectionError",
     "ReadTimeoutError",
     "SSLError",
 }
+_MAY_PASS = {"ConnectionClosedError", "HTTPClientError", "ReadTimeoutError", "ResponseParserError"}
+"""Not an endpoint where nothing listens, or a certificate: those are told at once."""
+
 _filesystems: dict[tuple[object, ...], Any] = {}
 _lock = threading.Lock()
 
@@ -138,7 +140,12 @@ def filesystem() -> Any:  # noqa: ANN401  # fsspec has no types
 
 def delta_options() -> dict[str, str]:
     """`storage_options` for deltalake: the same endpoint, region and credentials as `filesystem`."""
-    options = {"aws_conditional_put": "etag", "AWS_REGION": region()}
+    # the checksum makes the store refuse a part or a commit that was bent on its way there
+    options = {
+        "aws_conditional_put": "etag",
+        "aws_checksum_algorithm": "sha256",
+        "AWS_REGION": region(),
+    }
     url = endpoint()
     if url:
         options["AWS_ENDPOINT_URL"] = url
@@ -215,7 +222,7 @@ def _ask_for_a_name(bucket: str, key: str, where: str) -> tuple[str | None, bool
         return _in_words(code, bucket, where), status >= 500
     except (BotoCoreError, ValueError) as error:
         kind = type(error).__name__
-        return _connection_in_words(kind, str(error), where), kind in _NO_ANSWER
+        return _connection_in_words(kind, str(error), where), kind in _MAY_PASS
     return None, False
 
 

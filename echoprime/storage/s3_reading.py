@@ -64,7 +64,12 @@ def fetch(
     seen: set[bytes] = set()
     for _ in range(READS):
         data: bytes
-        data, response, checked = ask_store(_get, wanted)
+        try:
+            data, response, checked = ask_store(_get, wanted)
+        except ReadError:
+            if not seen:
+                raise
+            continue  # what came once needs to come once more, not twice
         _require_same(response, None if part else size, token)
         expected = part[1] - part[0] if part else int(response["ContentLength"])
         if len(data) != expected:
@@ -164,11 +169,6 @@ def require_same(found_size: int, found_token: str, size: int | None, token: str
 def missing() -> ReadError:
     """What was listed is gone."""
     return ReadError(Reason.MISSING, "no longer there; make the manifest again")
-
-
-def denied(error: ReadError) -> bool:
-    """Whether the keys may not read the object, however often it is asked for."""
-    return "(AccessDenied)" in error.message or "(403)" in error.message
 
 
 def store_error(error: Exception) -> ReadError:
