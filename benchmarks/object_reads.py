@@ -43,7 +43,7 @@ SIZES = (1, 8, 40)
 IN_FLIGHT = (16, 64)
 STORED = 8
 """Objects of each size; they are read again and again."""
-VOLUME = 640 * MEGABYTE
+VOLUME = 320 * MEGABYTE
 """Read in one measurement, or one object for each read in flight where that is more."""
 LINK_SECONDS = 0.05
 
