@@ -6,11 +6,14 @@
 from __future__ import annotations
 
 import time
+import zipfile
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
 
+import botocore.session
 import pytest
+from botocore.config import Config
 
 from echoprime.storage import Location
 from pipelines.ray_session import ray_session
@@ -21,7 +24,7 @@ from tests.faults.proxy import FaultProxy
 from tests.faults.table import Difference, FaultTable, difference
 from tests.rows import rows
 from tests.s3_server import S3Server
-from tests.tiny import write_tiny_archive, write_tiny_bundle
+from tests.tiny import small_loop, write_tiny_archive, write_tiny_bundle
 
 pytestmark = [pytest.mark.ray, pytest.mark.s3, pytest.mark.slow]
 
@@ -51,12 +54,16 @@ def store(
     folder = tmp_path_factory.mktemp("store")
     bundle = write_tiny_bundle(folder / "bundle")
     write_tiny_archive(folder / "archive", studies=STUDIES)
+    with zipfile.ZipFile(folder / "archive" / "packed.zip", "w", zipfile.ZIP_DEFLATED) as packed:
+        for number in range(3):
+            packed.writestr(f"IM{number:04d}", small_loop(200 + number))
     bucket = s3_server.make_bucket()
+    # no checksums, as older tools upload: the ETag alone vouches for an object
+    client = botocore.session.Session().create_client(
+        "s3", config=Config(request_checksum_calculation="when_required")
+    )
     for path in sorted(path for path in folder.rglob("*") if path.is_file()):
-        # without a checksum, as older tools upload: the ETag alone vouches for it
-        (Location.parse(f"s3://{bucket}") / path.relative_to(folder).as_posix()).write_bytes(
-            path.read_bytes()
-        )
+        client.put_object(Bucket=bucket, Key=path.relative_to(folder).as_posix(), Body=path.read_bytes())
     assert bundle.encodes
     with pytest.MonkeyPatch.context() as patch, ray_session(None):
         patch.setenv("ECHOPRIME_CACHE", str(folder / "cache"))

@@ -122,6 +122,7 @@ def test_a_body_that_stays_short_is_a_short_read(store: ThreadingHTTPServer) -> 
 def test_access_denied_is_a_read_error(store: ThreadingHTTPServer) -> None:
     store.faults = ["denied"] * 100
     assert reason_of(Location.parse("s3://bucket"), "loop-7", 10, ETAG) is Reason.READ_ERROR
+    assert store.asked == 1
 
 
 @pytest.mark.slow
