@@ -220,7 +220,7 @@ def main() -> None:
             os.environ["AWS_ENDPOINT_URL"] = proxy.endpoint
             with proxy.injecting(Fault("latency", amount=LINK_SECONDS)):
                 print("\nThe same over a link of 50 ms a request\n")
-                print(table(stored, SIZES[:2], (4, 16), options.rounds))
+                print(table(stored, SIZES[:2], (16,), options.rounds))
             print()
             print(stage_table(server, proxy, Fault("latency", amount=LINK_SECONDS), options.rounds))
 
