@@ -6,7 +6,7 @@ GOLDEN ?=
 SECONDS ?= 600
 PYTEST := $(BIN)/python -m pytest
 
-.PHONY: help install demo test lint test-slow test-damage fuzz test-cluster test-browser test-dicomweb test-golden test-gpu bench bench-gpu assets clean
+.PHONY: help install demo test lint test-slow test-damage fuzz test-cluster test-browser test-dicomweb test-golden test-gpu bench bench-gpu assets clean test-faults
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | expand -t 14
@@ -37,6 +37,9 @@ test-slow: install ## tests that take minutes: full-size networks, kills, a mill
 
 test-damage: install ## two thousand damaged files through the encode job; what no check can see is listed (minutes)
 	$(PYTEST) -s tests/pipelines/test_damage.py
+
+test-faults: install ## the jobs on an object store whose requests fail; prints what was hit and what was lost (minutes)
+	$(PYTEST) -s -m 'slow or s3' tests/faults
 
 # atheris has wheels for some Pythons only, so it is no part of what `make install` needs.
 fuzz: install ## coverage-guided fuzzing of reading: make fuzz SECONDS=600; findings land in build/fuzz

@@ -23,11 +23,12 @@ from echoprime.reading import Clip, ClipReader, Limits, Mode, Reading
 from echoprime.storage import Location, read_object
 from operators.rows import CLIPS, VIDEOS_PER_ROW, packed
 
-READS_AHEAD = 4
-"""Objects fetched ahead of decoding: hides an object store's latency at about 40 MB an actor."""
+READS_AHEAD = 16
+"""Objects fetched ahead of decoding: over a link of 50 ms 320 a second, more than small loops decode at."""
 
 BYTES_AHEAD = 96 << 20
-"""Fewer are fetched ahead where they are large: latency is little of their time, and memory is an actor's."""
+"""Fewer are fetched ahead where they are large: latency is little of their time, and memory is an actor's.
+A store's connections (`echoprime.storage.s3.CONNECTIONS`) are as many as reads in flight, and some more."""
 
 UNTOLD_BYTES = 32 << 20
 """What an object of unknown size counts for: few echo loops are larger."""

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta, timezone
 from typing import Any
 
-from echoprime.storage import Location, read_beginning
+from echoprime.storage import Location, read_beginning, read_range
 from echoprime.storage.packed_path import split_member
 
 FIRST_BYTES = 64 * 1024
@@ -68,9 +68,7 @@ def read_header(root: Location, path: str, size: int, token: str = "") -> Header
                 return file.read(end - begin)
 
             return _grow(read, size)
-    key = f"{root.path}/{path}"
-    filesystem = root.filesystem
-    return _grow(lambda begin, end: bytes(filesystem.cat_file(key, start=begin, end=end)), size)
+    return _grow(lambda begin, end: read_range(root, path, begin, end, token), size)
 
 
 def _grow(read: Callable[[int, int], bytes], size: int) -> Header:

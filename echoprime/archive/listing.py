@@ -7,14 +7,14 @@ import stat
 from collections import Counter, deque
 from collections.abc import Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
-from typing import Any
 
 from echoprime.archive.endings import left_out_as
 from echoprime.archive.entries import Entry
 from echoprime.archive.packed_index import PackedIndex, index_packed
-from echoprime.errors import ArchiveError
+from echoprime.errors import ArchiveError, ReadError
 from echoprime.storage import Location
 from echoprime.storage.packed_path import is_packed, split_member
+from echoprime.storage.s3_listing import list_objects
 
 OPENED = 8
 """Zip and tar files that are looked into at once: a bucket answers in some 20 ms, twice or more for each."""
@@ -154,16 +154,13 @@ def _children(folder: str, prefix: str, left_out: Counter[str]) -> Iterator[tupl
 
 
 def _bucket(root: Location) -> Iterator[Entry]:
-    """Page by page of 1,000, as the store orders them."""
+    """As the store orders them."""
     prefix = f"{root.key}/" if root.key else ""
-    more: dict[str, Any] = {}
-    while True:
-        page = root.filesystem.call_s3("list_objects_v2", Bucket=root.bucket, Prefix=prefix, **more)
-        for item in page.get("Contents", ()):
-            path = item["Key"][len(prefix) :]
+    try:
+        for item in list_objects(root.bucket, prefix):
+            path = item.key[len(prefix) :]
             # a key that ends in "/" is a folder's marker of a console, not an object
             if path and not path.endswith("/"):
-                yield Entry(path, int(item["Size"]), str(item["ETag"]).strip('"'))
-        if not page.get("IsTruncated"):
-            return
-        more = {"ContinuationToken": page["NextContinuationToken"]}
+                yield Entry(path, item.size, item.etag)
+    except ReadError as error:
+        raise ArchiveError(f"archive {root}: cannot be listed ({error.message}); run again") from None

@@ -16,6 +16,7 @@ from echoprime.archive.entries import Entry
 from echoprime.errors import ArchiveError, ReadError, Reason, UnreadableVideo, VideoError
 from echoprime.storage import Location
 from echoprime.storage.packed_path import split_member
+from echoprime.storage.patience import denied
 
 Row: TypeAlias = "tuple[str, str, int, str, str | None, datetime | None, str | None]"
 """Study, path, size, token, patient, time, kind of study: a row of the manifest."""
@@ -98,8 +99,8 @@ def _header(root: Location, entry: Entry) -> Header:
     except (FileNotFoundError, PermissionError, UnreadableVideo):
         # gone or closed since it was listed: it keeps its row, and reading it says what is wrong
         return Header()
-    except ReadError as error:  # of a member of a zip or tar file
-        if root.is_local or error.reason in (Reason.MISSING, Reason.CHANGED):
+    except ReadError as error:
+        if root.is_local or denied(error) or error.reason in (Reason.MISSING, Reason.CHANGED):
             return Header()
         raise ArchiveError(f"archive {root}: a header cannot be read ({error.message}); run again") from None
     except Exception as error:  # botocore, aiohttp and s3fs have dozens of types for this

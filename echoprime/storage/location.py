@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import os
 import re
 import secrets
@@ -9,9 +10,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any
 
-from echoprime.errors import SettingError, UserError
-from echoprime.storage import s3
+from echoprime.errors import ReadError, SettingError, UserError
+from echoprime.storage import s3, s3_files
 from echoprime.storage.dicomweb_address import is_dicomweb, normalised
+from echoprime.storage.patience import patient_write
 
 _SCHEME = re.compile(r"^([A-Za-z][A-Za-z0-9+.-]*)://")
 
@@ -146,12 +148,10 @@ class Location:
 
     @property
     def arrow_filesystem(self) -> Any:  # noqa: ANN401  # pyarrow has no types
-        """The same for pyarrow; buckets through s3fs: pyarrow's own S3 hands on corrupted bytes silently."""
+        """The same for pyarrow; buckets by checked reads: pyarrow's own hand on flipped bytes silently."""
         import pyarrow.fs
 
-        if self.is_local:
-            return pyarrow.fs.LocalFileSystem()
-        return pyarrow.fs.PyFileSystem(pyarrow.fs.FSSpecHandler(self.filesystem))
+        return pyarrow.fs.LocalFileSystem() if self.is_local else s3_files.arrow_filesystem()
 
     @property
     def delta_options(self) -> dict[str, str]:
@@ -179,18 +179,32 @@ class Location:
 
     def open(self, mode: str = "rb") -> IO[Any]:
         """Open the file or object; writing makes the folders above it."""
+        if mode == "rb" and not self.is_local:
+            return io.BufferedReader(s3_files.ObjectFile(self.path), s3_files.BUFFER)
         opened: IO[Any] = self.filesystem.open(self.path, mode)
         return opened
 
     def read_bytes(self) -> bytes:
-        """All of it."""
-        content: bytes = self.filesystem.cat_file(self.path)
-        return content
+        """All of it.
+
+        Raises
+        ------
+        FileNotFoundError
+            It is not there.
+        OSError
+            It cannot be read.
+        """
+        if self.is_local:
+            return Path(self.uri).read_bytes()
+        try:
+            return s3_files.read(self.bucket, self.key)
+        except ReadError as error:
+            raise s3_files.os_error(error) from None
 
     def write_bytes(self, data: bytes) -> None:
         """Write all of it or nothing: a reader sees the old bytes or the new ones."""
         if not self.is_local:
-            self.filesystem.pipe_file(self.path, data)
+            patient_write(self.filesystem.pipe_file)(self.path, data)
             return
         target = Path(self.uri)
         target.parent.mkdir(parents=True, exist_ok=True)
@@ -213,7 +227,7 @@ class Location:
             The file; it is consumed when it lies on the same disk as a local destination.
         """
         if not self.is_local:
-            self.filesystem.put_file(str(source), self.path)
+            patient_write(self.filesystem.put_file)(str(source), self.path)
             return
         import shutil
 

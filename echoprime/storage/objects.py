@@ -2,32 +2,11 @@
 
 from __future__ import annotations
 
-import tenacity
-
-from echoprime.errors import ReadError, Reason
 from echoprime.storage.fetching import fetch_range, fetch_whole
 from echoprime.storage.location import Location
 from echoprime.storage.packed_path import split_member
 from echoprime.storage.packed_reading import read_member
-
-ATTEMPTS = 6
-"""Tries a read, each with botocore's own five: a truncated body escapes those 1 time in 20."""
-
-_WORTH_A_RETRY = frozenset({Reason.SHORT_READ, Reason.THROTTLED, Reason.READ_ERROR})
-
-
-def _retryable(error: BaseException) -> bool:
-    return isinstance(error, ReadError) and error.reason in _WORTH_A_RETRY
-
-
-patient = tenacity.retry(
-    retry=tenacity.retry_if_exception(_retryable),
-    # full jitter: hundreds of readers that were slowed down together must not come back together
-    wait=tenacity.wait_random_exponential(multiplier=0.2, max=20),
-    stop=tenacity.stop_after_attempt(ATTEMPTS) | tenacity.stop_after_delay(120),
-    reraise=True,
-)
-"""Tries again what may pass."""
+from echoprime.storage.patience import patient
 
 
 @patient

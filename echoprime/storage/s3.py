@@ -2,7 +2,7 @@
 
 Read from the environment: `AWS_ACCESS_KEY_ID`, `AWS_SECRET_ACCESS_KEY`, `AWS_SESSION_TOKEN`, `AWS_PROFILE`,
 `AWS_REGION` or `AWS_DEFAULT_REGION`, `AWS_ENDPOINT_URL` or `AWS_ENDPOINT_URL_S3`, everything else that boto
-reads (roles, instance profiles, ~/.aws), and `ECHOPRIME_S3_ANONYMOUS=1` for public buckets.
+reads (roles, instance profiles, ~/.aws, AWS_CA_BUNDLE), and `ECHOPRIME_S3_ANONYMOUS=1` for public buckets.
 """
 
 from __future__ import annotations
@@ -10,10 +10,17 @@ from __future__ import annotations
 import os
 import re
 import threading
+import time
 from typing import Any
 
-CONNECTIONS = 16
-"""Sockets per process: more than one reading process can keep busy, few enough for hundreds of them."""
+CONNECTIONS = 24
+"""Sockets per process: one for each read ahead and some to spare, few enough for hundreds of processes."""
+
+REACHING_WAITS = (0.2, 0.4, 0.8, 0.0)
+"""Seconds after each try to reach a bucket before a job starts, each with botocore's own second one."""
+
+REACHING_SECONDS = 5.0
+"""A try that ends later than this is the last: a silent endpoint is told in ten seconds, not in a minute."""
 
 _ENVIRONMENT = (
     "AWS_ACCESS_KEY_ID",
@@ -26,6 +33,7 @@ _ENVIRONMENT = (
     "AWS_ENDPOINT_URL_S3",
     "AWS_CONFIG_FILE",
     "AWS_SHARED_CREDENTIALS_FILE",
+    "AWS_CA_BUNDLE",
     "ECHOPRIME_S3_ANONYMOUS",
 )
 _NO_ANSWER = {
@@ -37,6 +45,9 @@ _NO_ANSWER = {
     "ReadTimeoutError",
     "SSLError",
 }
+_MAY_PASS = {"ConnectionClosedError", "HTTPClientError", "ReadTimeoutError", "ResponseParserError"}
+"""Not an endpoint where nothing listens, or a certificate: those are told at once."""
+
 _filesystems: dict[tuple[object, ...], Any] = {}
 _lock = threading.Lock()
 
@@ -64,6 +75,11 @@ def endpoint() -> str | None:
         or os.environ.get("AWS_ENDPOINT_URL")
         or _profile_setting("endpoint_url")
     )
+
+
+def encrypted() -> bool:
+    """Whether the link to the endpoint is TLS: a byte that is flipped on it breaks it."""
+    return not (endpoint() or "").lower().startswith("http://")
 
 
 def without_password(text: str) -> str:
@@ -124,7 +140,12 @@ def filesystem() -> Any:  # noqa: ANN401  # fsspec has no types
 
 def delta_options() -> dict[str, str]:
     """`storage_options` for deltalake: the same endpoint, region and credentials as `filesystem`."""
-    options = {"aws_conditional_put": "etag", "AWS_REGION": region()}
+    # the checksum makes the store refuse a part or a commit that was bent on its way there
+    options = {
+        "aws_conditional_put": "etag",
+        "aws_checksum_algorithm": "sha256",
+        "AWS_REGION": region(),
+    }
     url = endpoint()
     if url:
         options["AWS_ENDPOINT_URL"] = url
@@ -155,13 +176,25 @@ def _session_credentials() -> dict[str, str]:
 
 
 def why_unreachable(bucket: str, key: str) -> str | None:
-    """Ask the bucket for one name, once, without retries; None, or what is wrong and what cures it.
+    """Ask the bucket for one name, for seconds; None, or what is wrong and what cures it.
 
     Parameters
     ----------
     bucket, key
         Bucket, and the prefix below it ("" for all of it).
     """
+    where = without_password(endpoint() or "Amazon S3")
+    ends, said = time.monotonic() + REACHING_SECONDS, None
+    for wait in REACHING_WAITS:
+        said, passing = _ask_for_a_name(bucket, key, where)
+        if not passing or time.monotonic() > ends:
+            break
+        time.sleep(wait)
+    return said
+
+
+def _ask_for_a_name(bucket: str, key: str, where: str) -> tuple[str | None, bool]:
+    """What is wrong, or None, and whether it may pass."""
     import botocore.session
     from botocore import UNSIGNED
     from botocore.config import Config  # type: ignore[import-untyped]  # botocore ships no types
@@ -170,7 +203,6 @@ def why_unreachable(bucket: str, key: str) -> str | None:
         ClientError,
     )
 
-    where = without_password(endpoint() or "Amazon S3")
     try:
         client = botocore.session.Session().create_client(
             "s3",
@@ -185,10 +217,13 @@ def why_unreachable(bucket: str, key: str) -> str | None:
         )
         client.list_objects_v2(Bucket=bucket, Prefix=key, MaxKeys=1)
     except ClientError as error:
-        return _in_words(str(error.response.get("Error", {}).get("Code", "")), bucket, where)
+        code = str(error.response.get("Error", {}).get("Code", ""))
+        status = int(error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0))
+        return _in_words(code, bucket, where), status >= 500
     except (BotoCoreError, ValueError) as error:
-        return _connection_in_words(type(error).__name__, str(error), where)
-    return None
+        kind = type(error).__name__
+        return _connection_in_words(kind, str(error), where), kind in _MAY_PASS
+    return None, False
 
 
 def _in_words(code: str, bucket: str, where: str) -> str:

@@ -10,11 +10,10 @@ from typing import TypeVar
 import deltalake
 import pyarrow as pa
 import tenacity
-from deltalake.exceptions import DeltaError, DeltaProtocolError, SchemaMismatchError
 
 from echoprime.errors import TableError
 from echoprime.storage import Location
-from echoprime.tables.opening import WRITER_PROPERTIES, newest_stamp, open_delta
+from echoprime.tables.opening import WRITER_PROPERTIES, may_pass, newest_stamp, open_delta, persistently
 
 Result = TypeVar("Result")
 
@@ -43,7 +42,7 @@ class Commits:
 
     def newest_version(self) -> deltalake.DeltaTable:
         """The table as it is now."""
-        self._table.update_incremental()
+        persistently(self.location, self._table.update_incremental)
         return self._table
 
     def append(self, stamped: Callable[[datetime], pa.Table], facts: Mapping[str, str]) -> None:
@@ -143,7 +142,7 @@ class Commits:
             The table has vanished.
         """
         retrying = tenacity.Retrying(
-            retry=tenacity.retry_if_exception(_may_pass),
+            retry=tenacity.retry_if_exception(may_pass),
             wait=tenacity.wait_random_exponential(multiplier=0.05, max=10),
             stop=tenacity.stop_after_attempt(COMMIT_ATTEMPTS),
             reraise=True,
@@ -184,9 +183,3 @@ def _merger(table: deltalake.DeltaTable, rows: pa.Table) -> deltalake.table.Tabl
         target_alias="t",
         writer_properties=WRITER_PROPERTIES,
     )
-
-
-def _may_pass(error: BaseException) -> bool:
-    """Conflicts and outages; not what would fail the same way every time."""
-    hopeless = (DeltaProtocolError, SchemaMismatchError)
-    return isinstance(error, DeltaError | OSError) and not isinstance(error, hopeless)

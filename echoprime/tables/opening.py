@@ -2,17 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import datetime
+from typing import TypeVar
 
 import deltalake
 import pyarrow as pa
 import pyarrow.compute as pc
-from deltalake.exceptions import DeltaError, TableNotFoundError
+import tenacity
+from deltalake.exceptions import DeltaError, DeltaProtocolError, SchemaMismatchError, TableNotFoundError
 
 from echoprime.errors import TableError
 from echoprime.storage import JSON, Location, canonical_json
 from echoprime.tables.schema import SCHEMA_VERSION
+
+Result = TypeVar("Result")
+
+OPEN_ATTEMPTS = 8
+"""Tries of what deltalake asks a bucket: it repeats no reset, no cut-off body and no bent list by itself."""
 
 ROWS_PER_GROUP = 256
 """Row group of the data files: 25 MB of encodings, the least that is read to get at one row."""
@@ -36,8 +43,11 @@ def table_exists(location: Location) -> bool:
     """
     if not location.is_local:
         location.require_reachable("table", TableError)
-    return bool(
-        deltalake.DeltaTable.is_deltatable(_address(location), storage_options=location.delta_options)
+    return persistently(
+        location,
+        lambda: bool(
+            deltalake.DeltaTable.is_deltatable(_address(location), storage_options=location.delta_options)
+        ),
     )
 
 
@@ -50,7 +60,10 @@ def open_delta(location: Location) -> deltalake.DeltaTable | None:
         The store does not answer, or the log is damaged.
     """
     try:
-        return deltalake.DeltaTable(_address(location), storage_options=location.delta_options)
+        return persistently(
+            location,
+            lambda: deltalake.DeltaTable(_address(location), storage_options=location.delta_options),
+        )
     except TableNotFoundError:
         return None
 
@@ -72,8 +85,34 @@ def open_or_explain(location: Location) -> deltalake.DeltaTable | None:
         raise TableError(f"table {location} cannot be opened: {_line(error)}") from error
 
 
+def persistently(location: Location, action: Callable[[], Result]) -> Result:
+    """Do something that may be done twice; in a bucket, try again what may pass."""
+    if location.is_local:
+        return action()
+    retrying = tenacity.Retrying(
+        retry=tenacity.retry_if_exception(may_pass),
+        wait=tenacity.wait_random_exponential(multiplier=0.05, max=2),
+        stop=tenacity.stop_after_attempt(OPEN_ATTEMPTS),
+        reraise=True,
+    )
+    return retrying(action)
+
+
+def may_pass(error: BaseException) -> bool:
+    """Conflicts and outages; not what would fail the same way every time."""
+    hopeless = (DeltaProtocolError, SchemaMismatchError, TableNotFoundError)
+    return isinstance(error, DeltaError | OSError) and not isinstance(error, hopeless)
+
+
 def create_delta(location: Location, schema: pa.Schema, identity: Mapping[str, JSON]) -> deltalake.DeltaTable:
     """Make an empty table, or open the one that somebody else has made in this moment."""
+    try:
+        return persistently(location, lambda: _created(location, schema, identity))
+    except (DeltaError, OSError) as error:
+        raise TableError(f"no table can be made at {location}: {_line(error)}") from error
+
+
+def _created(location: Location, schema: pa.Schema, identity: Mapping[str, JSON]) -> deltalake.DeltaTable:
     try:
         deltalake.DeltaTable.create(
             _address(location),
@@ -88,10 +127,10 @@ def create_delta(location: Location, schema: pa.Schema, identity: Mapping[str, J
             raise_if_key_not_exists=False,
             storage_options=location.delta_options,
         )
-    except (DeltaError, OSError) as error:
+    except (DeltaError, OSError):
         table = open_delta(location)
         if table is None:
-            raise TableError(f"no table can be made at {location}: {_line(error)}") from error
+            raise
         return table
     return deltalake.DeltaTable(_address(location), storage_options=location.delta_options)
 

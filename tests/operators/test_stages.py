@@ -100,6 +100,7 @@ def test_large_objects_are_not_fetched_ahead(
     plan: Plan, monkeypatch: pytest.MonkeyPatch, most: int, ahead: int
 ) -> None:
     """While a file is decoded there are as many others in memory as their bytes allow."""
+    monkeypatch.setattr(read_clips, "READS_AHEAD", 4)
     monkeypatch.setattr(read_clips, "BYTES_AHEAD", most)
     reader = ReadClips(plan.location, plan.root, limits=Limits())
     fetch, read = reader._fetch, reader._reader.read

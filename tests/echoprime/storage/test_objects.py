@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 import socket
 import threading
@@ -13,12 +14,13 @@ import pytest
 
 from echoprime.archive import Listing
 from echoprime.errors import ReadError, Reason
-from echoprime.storage import Location, objects, read_object
+from echoprime.storage import Location, read_object
+from echoprime.storage.patience import ATTEMPTS
 
 
 @pytest.fixture(autouse=True)
 def _no_waiting(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(objects.read_object.retry, "sleep", lambda _: None)
+    monkeypatch.setattr(read_object.retry, "sleep", lambda _: None)
 
 
 def reason_of(root: Location, path: str, size: int, token: str) -> Reason:
@@ -53,6 +55,10 @@ def test_a_folder_in_place_of_a_file_is_a_read_error(tmp_path: Path) -> None:
     assert reason_of(Location.parse(tmp_path), "loop-7", 1, "") is Reason.READ_ERROR
 
 
+BODY = b"0123456789"
+ETAG = hashlib.md5(BODY).hexdigest()
+
+
 class _Store(BaseHTTPRequestHandler):
     """An S3 object of 10 bytes, behind a store that misbehaves as `server.faults` says."""
 
@@ -66,11 +72,14 @@ class _Store(BaseHTTPRequestHandler):
             body = b"<Error><Code>AccessDenied</Code><Message>no</Message></Error>"
             self.send_response(403)
         else:
-            body = b"0123456789"
+            body = BODY
             self.send_response(200)
-            self.send_header("ETag", '"e"')
+            self.send_header("ETag", f'"{self.server.etag}"')
         self.send_header("Content-Length", str(len(body)))
         self.end_headers()
+        self.server.conditions.append(self.headers["If-Match"])
+        if fault == "bent":
+            body = b"x" + body[1:]
         if fault == "cut":
             self.wfile.write(body[:4])
             self.wfile.flush()
@@ -86,7 +95,7 @@ class _Store(BaseHTTPRequestHandler):
 @pytest.fixture
 def store(monkeypatch: pytest.MonkeyPatch) -> Iterator[ThreadingHTTPServer]:
     server = ThreadingHTTPServer(("127.0.0.1", 0), _Store)
-    server.faults, server.asked = [], 0
+    server.faults, server.asked, server.etag, server.conditions = [], 0, ETAG, []
     thread = threading.Thread(target=server.serve_forever, daemon=True)
     thread.start()
     monkeypatch.setenv("AWS_ENDPOINT_URL", f"http://127.0.0.1:{server.server_port}")
@@ -100,22 +109,51 @@ def store(monkeypatch: pytest.MonkeyPatch) -> Iterator[ThreadingHTTPServer]:
 
 def test_truncated_bodies_are_read_again(store: ThreadingHTTPServer) -> None:
     store.faults = ["cut", "cut"]
-    assert read_object(Location.parse("s3://bucket"), "loop-7", size=10, token="e") == b"0123456789"
+    assert read_object(Location.parse("s3://bucket"), "loop-7", size=10, token=ETAG) == BODY
     assert store.asked == 3
 
 
 def test_a_body_that_stays_short_is_a_short_read(store: ThreadingHTTPServer) -> None:
     store.faults = ["cut"] * 100
-    assert reason_of(Location.parse("s3://bucket"), "loop-7", 10, "e") is Reason.SHORT_READ
-    assert store.asked == objects.ATTEMPTS
+    assert reason_of(Location.parse("s3://bucket"), "loop-7", 10, ETAG) is Reason.SHORT_READ
+    assert store.asked == ATTEMPTS
 
 
 def test_access_denied_is_a_read_error(store: ThreadingHTTPServer) -> None:
     store.faults = ["denied"] * 100
-    assert reason_of(Location.parse("s3://bucket"), "loop-7", 10, "e") is Reason.READ_ERROR
+    assert reason_of(Location.parse("s3://bucket"), "loop-7", 10, ETAG) is Reason.READ_ERROR
+    assert store.asked == 1
 
 
 @pytest.mark.slow
 def test_a_store_that_keeps_throttling(store: ThreadingHTTPServer) -> None:
     store.faults = ["slow"] * 1000
-    assert reason_of(Location.parse("s3://bucket"), "loop-7", 10, "e") is Reason.THROTTLED
+    assert reason_of(Location.parse("s3://bucket"), "loop-7", 10, ETAG) is Reason.THROTTLED
+
+
+def test_a_flipped_byte_is_read_again(store: ThreadingHTTPServer) -> None:
+    store.faults = ["bent"]
+    assert read_object(Location.parse("s3://bucket"), "loop-7", size=10, token=ETAG) == BODY
+    assert store.asked == 2
+
+
+@pytest.mark.parametrize("etag", ["e", f"{ETAG[::-1]}-3"])
+def test_what_nothing_vouches_for_is_read_until_two_reads_agree(
+    store: ThreadingHTTPServer, etag: str
+) -> None:
+    store.etag, store.faults = etag, ["bent"]
+    assert read_object(Location.parse("s3://bucket"), "loop-7", size=10, token=etag) == BODY
+    assert store.asked == 3
+
+
+def test_the_listed_version_alone_is_asked_for(store: ThreadingHTTPServer) -> None:
+    read_object(Location.parse("s3://bucket"), "loop-7", size=10, token=ETAG)
+    read_object(Location.parse("s3://bucket"), "loop-7", size=10, token="")
+    assert store.conditions == [f'"{ETAG}"', None]
+
+
+def test_a_store_whose_etags_are_no_md5_is_read_twice_at_first(store: ThreadingHTTPServer) -> None:
+    """As with encryption or compression in the store, over plain HTTP each time."""
+    store.etag = hashlib.md5(b"encrypted").hexdigest()
+    assert read_object(Location.parse("s3://bucket"), "loop-7", size=10, token=store.etag) == BODY
+    assert store.asked == 2

@@ -1,0 +1,48 @@
+"""Tries again what may pass: throttled, reset, cut off, or bent on the way."""
+
+from __future__ import annotations
+
+import tenacity
+
+from echoprime.errors import ReadError, Reason
+
+ATTEMPTS = 8
+"""Tries a read: botocore's own five are over before the body comes, so a cut-off or bent one escapes them."""
+
+WRITE_ATTEMPTS = 4
+"""Tries a write, each with s3fs's and botocore's own: what escapes those is a lost answer."""
+
+_WORTH_A_RETRY = frozenset({Reason.SHORT_READ, Reason.THROTTLED, Reason.READ_ERROR})
+
+# full jitter: hundreds of readers that were slowed down together must not come back together
+_WAIT = tenacity.wait_random_exponential(multiplier=0.2, max=20)
+
+
+def denied(error: ReadError) -> bool:
+    """Whether the keys may not read the object, however often it is asked for."""
+    return "(AccessDenied)" in error.message or "(403)" in error.message
+
+
+def _retryable(error: BaseException) -> bool:
+    return isinstance(error, ReadError) and error.reason in _WORTH_A_RETRY and not denied(error)
+
+
+def _write_may_pass(error: BaseException) -> bool:
+    return isinstance(error, OSError) and not isinstance(error, PermissionError)
+
+
+patient = tenacity.retry(
+    retry=tenacity.retry_if_exception(_retryable),
+    wait=_WAIT,
+    stop=tenacity.stop_after_attempt(ATTEMPTS) | tenacity.stop_after_delay(120),
+    reraise=True,
+)
+"""For reads: `ReadError`s of a passing reason."""
+
+patient_write = tenacity.retry(
+    retry=tenacity.retry_if_exception(_write_may_pass),
+    wait=_WAIT,
+    stop=tenacity.stop_after_attempt(WRITE_ATTEMPTS),
+    reraise=True,
+)
+"""For writes of whole objects, which may be done twice: `OSError`s but for a refused permission."""

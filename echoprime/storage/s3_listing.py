@@ -1,0 +1,67 @@
+"""Objects of a bucket, page by page as the store orders them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any, NamedTuple
+
+from echoprime.errors import ReadError, Reason
+from echoprime.storage import s3
+from echoprime.storage.patience import patient
+from echoprime.storage.s3_reading import READS, ask_store, client_for
+
+PAGE = 1000
+"""Objects asked for at a time: the most that S3 gives."""
+
+
+class Listed(NamedTuple):
+    """One object: its key, bytes, and ETag."""
+
+    key: str
+    size: int
+    etag: str
+
+
+def list_objects(bucket: str, prefix: str) -> Iterator[Listed]:
+    """Every object whose key begins with `prefix`, a page of 1,000 in memory.
+
+    A name or an ETag with a flipped byte is a name or an ETag: over plain HTTP a page counts once it came
+    twice.
+
+    Raises
+    ------
+    ReadError
+        MISSING, THROTTLED, READ_ERROR: the store does not answer, tried again before.
+    """
+    more = ""
+    while True:
+        objects, more = _page(bucket, prefix, more)
+        yield from objects
+        if not more:
+            return
+
+
+@patient
+def _page(bucket: str, prefix: str, more: str) -> tuple[list[Listed], str]:
+    """One page, and the name of the next; "" at the end."""
+    wanted = {"Bucket": bucket, "Prefix": prefix, "MaxKeys": PAGE} | (
+        {"ContinuationToken": more} if more else {}
+    )
+    seen: list[tuple[list[Listed], str]] = []
+    for _ in range(READS):
+        response = ask_store(_list, wanted)
+        objects = [
+            Listed(item["Key"], int(item["Size"]), str(item["ETag"]).strip('"'))
+            for item in response.get("Contents", ())
+        ]
+        found = objects, response["NextContinuationToken"] if response.get("IsTruncated") else ""
+        if s3.encrypted() or found in seen:
+            return found
+        seen.append(found)
+    raise ReadError(Reason.READ_ERROR, "the store listed other objects each time")
+
+
+async def _list(filesystem: Any, wanted: Mapping[str, Any]) -> Mapping[str, Any]:  # noqa: ANN401  # s3fs has no types
+    client = await client_for(filesystem, wanted["Bucket"])
+    response: Mapping[str, Any] = await client.list_objects_v2(**wanted)
+    return response
