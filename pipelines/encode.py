@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import os
+from dataclasses import asdict
 from typing import Any
 
 import pyarrow as pa
@@ -49,9 +50,16 @@ from pipelines.settings import (
     RunAllSettings,
     recorded_settings,
 )
+from pipelines.watching.run_log import event
 
 BYTES_PER_VIDEO = 8_192
 """Room that one video's row takes at most, its embedding and two copies during a compaction included."""
+
+STAGES = {"ReadClips": "readers", "EncodeVideos": "encoders", "ClassifyViews": "view_classifiers"}
+"""The stages' classes, and what their pools are called."""
+
+STAGE_SECONDS = ("read", "encode", "classify")
+"""Clocks that the rows carry; "fetch", the waiting for bytes, is a part of "read"."""
 
 ROW_BYTES = 20_000_000
 """Ray's blocks are cut here: one row of eight clips, so that encoders share the work of one large study."""
@@ -140,6 +148,7 @@ def check_encoding(settings: EncodeSettings | RunAllSettings, bundle: Bundle) ->
         decode_memory=settings.decode_memory,
         commit_studies=settings.commit_studies,
         commit_seconds=settings.commit_seconds,
+        watch_seconds=settings.watch_seconds,
     )
     if settings.decode_memory < LEAST_MEMORY:
         raise SettingError(
@@ -193,22 +202,41 @@ def _encode(
     result: JobResult,
 ) -> None:
     assembler = StudyAssembler(bundle.views, encoding_id, result.run_id)
-    committer = Committer(table, studies=settings.commit_studies, seconds=settings.commit_seconds)
     with ray_session(settings.ray_address) as cluster:
+        from pipelines.watching.watch import watched
+
         pace = Pace()
         pools = encode_pools(settings, cluster)
-        result.pools = pools.recorded()
+        result.pools, result.cluster = pools.recorded(), asdict(cluster)
+        event("pools", studies=plan.studies, videos=plan.videos, pools=result.pools, cluster=result.cluster)
         dataset = _dataset(settings, bundle, plan, pools)
         with (
-            streamed(dataset) as rows,
             JobProgress("encode", plan.studies, show=settings.progress) as progress,
+            watched(
+                "encode",
+                dataset,
+                stages=STAGES,
+                studies=plan.studies,
+                say=progress.say,
+                seconds=settings.watch_seconds,
+            ) as watch,
+            streamed(dataset) as rows,
         ):
+            committer = Committer(
+                table,
+                studies=settings.commit_studies,
+                seconds=settings.commit_seconds,
+                on_commit=watch.commit,
+            )
             try:
-                for batch in rows:
+                for batch in watch.rows(rows):
                     finished = assembler.add(batch)
                     committer.add(assembler.take())
-                    counts = _counts(batch)
-                    pace.count(counts["clips"], _spent(batch))
+                    counts, spent = _counts(batch), _spent(batch)
+                    pace.count(counts["clips"], sum(spent[stage] for stage in STAGE_SECONDS))
+                    watch.count(clips=counts["clips"], size=_size(batch), seconds=spent)
+                    watch.outcomes(assembler.outcomes)
+                    watch.waiting(committer.waiting)
                     progress.advance(studies=len(finished), **counts)
             finally:
                 committer.flush()
@@ -222,9 +250,12 @@ def _encode(
         table.drop_superseded()
         result.seconds = {
             **assembler.seconds,
+            "driver": watch.driver_seconds,
             "commit": committer.commit_seconds,
             "start": pace.start_seconds,
         }
+        for stage, shares in watch.shares().items():
+            result.pools[stage] |= shares
         result.wall = pace.wall
         result.clips_per_second = pace.per_second
 
@@ -269,8 +300,13 @@ def _dataset(settings: EncodeSettings, bundle: Bundle, plan: Plan, pools: Encode
     )
 
 
-def _spent(batch: pa.Table) -> float:
-    return float(sum(pc.sum(batch[f"{stage}_seconds"]).as_py() for stage in ("read", "encode", "classify")))
+def _spent(batch: pa.Table) -> dict[str, float]:
+    return {stage: float(pc.sum(batch[f"{stage}_seconds"]).as_py()) for stage in ("fetch", *STAGE_SECONDS)}
+
+
+def _size(batch: pa.Table) -> int:
+    """Bytes of a batch's videos, as the manifest has them."""
+    return int(pc.sum(batch["videos"].combine_chunks().flatten().field("size")).as_py() or 0)
 
 
 def _counts(batch: pa.Table) -> dict[str, int]:

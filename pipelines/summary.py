@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from rich.console import Console
 from rich.table import Table
 
 from echoprime.storage import Location
+from echoprime.tables.stage_use import StageUse, stage_uses
 from pipelines.console import console
 from pipelines.results import JobResult
 
@@ -26,6 +27,9 @@ def show_encoding(result: JobResult, output: str) -> None:
     out.print(", ".join(f"{count:,} {word}" for word, count in planned_counts(result).items()))
     out.print(outcome_table(result.outcomes))
     out.print(seconds_table(result.seconds))
+    out.print(stages_table(stage_uses(result.pools, result.seconds, result.wall)))
+    if result.advice:
+        out.print(result.advice)
     if result.clips_per_second is not None:
         out.print(f"{result.clips_per_second:,.2f} clips a second, from the first clip to the last")
     if result.incomplete:
@@ -119,6 +123,21 @@ def outcome_table(outcomes: Mapping[tuple[str, str], int]) -> Table:
     for (outcome, reason), videos in sorted(outcomes.items()):
         table.add_row(outcome, reason, f"{videos:,}")
     table.add_row("all", "", f"{sum(outcomes.values()):,}", style="bold")
+    return table
+
+
+def stages_table(uses: Sequence[StageUse]) -> Table:
+    """How each stage's actors spent the time in which rows came."""
+    table = Table("stage", box=None, pad_edge=False)
+    for column in ("actors", "busy", "starved", "held"):
+        table.add_column(column, justify="right")
+    for use in uses:
+        shares = (use.busy, use.starved, use.held)
+        table.add_row(
+            use.name.replace("_", " "),
+            f"{use.actors:,}",
+            *("" if share is None else f"{100 * share:.0f} %" for share in shares),
+        )
     return table
 
 

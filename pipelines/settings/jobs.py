@@ -30,6 +30,9 @@ class RunSettings:
     progress: bool = True
     """Show a progress bar (on a terminal) or a line every 30 seconds (in a log)."""
 
+    watch_seconds: float = 120.0
+    """Say which stage the job waits for where nothing came out for so many seconds, and again later."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class StudySelection:
