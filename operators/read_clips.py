@@ -71,6 +71,12 @@ class ReadClips:
     def _new_fetchers() -> ThreadPoolExecutor:
         return ThreadPoolExecutor(READS_AHEAD, thread_name_prefix="fetch")
 
+    def close(self) -> None:
+        """End the decoding process and let go of the threads; a later call starts others."""
+        self._reader.close()
+        self._fetchers.shutdown(wait=False, cancel_futures=True)
+        self._fetchers = self._new_fetchers()
+
     def __call__(self, batch: dict[str, np.ndarray]) -> Iterator[pa.Table]:
         """Yield one table of one row (schema `CLIPS`) for every up to eight videos."""
         for chunk in batch["id"]:

@@ -45,6 +45,11 @@ def planned_counts(result: JobResult) -> dict[str, int]:
     >>> planned_counts(JobResult(job="encode", planned={"new": 3, "again": 0, "vanished": None}))
     {'new': 3}
     """
+    return studies_said(result.planned)
+
+
+def studies_said(planned: Mapping[str, int | None]) -> dict[str, int]:
+    """The same of such counts alone."""
     words = {
         "new": "new",
         "changed": "changed",
@@ -58,7 +63,7 @@ def planned_counts(result: JobResult) -> dict[str, int]:
         "by these: give each archive an --output of its own",
         "not_found": "of --studies not in the manifest",
     }
-    return {words[name]: count for name, count in result.planned.items() if name in words and count}
+    return {words[name]: count for name, count in planned.items() if name in words and count}
 
 
 def show_interpretation(result: JobResult, output: str, name: str) -> None:
