@@ -18,6 +18,9 @@ NEAR = 0.1
 SATURATED = 0.9
 """Share of the cores' time above which no further actor on them would help."""
 
+SHORT_SECONDS = 10.0
+"""Work of less than this says little, where starting took longer."""
+
 PHASES = {
     "start": "starting actors and loading what they need",
     "work": "the work: first row to last",
@@ -167,7 +170,7 @@ def what_bounded(
         return Bounded("", "what bounded this run is not known: no times were recorded")
     outside = {name: spent for name, spent in wall.items() if name != "work"}
     longest = max(outside, key=outside.__getitem__, default="")
-    if longest and outside[longest] > work:
+    if longest and outside[longest] > work and work < SHORT_SECONDS:
         return Bounded(
             "",
             f"this run was too short for its speed to mean much: {PHASES.get(longest, longest)} took "

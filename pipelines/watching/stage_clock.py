@@ -12,9 +12,9 @@ from pipelines.watching.ray_data import Sample, StageState
 
 @dataclass
 class _Seconds:
-    """Of one stage, summed over its actors."""
+    """Of one stage, summed over its actors; `actors` is the most that it had at once."""
 
-    actors: float = 0.0
+    actors: int = 0
     starved: float = 0.0
     held: float = 0.0
     blocked: float = 0.0
@@ -39,6 +39,7 @@ class StageClock:
         self._lock = threading.Lock()
         self._begun = False
         self._at = 0.0
+        self._whole = 0.0
         self._latest: Sample = {}
         self._seconds: dict[str, _Seconds] = {}
 
@@ -56,19 +57,25 @@ class StageClock:
     def add(self, sample: Sample) -> None:
         """Take a sample: the time since the last one was spent as the last one says."""
         with self._lock:
-            now = self._now()
             if self._begun:
+                now = self._now()
                 for name, state in self._latest.items():
-                    _count(self._seconds.setdefault(name, _Seconds()), state, now - self._at)
+                    _count(self._seconds[name], state, now - self._at)
+                self._whole += now - self._at
                 self._at = now
+            for name, state in sample.items():
+                spent = self._seconds.setdefault(name, _Seconds())
+                spent.actors = max(spent.actors, state.actors)
             self._latest = sample
 
     def shares(self) -> dict[str, dict[str, float]]:
-        """Stage -> starved, held and blocked, as shares of its actors' time; none without samples.
+        """Stage -> starved, held and blocked, as shares of its actors' time since the beginning.
+
+        Of a stage that is done the rest is neither. Empty without samples.
 
         Examples
         --------
-        >>> ticks = iter([0.0, 1.0, 4.0])
+        >>> ticks = iter([0.0, 0.0, 4.0])
         >>> clock = StageClock(lambda: next(ticks))
         >>> idle = StageState(actors=2, pending=0, active=0, in_flight=0, queued=0, given_out=0,
         ...                   input_done=False, held=False)
@@ -81,16 +88,16 @@ class StageClock:
         with self._lock:
             return {
                 name: {
-                    share: getattr(spent, share) / spent.actors for share in ("starved", "held", "blocked")
+                    share: getattr(spent, share) / (spent.actors * self._whole)
+                    for share in ("starved", "held", "blocked")
                 }
                 for name, spent in self._seconds.items()
-                if spent.actors > 0
+                if spent.actors and self._whole
             }
 
 
 def _count(spent: _Seconds, state: StageState, seconds: float) -> None:
     idle = max(0, state.actors - state.active)
-    spent.actors += state.actors * seconds
     if state.queued:
         spent.held += idle * seconds
     elif not state.input_done:
