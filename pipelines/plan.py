@@ -48,6 +48,10 @@ def plan(settings: PlanSettings) -> int:
         gpus=settings.gpus,
         price_per_hour=settings.price_per_hour,
     )
+    output = Location.parse(settings.output)
+    output.require_reachable("--output", SettingError)
+    if output.exists() and not output.is_dir():
+        raise SettingError(f"--output {output}: is a file; give a folder or s3:// prefix")
     cluster = _cluster(settings)
     pools = encode_pools(job, cluster)
     with _manifest(settings) as manifest:
