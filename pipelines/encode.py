@@ -7,9 +7,6 @@ import os
 from dataclasses import asdict
 from typing import Any
 
-import pyarrow as pa
-import pyarrow.compute as pc
-
 from echoprime.archive import (
     KnownStudies,
     Plan,
@@ -28,6 +25,7 @@ from echoprime.reading.limits import LEAST_MEMORY
 from echoprime.storage import Location, canonical_hash
 from echoprime.tables import ENCODINGS, RunRecord, StudyTable, WriterLock, new_run_id
 from echoprime.tables.identity import differences
+from pipelines.arrived import STAGE_SECONDS, bytes_of, seconds_of, videos_of
 from pipelines.assembly import StudyAssembler
 from pipelines.checks import (
     reasons_of,
@@ -57,9 +55,6 @@ BYTES_PER_VIDEO = 8_192
 
 STAGES = {"ReadClips": "readers", "EncodeVideos": "encoders", "ClassifyViews": "view_classifiers"}
 """The stages' classes, and what their pools are called."""
-
-STAGE_SECONDS = ("read", "encode", "classify")
-"""Clocks that the rows carry; "fetch", the waiting for bytes, is a part of "read"."""
 
 ROW_BYTES = 20_000_000
 """Ray's blocks are cut here: one row of eight clips, so that encoders share the work of one large study."""
@@ -232,9 +227,9 @@ def _encode(
                 for batch in watch.rows(rows):
                     finished = assembler.add(batch)
                     committer.add(assembler.take())
-                    counts, spent = _counts(batch), _spent(batch)
+                    counts, spent = videos_of(batch), seconds_of(batch)
                     pace.count(counts["clips"], sum(spent[stage] for stage in STAGE_SECONDS))
-                    watch.count(clips=counts["clips"], size=_size(batch), seconds=spent)
+                    watch.count(clips=counts["clips"], size=bytes_of(batch), seconds=spent)
                     watch.outcomes(assembler.outcomes)
                     watch.waiting(committer.waiting)
                     progress.advance(studies=len(finished), **counts)
@@ -298,21 +293,3 @@ def _dataset(settings: EncodeSettings, bundle: Bundle, plan: Plan, pools: Encode
             num_gpus=pools.view_classifiers.gpus,
         )
     )
-
-
-def _spent(batch: pa.Table) -> dict[str, float]:
-    return {stage: float(pc.sum(batch[f"{stage}_seconds"]).as_py()) for stage in ("fetch", *STAGE_SECONDS)}
-
-
-def _size(batch: pa.Table) -> int:
-    """Bytes of a batch's videos, as the manifest has them."""
-    return int(pc.sum(batch["videos"].combine_chunks().flatten().field("size")).as_py() or 0)
-
-
-def _counts(batch: pa.Table) -> dict[str, int]:
-    outcomes = [video["outcome"] for videos in batch["videos"].to_pylist() for video in videos]
-    return {
-        "clips": outcomes.count("encoded"),
-        "skipped": outcomes.count("skipped"),
-        "failed": outcomes.count("failed"),
-    }

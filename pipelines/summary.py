@@ -26,15 +26,20 @@ def show_encoding(result: JobResult, output: str) -> None:
     out.print(f"\nEncoded {result.studies:,} studies (run {result.run_id})", style="bold")
     out.print(", ".join(f"{count:,} {word}" for word, count in planned_counts(result).items()))
     out.print(outcome_table(result.outcomes))
-    out.print(seconds_table(result.seconds))
-    out.print(stages_table(stage_uses(result.pools, result.seconds, result.wall)))
-    if result.advice:
-        out.print(result.advice)
+    _show_stages(out, result)
     if result.clips_per_second is not None:
         out.print(f"{result.clips_per_second:,.2f} clips a second, from the first clip to the last")
     if result.incomplete:
         out.print(f"{result.incomplete:,} studies are incomplete: run the same command again to take them up")
     out.print(f"table: {where}")
+
+
+def _show_stages(out: Console, result: JobResult) -> None:
+    """Where the seconds went, and what bounded the run."""
+    out.print(seconds_table(result.seconds))
+    out.print(stages_table(stage_uses(result.pools, result.seconds, result.wall)))
+    if result.advice:
+        out.print(result.advice)
 
 
 def planned_counts(result: JobResult) -> dict[str, int]:
@@ -75,7 +80,7 @@ def show_interpretation(result: JobResult, output: str, name: str) -> None:
         _say_left_out(out, result)
         return
     out.print(f"\nInterpreted {result.studies:,} studies (run {result.run_id})", style="bold")
-    out.print(seconds_table(result.seconds))
+    _show_stages(out, result)
     _say_left_out(out, result)
     out.print(f"table: {where}")
 

@@ -66,7 +66,7 @@ def test_slow_decoding_bounds_as_the_readers(cluster: ClusterSize, bundle: Bundl
 
 def test_a_large_network_bounds_as_the_encoders(cluster: ClusterSize, tmp_path: Path) -> None:
     """The published sizes beside small loops; readers are kept back by what follows them."""
-    record = run_over(write_demonstration_bundle(tmp_path / "bundle"), small_loop(1), 40, tmp_path)
+    record = run_over(write_demonstration_bundle(tmp_path / "bundle"), small_loop(1), 20, tmp_path)
     assert record.bound == "encoders", record.advice
     assert record.pools["view_classifiers"]["starved"] > 0.3
     assert record.pools["driver"]["starved"] > 0.5
