@@ -38,8 +38,6 @@ class StageState:
         Tasks that were given to actors and are not finished.
     queued
         Blocks (of chunks, or of one row of up to eight videos) that wait before the stage.
-    given_out
-        Blocks that have come out of it.
     input_done
         Nothing more will come to the stage.
     held
@@ -51,7 +49,6 @@ class StageState:
     active: int
     in_flight: int
     queued: int
-    given_out: int
     input_done: bool
     held: bool
 
@@ -114,7 +111,6 @@ def sample_of(executor: Any, stages: Mapping[str, str]) -> dict[str, StageState]
             active=actors.active,
             in_flight=operator.num_active_tasks(),
             queued=state.total_enqueued_input_blocks(),
-            given_out=operator.metrics.num_task_outputs_generated,
             input_done=operator._inputs_complete,
             held=operator._in_task_submission_backpressure or operator._in_task_output_backpressure,
         )

@@ -77,7 +77,7 @@ class StageClock:
         --------
         >>> ticks = iter([0.0, 0.0, 4.0])
         >>> clock = StageClock(lambda: next(ticks))
-        >>> idle = StageState(actors=2, pending=0, active=0, in_flight=0, queued=0, given_out=0,
+        >>> idle = StageState(actors=2, pending=0, active=0, in_flight=0, queued=0,
         ...                   input_done=False, held=False)
         >>> clock.begin()
         >>> for sample in ({"encoders": idle}, {}):
@@ -111,7 +111,7 @@ def waits(sample: Mapping[str, StageState]) -> str:
 
     Examples
     --------
-    >>> waits({"readers": StageState(actors=1, pending=1, active=1, in_flight=2, queued=3, given_out=0,
+    >>> waits({"readers": StageState(actors=1, pending=1, active=1, in_flight=2, queued=3,
     ...                              input_done=True, held=False)})
     'readers: 1 of 1 actors at work on 2 tasks, 1 more not started, 3 blocks waiting before them'
     """

@@ -11,7 +11,7 @@ from pipelines.watching.stage_clock import StageClock, waits
 def state(**more: Any) -> StageState:
     """Two actors with nothing to do and nothing waiting before them."""
     fields: dict[str, Any] = {
-        "actors": 2, "pending": 0, "active": 0, "in_flight": 0, "queued": 0, "given_out": 0,
+        "actors": 2, "pending": 0, "active": 0, "in_flight": 0, "queued": 0,
         "input_done": False, "held": False,
     }  # fmt: skip
     return StageState(**{**fields, **more})
