@@ -107,11 +107,11 @@ def _cluster(settings: PlanSettings) -> ClusterSize:
 @contextmanager
 def _manifest(settings: PlanSettings) -> Iterator[Manifest]:
     """The manifest that was given, or a listing that is thrown away."""
-    if (settings.archive is None) == (settings.manifest is None):
-        raise SettingError("give either --archive, to list it, or --manifest, listed before")
     if settings.manifest is not None:
         yield open_manifest(Location.parse(settings.manifest))
         return
+    if settings.archive is None:
+        raise SettingError("give --archive, to list it, or --manifest, listed before")
     columns = require_study_from(settings.study_from, settings.columns)
     with TemporaryDirectory(prefix="echoprime-plan-") as scratch:
         place = Location.parse(Path(scratch) / "manifest.parquet")

@@ -238,7 +238,7 @@ class _PlanPlaces:
     """Archive to list, as `echoprime run` does; the listing is thrown away. Or --manifest."""
 
     manifest: str | None = None
-    """Manifest written by `echoprime manifest`, as `echoprime encode` takes it. Or --archive."""
+    """Manifest written by `echoprime manifest`, as `echoprime encode` takes it; the archive is not listed."""
 
     study_from: str = "folder"
     """As of `echoprime manifest`; with --archive alone."""

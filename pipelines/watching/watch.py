@@ -43,6 +43,7 @@ class JobWatch:
         self._counted: dict[tuple[str, str], int] = {}
         self._heard = self._shown = time.monotonic()
         self._waited = self._worked = 0.0
+        self._working = False
         self.watchdog: Watchdog | None = None
 
     @property
@@ -66,7 +67,9 @@ class JobWatch:
             self._clock.begin()
             if self.watchdog is not None:
                 self.watchdog.hear()
+            self._working = True
             yield batch
+            self._working = False
             self._worked += time.monotonic() - now
 
     def sample(self, sample: Sample) -> None:
@@ -110,11 +113,14 @@ class JobWatch:
         """Say what the job waits for; called by the watchdog."""
         stages = self._clock.latest
         words = waits(stages) or "Ray has started no stage yet"
+        if self._working:
+            words = f"the driver puts studies together or commits them; {words}"
         self._say(f"{self._job}: nothing came out for {silent:,.0f} seconds; {words}")
         event(
             "waiting",
             logging.WARNING,
             seconds=round(silent, 1),
+            driver="working" if self._working else "waiting",
             stages={
                 name: {
                     "actors": state.actors,

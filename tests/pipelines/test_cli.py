@@ -75,7 +75,7 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
             "encode --manifest {}/m.parquet --bundle {}/bundle --output {}/o --watch-seconds 0",
             "--watch-seconds",
         ),
-        ("plan --bundle {}/bundle --output {}/o", "either --archive"),
+        ("plan --bundle {}/bundle --output {}/o", "give --archive"),
         ("plan --archive {}/gone --bundle {}/bundle --output {}/o", "archive"),
         ("plan --manifest {}/gone --bundle {}/bundle --output {}/o", "manifest"),
         ("plan --archive {}/archive --bundle {}/light --output {}/o", "no weights"),

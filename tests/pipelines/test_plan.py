@@ -136,8 +136,7 @@ def test_paths_that_stand_in_two_studies_are_counted(bundle: Bundle, tmp_path: P
 @pytest.mark.parametrize(
     ("settings", "said"),
     [
-        ({}, "either --archive"),
-        ({"archive": "a", "manifest": "m"}, "either --archive"),
+        ({}, "give --archive"),
         ({"archive": "a", "sample": 0}, "--sample 0"),
         ({"archive": "a", "seconds": -1.0}, "--seconds -1.0"),
         ({"archive": "a", "price_per_hour": 0.0}, "--price-per-hour 0.0"),

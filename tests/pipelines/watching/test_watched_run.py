@@ -134,7 +134,7 @@ def hung(events: list[dict[str, Any]]) -> list[dict[str, Any]]:
 
 def test_a_hung_read_is_what_the_run_says_that_it_waits_for(run: WatchedRun) -> None:
     for each in hung(run.events):
-        assert each["level"] == "warning"
+        assert (each["level"], each["driver"]) == ("warning", "waiting")
         stages = each["stages"]
         assert (stages["readers"]["working"], stages["readers"]["tasks"]) == (1, 1)
         assert stages["encoders"]["working"] == stages["encoders"]["queued"] == 0
