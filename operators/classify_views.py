@@ -72,6 +72,7 @@ class ClassifyViews:
             "embeddings": batch["embeddings"],
             "views": pa.array(views, pa.list_(pa.int32())),
             "view_probabilities": packed(probabilities),
+            "fetch_seconds": batch["fetch_seconds"],
             "read_seconds": batch["read_seconds"],
             "encode_seconds": batch["encode_seconds"],
             "classify_seconds": pa.array(np.full(len(batch), seconds / len(batch))),

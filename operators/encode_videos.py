@@ -69,6 +69,7 @@ class EncodeVideos:
         for name, column in {
             "first_frames": packed([part[:, 0] for part in clips]),
             "embeddings": packed(split_rows(embeddings, counts)),
+            "fetch_seconds": batch["fetch_seconds"],
             "read_seconds": batch["read_seconds"],
             "encode_seconds": pa.array(np.full(len(batch), seconds / len(batch))),
         }.items():

@@ -75,6 +75,12 @@ class ReadClips:
     def _new_fetchers() -> ThreadPoolExecutor:
         return ThreadPoolExecutor(READS_AHEAD, thread_name_prefix="fetch")
 
+    def close(self) -> None:
+        """End the decoding process and let go of the threads; a later call starts others."""
+        self._reader.close()
+        self._fetchers.shutdown(wait=False, cancel_futures=True)
+        self._fetchers = self._new_fetchers()
+
     def __call__(self, batch: dict[str, np.ndarray]) -> Iterator[pa.Table]:
         """Yield one table of one row (schema `CLIPS`) for every up to eight videos."""
         for chunk in batch["id"]:
@@ -87,16 +93,19 @@ class ReadClips:
         for study in studies:
             for start in range(0, len(study["videos"]), VIDEOS_PER_ROW):
                 started = time.perf_counter()
+                fetch_seconds = 0.0
                 outcomes, clips = [], []
                 for video in study["videos"][start : start + VIDEOS_PER_ROW]:
                     self._fetch_ahead(waiting, ahead, least=1)
                     _, fetched = ahead.popleft()
                     self._fetch_ahead(waiting, ahead)  # while this one is decoded
-                    outcome, clip = self._read_video(video, fetched)
+                    outcome, clip, waited = self._read_video(video, fetched)
+                    fetch_seconds += waited
                     outcomes.append(outcome)
                     if clip is not None:
                         clips.append(clip.frames)
-                yield _row(study, start, outcomes, clips, time.perf_counter() - started)
+                seconds = {"fetch_seconds": fetch_seconds, "read_seconds": time.perf_counter() - started}
+                yield _row(study, start, outcomes, clips, seconds)
 
     def _fetch_ahead(
         self, waiting: deque[Video], ahead: deque[tuple[int, Future[bytes]]], least: int = 0
@@ -132,12 +141,17 @@ class ReadClips:
         except MemoryError:
             raise UnreadableVideo(Reason.TOO_LARGE, "there is not enough memory to read it") from None
 
-    def _read_video(self, video: Video, fetched: Future[bytes]) -> tuple[Video, Clip | None]:
+    def _read_video(self, video: Video, fetched: Future[bytes]) -> tuple[Video, Clip | None, float]:
+        """Its outcome, its clip, and how long its bytes were waited for."""
+        started = time.perf_counter()
+        arrived = None
         try:
-            reading = self._reader.read(self._arrived(fetched))
+            data = self._arrived(fetched)
+            arrived = time.perf_counter()
+            reading = self._reader.read(data)
         except VideoError as error:  # its bytes did not arrive
             reading = Reading(error=error)
-        return _outcome(video, reading), reading.clip
+        return _outcome(video, reading), reading.clip, (arrived or time.perf_counter()) - started
 
 
 def _outcome(video: Video, reading: Reading) -> Video:
@@ -156,10 +170,15 @@ def _known(value: object) -> object:
 
 
 def _row(
-    study: dict[str, Any], start: int, outcomes: list[Video], clips: list[np.ndarray], seconds: float
+    study: dict[str, Any],
+    start: int,
+    outcomes: list[Video],
+    clips: list[np.ndarray],
+    seconds: dict[str, float],
 ) -> pa.Table:
     stacked = np.stack(clips) if clips else np.empty(0, np.uint8)
     row = {name: [study[name]] for name in PLAN.names if name != "videos"}
-    row |= {"first": [start], "of": [len(study["videos"])], "videos": [outcomes], "read_seconds": [seconds]}
+    row |= {"first": [start], "of": [len(study["videos"])], "videos": [outcomes]}
+    row |= {name: [spent] for name, spent in seconds.items()}
     columns = {field.name: pa.array(row[field.name], field.type) for field in CLIPS if field.name != "clips"}
     return pa.table({**columns, "clips": packed([stacked])}).select(CLIPS.names)

@@ -34,6 +34,7 @@ CLIPS = pa.schema(
     [
         *STUDY_COLUMNS,
         pa.field("clips", pa.large_binary()),  # uint8 (encoded videos, 16, 224, 224, 3)
+        pa.field("fetch_seconds", pa.float64()),  # of the next: waiting for bytes
         pa.field("read_seconds", pa.float64()),
     ]
 )
@@ -44,6 +45,7 @@ EMBEDDED = pa.schema(
         *STUDY_COLUMNS,
         pa.field("first_frames", pa.large_binary()),  # uint8 (encoded videos, 224, 224, 3)
         pa.field("embeddings", pa.large_binary()),  # float32 (encoded videos, 512)
+        pa.field("fetch_seconds", pa.float64()),
         pa.field("read_seconds", pa.float64()),
         pa.field("encode_seconds", pa.float64()),
     ]
@@ -56,6 +58,7 @@ CLASSIFIED = pa.schema(
         pa.field("embeddings", pa.large_binary()),  # float32 (encoded videos, 512)
         pa.field("views", pa.list_(pa.int32())),  # position among the bundle's 11 views
         pa.field("view_probabilities", pa.large_binary()),  # float32 (encoded videos, 11)
+        pa.field("fetch_seconds", pa.float64()),
         pa.field("read_seconds", pa.float64()),
         pa.field("encode_seconds", pa.float64()),
         pa.field("classify_seconds", pa.float64()),

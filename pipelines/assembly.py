@@ -119,7 +119,7 @@ class StudyAssembler:
                     probabilities=array_of(batch["view_probabilities"], row, "float32", (len(self.views),)),
                 ),
             )
-            for stage in ("read", "encode", "classify"):
+            for stage in ("fetch", "read", "encode", "classify"):
                 self.seconds[stage] += values[f"{stage}_seconds"]
             if study.whole:
                 self._whole.append(self._open.pop(values["study_key"]))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 
 import pyarrow as pa
 
@@ -30,12 +31,22 @@ class Committer:
         Where rows go.
     studies, seconds
         A commit is made when either is reached.
+    on_commit
+        Called after each commit with its studies and seconds.
     """
 
-    def __init__(self, table: StudyTable, *, studies: int, seconds: float) -> None:
+    def __init__(
+        self,
+        table: StudyTable,
+        *,
+        studies: int,
+        seconds: float,
+        on_commit: Callable[[int, float], None] = lambda studies, seconds: None,
+    ) -> None:
         self._table = table
         self._studies = studies
         self._seconds = seconds
+        self._on_commit = on_commit
         self._waiting: list[pa.Table] = []
         self._last = time.monotonic()
         self.committed = 0
@@ -69,3 +80,4 @@ class Committer:
             self._table.compact()
         self._last = time.monotonic()
         self.commit_seconds += self._last - started
+        self._on_commit(len(rows), self._last - started)

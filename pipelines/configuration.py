@@ -20,6 +20,7 @@ from pipelines.settings import (
     InterpretSettings,
     JobLogsSettings,
     ManifestSettings,
+    PlanSettings,
     PopulationSettings,
     RunAllSettings,
     SubmitSettings,
@@ -29,14 +30,15 @@ from pipelines.settings import (
 FLAG = "--config"
 
 COMMANDS = (
-    "manifest", "encode", "interpret", "run", "status", "failures", "export", "compact", "view", "demo",
-    "candidates build", "compare", "population",
+    "manifest", "plan", "encode", "interpret", "run", "status", "failures", "export", "compact", "view",
+    "demo", "candidates build", "compare", "population",
     "submit", "jobs list", "jobs logs", "jobs stop", "doctor",
 )  # fmt: skip
 """Commands that take their settings from the file: each those that it knows, flags and arguments first."""
 
 SETTINGS = (
     ManifestSettings,
+    PlanSettings,
     EncodeSettings,
     InterpretSettings,
     RunAllSettings,

@@ -4,10 +4,8 @@ from __future__ import annotations
 
 import itertools
 import os
+from dataclasses import asdict
 from typing import Any
-
-import pyarrow as pa
-import pyarrow.compute as pc
 
 from echoprime.archive import (
     KnownStudies,
@@ -27,6 +25,7 @@ from echoprime.reading.limits import LEAST_MEMORY
 from echoprime.storage import Location, canonical_hash
 from echoprime.tables import ENCODINGS, RunRecord, StudyTable, WriterLock, new_run_id
 from echoprime.tables.identity import differences
+from pipelines.arrived import STAGE_SECONDS, bytes_of, seconds_of, videos_of
 from pipelines.assembly import StudyAssembler
 from pipelines.checks import (
     reasons_of,
@@ -49,9 +48,13 @@ from pipelines.settings import (
     RunAllSettings,
     recorded_settings,
 )
+from pipelines.watching.run_log import event
 
 BYTES_PER_VIDEO = 8_192
 """Room that one video's row takes at most, its embedding and two copies during a compaction included."""
+
+STAGES = {"ReadClips": "readers", "EncodeVideos": "encoders", "ClassifyViews": "view_classifiers"}
+"""The stages' classes, and what their pools are called."""
 
 ROW_BYTES = 20_000_000
 """Ray's blocks are cut here: one row of eight clips, so that encoders share the work of one large study."""
@@ -142,6 +145,7 @@ def check_encoding(settings: EncodeSettings | RunAllSettings, bundle: Bundle) ->
         decode_memory=settings.decode_memory,
         commit_studies=settings.commit_studies,
         commit_seconds=settings.commit_seconds,
+        watch_seconds=settings.watch_seconds,
     )
     if settings.decode_memory < LEAST_MEMORY:
         raise SettingError(
@@ -195,22 +199,41 @@ def _encode(
     result: JobResult,
 ) -> None:
     assembler = StudyAssembler(bundle.views, encoding_id, result.run_id)
-    committer = Committer(table, studies=settings.commit_studies, seconds=settings.commit_seconds)
     with ray_session(settings.ray_address) as cluster:
+        from pipelines.watching.watch import watched
+
         pace = Pace()
         pools = encode_pools(settings, cluster)
-        result.pools = pools.recorded()
+        result.pools, result.cluster = pools.recorded(), asdict(cluster)
+        event("pools", studies=plan.studies, videos=plan.videos, pools=result.pools, cluster=result.cluster)
         dataset = _dataset(settings, bundle, plan, pools)
         with (
-            streamed(dataset) as rows,
             JobProgress("encode", plan.studies, show=settings.progress) as progress,
+            watched(
+                "encode",
+                dataset,
+                stages=STAGES,
+                studies=plan.studies,
+                say=progress.say,
+                seconds=settings.watch_seconds,
+            ) as watch,
+            streamed(dataset) as rows,
         ):
+            committer = Committer(
+                table,
+                studies=settings.commit_studies,
+                seconds=settings.commit_seconds,
+                on_commit=watch.commit,
+            )
             try:
-                for batch in rows:
+                for batch in watch.rows(rows):
                     finished = assembler.add(batch)
                     committer.add(assembler.take())
-                    counts = _counts(batch)
-                    pace.count(counts["clips"], _spent(batch))
+                    counts, spent = videos_of(batch), seconds_of(batch)
+                    pace.count(counts["clips"], sum(spent[stage] for stage in STAGE_SECONDS))
+                    watch.count(clips=counts["clips"], size=bytes_of(batch), seconds=spent)
+                    watch.outcomes(assembler.outcomes)
+                    watch.waiting(committer.waiting)
                     progress.advance(studies=len(finished), **counts)
             finally:
                 committer.flush()
@@ -224,9 +247,12 @@ def _encode(
         table.drop_superseded()
         result.seconds = {
             **assembler.seconds,
+            "driver": watch.driver_seconds,
             "commit": committer.commit_seconds,
             "start": pace.start_seconds,
         }
+        for stage, shares in watch.shares().items():
+            result.pools[stage] |= shares
         result.wall = pace.wall
         result.clips_per_second = pace.per_second
 
@@ -269,16 +295,3 @@ def _dataset(settings: EncodeSettings, bundle: Bundle, plan: Plan, pools: Encode
             num_gpus=pools.view_classifiers.gpus,
         )
     )
-
-
-def _spent(batch: pa.Table) -> float:
-    return float(sum(pc.sum(batch[f"{stage}_seconds"]).as_py() for stage in ("read", "encode", "classify")))
-
-
-def _counts(batch: pa.Table) -> dict[str, int]:
-    outcomes = [video["outcome"] for videos in batch["videos"].to_pylist() for video in videos]
-    return {
-        "clips": outcomes.count("encoded"),
-        "skipped": outcomes.count("skipped"),
-        "failed": outcomes.count("failed"),
-    }

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -36,6 +36,7 @@ from pipelines.ray_session import ClusterSize, ray_session, require_ray_address,
 from pipelines.results import JobResult, recorded
 from pipelines.settings import InterpretSettings, recorded_settings
 from pipelines.uninterpreted import Uninterpreted, uninterpreted
+from pipelines.watching.run_log import event
 
 STUDIES_PER_CHUNK = 256
 """Studies that are searched together: 3,840 queries, enough for the product to run at the cores' speed."""
@@ -48,6 +49,9 @@ BYTES_PER_STUDY = 65_536
 
 INTERPRETER_CORES = 0.25
 """An actor waits for its shards half of the time, and Ray's read tasks need a core."""
+
+STAGES = {"InterpretStudies": "interpreters"}
+"""The stage's class, and what its pool is called."""
 
 COMMIT_STUDIES = 2_048
 COMMIT_SECONDS = 10.0
@@ -71,7 +75,7 @@ def interpret(settings: InterpretSettings) -> JobResult:
     # 1. Everything that can be wrong, before any process is started.
     with opened_choices(settings) as choices:
         require_ray_address(settings.ray_address)
-        require_positive(limit=settings.limit)
+        require_positive(limit=settings.limit, watch_seconds=settings.watch_seconds)
         output = Location.parse(settings.output)
         encodings = StudyTable.existing(output / "encodings")
         choices.require_space(str(encodings.identity["embedding_space"]))
@@ -195,20 +199,40 @@ class _Job:
 
 def _interpret(job: _Job, table: StudyTable, result: JobResult, cluster: ClusterSize) -> None:
     from operators.candidate_shard import ShardActors
+    from pipelines.watching.watch import watched
 
     pace = Pace()
     count = job.settings.shards or min(max(LEAST_SHARDS, cluster.cores), MOST_SHARDS)
     shards = ShardActors.start(job.choices.candidates, shards=count, run_id=result.run_id)
-    committer = Committer(table, studies=COMMIT_STUDIES, seconds=COMMIT_SECONDS)
+    # its actors search through the shards, whose own work is inside the seconds of "search"
+    pool = Pool(_actors(job, cluster), INTERPRETER_CORES)
+    driver = Pool(1, cores=0.0)
+    result.pools = {
+        "interpreters": pool.recorded("search", "interpret"),
+        "driver": driver.recorded("driver"),
+    }
+    result.cluster = asdict(cluster)
+    event("pools", studies=job.studies, shards=count, pools=result.pools, cluster=result.cluster)
+    dataset = _dataset(job, shards, cluster)
     with (
-        streamed(_dataset(job, shards, cluster)) as rows,
         JobProgress("interpret", job.studies, show=job.settings.progress) as progress,
+        watched(
+            "interpret",
+            dataset,
+            stages=STAGES,
+            studies=job.studies,
+            say=progress.say,
+            seconds=job.settings.watch_seconds,
+        ) as watch,
+        streamed(dataset) as rows,
     ):
+        committer = Committer(table, studies=COMMIT_STUDIES, seconds=COMMIT_SECONDS, on_commit=watch.commit)
         try:
-            for batch in rows:
+            for batch in watch.rows(rows):
                 stages = ("search", "interpret")
                 spent = {stage: pc.sum(batch[f"{stage}_seconds"]).as_py() for stage in stages}
                 pace.count(0, sum(spent.values()))
+                watch.count(seconds=spent)
                 for stage, seconds in spent.items():
                     result.seconds[stage] = result.seconds.get(stage, 0.0) + seconds
                 left_out = batch["candidates_left_out"]
@@ -216,17 +240,17 @@ def _interpret(job: _Job, table: StudyTable, result: JobResult, cluster: Cluster
                 result.studies_with_left_out += pc.sum(pc.greater(left_out, 0)).as_py() or 0
                 result.studies_of_unknown_patient += batch["patient_id"].null_count
                 committer.add(_with_ids(batch, job.identity, result.run_id))
+                watch.waiting(committer.waiting)
                 progress.advance(studies=len(batch))
         finally:
             committer.flush()
             result.studies = committer.committed
             shards.stop()
     table.drop_superseded()
-    result.seconds["commit"] = committer.commit_seconds
+    result.seconds |= {"driver": watch.driver_seconds, "commit": committer.commit_seconds}
     result.wall = pace.wall
-    # its actors search through the shards, whose own work is inside the seconds of "search"
-    pool = Pool(_actors(job, cluster), INTERPRETER_CORES)
-    result.pools = {"interpreters": pool.recorded("search", "interpret")}
+    for stage, shares in watch.shares().items():
+        result.pools[stage] |= shares
 
 
 def _actors(job: _Job, cluster: ClusterSize) -> int:

@@ -49,6 +49,7 @@ class EncodePools:
             "readers": self.readers.recorded("read"),
             "encoders": self.encoders.recorded("encode"),
             "view_classifiers": self.view_classifiers.recorded("classify"),
+            "driver": Pool(1, cores=0.0).recorded("driver"),
         }
 
 

@@ -8,7 +8,7 @@ from echoprime.archive import KnownStudies, open_plan
 from echoprime.archive.plan import PlanCounts
 from echoprime.storage import Location
 from echoprime.tables import StudyTable, list_runs
-from pipelines.settings import EncodeSettings
+from pipelines.settings import ArchiveChanges
 
 
 def mark_presence(
@@ -17,9 +17,28 @@ def mark_presence(
     counts: PlanCounts,
     output: Location,
     archive: Location,
-    settings: EncodeSettings,
+    settings: ArchiveChanges,
 ) -> dict[str, int | None]:
     """Mark studies that have vanished or are there again; return how all of them stood to the table.
+
+    Parameters
+    ----------
+    table, known, counts, output, archive, settings
+        See `judge_presence`.
+    """
+    planned, judged = judge_presence(table, counts, output, archive, settings)
+    table.mark(known.marks(vanished=judged))
+    return planned
+
+
+def judge_presence(
+    table: StudyTable,
+    counts: PlanCounts,
+    output: Location,
+    archive: Location,
+    settings: ArchiveChanges,
+) -> tuple[dict[str, int | None], bool]:
+    """How studies stood to the table, and whether those that were not listed are known to be gone.
 
     A study has vanished when the whole archive was listed without it. An output that holds studies of several
     archives is not judged: each of their listings lacks the others' studies.
@@ -28,7 +47,7 @@ def mark_presence(
     ----------
     table
         The encodings.
-    known, counts
+    counts
         Of the planning, when its last study was asked for.
     output
         Whose runs say which archives were encoded into it.
@@ -48,8 +67,7 @@ def mark_presence(
             if counts.vanished:
                 judged = False
                 planned["not_judged"], planned["vanished"] = counts.vanished, None
-    table.mark(known.marks(vanished=judged))
-    return planned
+    return planned, judged
 
 
 def _archives(output: Location, table: StudyTable) -> set[str]:

@@ -80,6 +80,10 @@ class JobProgress:
             self._logged = now
             self._console.print(self._line(now), highlight=False)
 
+    def say(self, line: str) -> None:
+        """Show a line above the bar, whether there is one or not."""
+        self._console.print(line, highlight=False, markup=False, soft_wrap=True)
+
     def _detail(self, now: float) -> str:
         seconds = max(now - self._started, 1e-9)
         parts = []

@@ -11,6 +11,7 @@ from echoprime.errors import EchoPrimeError, UserError
 from echoprime.tables import RunRecord
 from pipelines.exit_codes import CRASHED, DONE, INCOMPLETE, INTERRUPTED, MISTAKEN
 from pipelines.ray_session import user_error_behind
+from pipelines.watching.run_log import event, run_log
 
 
 @dataclass(kw_only=True)
@@ -50,7 +51,11 @@ class JobResult:
     wall
         Phase -> seconds of wall clock: start, work, finish.
     pools
-        Actor pools by name: actors, cores, gpus, stages.
+        Actor pools by name: actors, cores, gpus, stages, and shares of their time.
+    cluster
+        What Ray had: cores, gpus, nodes.
+    advice
+        What bounded the run and what to change, in one line; "" before its end.
     clips_per_second
         Encoded clips a second, from when the work began to the last row; None where there were none.
     """
@@ -73,6 +78,8 @@ class JobResult:
     wall: dict[str, float] = field(default_factory=dict)
     pools: dict[str, dict[str, Any]] = field(default_factory=dict)
     clips_per_second: float | None = None
+    cluster: dict[str, int] = field(default_factory=dict)
+    advice: str = ""
 
     @property
     def exit_code(self) -> int:
@@ -89,6 +96,12 @@ def recorded(run: RunRecord, result: JobResult) -> Iterator[None]:
     EchoPrimeError
         The project's own error in place of the one that Ray wrapped it in.
     """
+    with run_log(run.directory):
+        event("start", run=run.run_id, job=run.command)
+        yield from _closing(run, result)
+
+
+def _closing(run: RunRecord, result: JobResult) -> Iterator[None]:
     try:
         yield
     except KeyboardInterrupt:
@@ -113,11 +126,18 @@ def _finish(run: RunRecord, result: JobResult, exit_code: int) -> None:
             counts["views_of_the_classifier"] = result.views_not_given
         counts["candidates_left_out"] = result.candidates_left_out
         counts["studies_of_unknown_patient"] = result.studies_of_unknown_patient
-    run.finish(
+    finished = run.finish(
         exit_code,
         counts,
         result.seconds,
         wall=result.wall,
         pools=result.pools,
         clips_per_second=result.clips_per_second,
+        cluster=result.cluster,
     )
+    result.advice = finished.advice
+    if finished.advice:
+        event(
+            "stages", bound=finished.bound, advice=finished.advice, seconds=result.seconds, wall=result.wall
+        )
+    event("end", exit_code=exit_code, **counts)

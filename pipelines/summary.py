@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from rich.console import Console
 from rich.table import Table
 
 from echoprime.storage import Location
+from echoprime.tables.stage_use import StageUse, stage_uses
 from pipelines.console import console
 from pipelines.results import JobResult
 
@@ -25,12 +26,20 @@ def show_encoding(result: JobResult, output: str) -> None:
     out.print(f"\nEncoded {result.studies:,} studies (run {result.run_id})", style="bold")
     out.print(", ".join(f"{count:,} {word}" for word, count in planned_counts(result).items()))
     out.print(outcome_table(result.outcomes))
-    out.print(seconds_table(result.seconds))
+    _show_stages(out, result)
     if result.clips_per_second is not None:
         out.print(f"{result.clips_per_second:,.2f} clips a second, from the first clip to the last")
     if result.incomplete:
         out.print(f"{result.incomplete:,} studies are incomplete: run the same command again to take them up")
     out.print(f"table: {where}")
+
+
+def _show_stages(out: Console, result: JobResult) -> None:
+    """Where the seconds went, and what bounded the run."""
+    out.print(seconds_table(result.seconds))
+    out.print(stages_table(stage_uses(result.pools, result.seconds, result.wall)))
+    if result.advice:
+        out.print(result.advice)
 
 
 def planned_counts(result: JobResult) -> dict[str, int]:
@@ -41,6 +50,11 @@ def planned_counts(result: JobResult) -> dict[str, int]:
     >>> planned_counts(JobResult(job="encode", planned={"new": 3, "again": 0, "vanished": None}))
     {'new': 3}
     """
+    return studies_said(result.planned)
+
+
+def studies_said(planned: Mapping[str, int | None]) -> dict[str, int]:
+    """The same of such counts alone."""
     words = {
         "new": "new",
         "changed": "changed",
@@ -54,7 +68,7 @@ def planned_counts(result: JobResult) -> dict[str, int]:
         "by these: give each archive an --output of its own",
         "not_found": "of --studies not in the manifest",
     }
-    return {words[name]: count for name, count in result.planned.items() if name in words and count}
+    return {words[name]: count for name, count in planned.items() if name in words and count}
 
 
 def show_interpretation(result: JobResult, output: str, name: str) -> None:
@@ -66,7 +80,7 @@ def show_interpretation(result: JobResult, output: str, name: str) -> None:
         _say_left_out(out, result)
         return
     out.print(f"\nInterpreted {result.studies:,} studies (run {result.run_id})", style="bold")
-    out.print(seconds_table(result.seconds))
+    _show_stages(out, result)
     _say_left_out(out, result)
     out.print(f"table: {where}")
 
@@ -119,6 +133,21 @@ def outcome_table(outcomes: Mapping[tuple[str, str], int]) -> Table:
     for (outcome, reason), videos in sorted(outcomes.items()):
         table.add_row(outcome, reason, f"{videos:,}")
     table.add_row("all", "", f"{sum(outcomes.values()):,}", style="bold")
+    return table
+
+
+def stages_table(uses: Sequence[StageUse]) -> Table:
+    """How each stage's actors spent the time in which rows came."""
+    table = Table("stage", box=None, pad_edge=False)
+    for column in ("actors", "busy", "starved", "held"):
+        table.add_column(column, justify="right")
+    for use in uses:
+        shares = (use.busy, use.starved, use.held)
+        table.add_row(
+            use.name.replace("_", " "),
+            f"{use.actors:,}",
+            *("" if share is None else f"{100 * share:.0f} %" for share in shares),
+        )
     return table
 
 

@@ -12,6 +12,7 @@ from echoprime.archive.manifest import STUDY_SOURCES, ManifestSummary, write_man
 from echoprime.archive.manifest_file import Manifest, open_manifest
 from echoprime.archive.plan import PlannedStudy, Planning, plan_studies, study_key
 from echoprime.archive.same_files import files_key, table_files
+from echoprime.archive.sample import StratifiedSample
 from echoprime.archive.selection import read_studies
 from echoprime.archive.study_facts import StudyFacts
 
@@ -27,6 +28,7 @@ __all__ = [
     "Plan",
     "PlannedStudy",
     "Planning",
+    "StratifiedSample",
     "StudyFacts",
     "StudyFilter",
     "files_key",

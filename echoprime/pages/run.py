@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from echoprime.pages.page import number, percent, render_page
+from echoprime.pages.page import number, render_page
 from echoprime.tables import RunRecord
+from echoprime.tables.stage_use import PHASES, stage_uses, what_bounded
 
 ENDS = {
     None: "running, or killed",
@@ -19,111 +19,6 @@ ENDS = {
     130: "interrupted",
 }
 """Exit codes in words."""
-MOSTLY = 0.6
-"""Share of its time above which a pool is taken for what bounded a run."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class PoolUse:
-    """How busy one actor pool was while rows came.
-
-    Attributes
-    ----------
-    name
-        "readers", "encoders", ...
-    actors, cores, gpus
-        Its size, and what one actor asks of Ray.
-    seconds
-        Stage -> seconds that its actors spent, summed over them.
-    busy
-        Their sum over what the actors had: actors x seconds of work, 0..1; None = not known.
-    """
-
-    name: str
-    actors: int
-    cores: float
-    gpus: float
-    seconds: Mapping[str, float]
-    busy: float | None
-
-
-def pool_use(run: RunRecord) -> list[PoolUse]:
-    """How busy each pool of a run was; empty for a record that does not say.
-
-    Examples
-    --------
-    >>> from echoprime.storage import Location
-    >>> run = RunRecord(
-    ...     out=Location("/o"), run_id="r", command="encode", settings={}, versions={}, started_at="",
-    ...     seconds={"read": 5.0, "encode": 90.0}, wall={"work": 50.0},
-    ...     pools={"encoders": {"actors": 2, "cores": 0.25, "gpus": 0.0, "stages": ["encode"]}},
-    ... )
-    >>> pool_use(run)[0].busy
-    0.9
-    """
-    work = run.wall.get("work")
-    found = []
-    for name, pool in run.pools.items():
-        seconds = {stage: run.seconds.get(stage, 0.0) for stage in pool["stages"]}
-        had = pool["actors"] * work if work else 0.0
-        found.append(
-            PoolUse(
-                name=name,
-                actors=pool["actors"],
-                cores=pool["cores"],
-                gpus=pool["gpus"],
-                seconds=seconds,
-                # time is taken row by row, so a last row can end a little after the clock was read
-                busy=min(1.0, sum(seconds.values()) / had) if had else None,
-            )
-        )
-    return found
-
-
-def what_bounded(run: RunRecord) -> str:
-    """One sentence on what a run's speed hung on, from its record alone.
-
-    A pool is named only if it was busy most of the time that rows came; time before the first row and after
-    the last is named where it was longer than that.
-
-    Examples
-    --------
-    >>> from echoprime.storage import Location
-    >>> what_bounded(RunRecord(
-    ...     out=Location("/o"), run_id="r", command="encode", settings={}, versions={}, started_at=""))
-    'Not known: the record has no times.'
-    """
-    work = run.wall.get("work")
-    if not work:
-        return "Not known: the record has no times."
-    outside = {name: seconds for name, seconds in run.wall.items() if name != "work"}
-    longest = max(outside, key=outside.__getitem__, default="")
-    if longest and outside[longest] > work:
-        return (
-            f"{_PHASES.get(longest, longest).capitalize()} took {outside[longest]:,.1f} seconds, the work "
-            f"itself {work:,.1f}: this run was too short for its speed to mean much."
-        )
-    pools = [pool for pool in pool_use(run) if pool.busy is not None]
-    busiest = max(pools, key=lambda pool: pool.busy or 0.0, default=None)
-    if busiest is None:
-        return "Not known: the record has no pools."
-    share = percent(busiest.busy, 0)
-    if (busiest.busy or 0.0) >= MOSTLY:
-        return (
-            f"The {busiest.name.replace('_', ' ')}: their {busiest.actors} actors were busy {share} of the "
-            "time that rows came. Actors share cores: this is time in the stage, waits for a core included."
-        )
-    return (
-        f"No pool: the busiest, the {busiest.name.replace('_', ' ')}, was busy {share} of the time. Rows "
-        "waited for data between stages, for the driver, or for the end of the last study."
-    )
-
-
-_PHASES = {
-    "start": "starting actors and loading what they need",
-    "work": "the work: first row to last",
-    "finish": "finishing: last commits, replaced rows removed",
-}
 
 
 def run_page(run: RunRecord) -> str:
@@ -151,13 +46,19 @@ def run_page(run: RunRecord) -> str:
         facts=_facts(run, others),
         outcomes=[(outcome, reason.replace("_", " "), count) for outcome, reason, count in outcomes],
         videos=sum(count for _, _, count in outcomes),
-        bounded=what_bounded(run),
-        wall=[(_PHASES.get(name, name), seconds) for name, seconds in run.wall.items()],
-        pools=pool_use(run),
+        bounded=_bounded(run),
+        wall=[(PHASES.get(name, name), seconds) for name, seconds in run.wall.items()],
+        pools=stage_uses(run.pools, run.seconds, run.wall),
         stages=[(stage, seconds) for stage, seconds in run.seconds.items() if stage not in run.wall],
         settings=[(name, _said(value)) for name, value in run.settings.items()],
         versions=list(run.versions.items()),
     )
+
+
+def _bounded(run: RunRecord) -> str:
+    """What bounded a run, as its record says it; records of earlier versions say the numbers alone."""
+    said = run.advice or what_bounded(run.pools, run.seconds, run.wall, run.cluster, run.settings).advice
+    return f"{said[:1].upper()}{said[1:]}."
 
 
 def _is_outcome(name: str) -> bool:

@@ -12,6 +12,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from echoprime.storage import JSON, Location
+from echoprime.tables.stage_use import what_bounded
 
 _NAMED = (
     "echoprime-pipeline",
@@ -75,10 +76,16 @@ class RunRecord:
     wall
         Wall clock by phase, seconds: start (until the work began), work (first row to last), finish.
     pools
-        Actor pools by name: actors, cores and gpus that each asks for, and the stages that they spend their
-        seconds in.
+        Actor pools by name: actors, cores and gpus that each asks for, the stages that they spend their
+        seconds in, and in which shares of their time they were starved, held and blocked, see `stage_use`.
     clips_per_second
         Encoded clips a second of work; None where none were.
+    cluster
+        What Ray had: cores, gpus, nodes.
+    bound
+        Name of the stage that bounded the run, see `stage_use`; "" where none did, or it is not known.
+    advice
+        What bounded it and what to change, in one line.
     """
 
     out: Location = field(compare=False)
@@ -94,6 +101,9 @@ class RunRecord:
     wall: Mapping[str, float] = field(default_factory=dict)
     pools: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     clips_per_second: float | None = None
+    cluster: Mapping[str, int] = field(default_factory=dict)
+    bound: str = ""
+    advice: str = ""
 
     @classmethod
     def start(
@@ -138,17 +148,23 @@ class RunRecord:
         wall: Mapping[str, float] | None = None,
         pools: Mapping[str, Mapping[str, Any]] | None = None,
         clips_per_second: float | None = None,
+        cluster: Mapping[str, int] | None = None,
     ) -> RunRecord:
         """Write how the run ended; returns the record as it is now."""
+        seconds, wall, pools, cluster = seconds or {}, wall or {}, pools or {}, cluster or {}
+        bounded = what_bounded(pools, seconds, wall, cluster, self.settings)
         done = replace(
             self,
             finished_at=datetime.now(UTC).isoformat(timespec="milliseconds"),
             exit_code=exit_code,
             counts=counts or {},
-            seconds=seconds or {},
-            wall=wall or {},
-            pools=pools or {},
+            seconds=seconds,
+            wall=wall,
+            pools=pools,
             clips_per_second=clips_per_second,
+            cluster=cluster,
+            bound=bounded.stage,
+            advice=bounded.advice if pools else "",
         )
         done._write()
         return done

@@ -13,6 +13,7 @@ from pipelines.settings import (
     EncodeSettings,
     InterpretSettings,
     ManifestSettings,
+    PlanSettings,
     RunAllSettings,
     StudySearch,
 )
@@ -69,6 +70,20 @@ def manifest(
         )
     )
     return DONE
+
+
+@app.command(
+    help_epilogue=examples(
+        "echoprime plan --archive s3://echo/2024 --bundle bundle/ --output s3://echo-out/2024",
+        "echoprime plan --config echoprime.toml --cores 64 --price-per-hour 3.10",
+        "echoprime plan --manifest manifest.parquet --bundle bundle/ --output out/ --json > plan.json",
+    )
+)
+def plan(settings: Annotated[PlanSettings, Parameter(name="*")]) -> int:
+    """What a job would do and take, from a sample tried on this machine. Writes nothing, starts no Ray."""
+    from pipelines.plan import plan as job
+
+    return job(settings)
 
 
 @app.command(

@@ -9,6 +9,7 @@ from pipelines.settings.cluster import (
     SubmitSettings,
 )
 from pipelines.settings.jobs import (
+    ArchiveChanges,
     DemoSettings,
     Device,
     EncoderPools,
@@ -18,6 +19,7 @@ from pipelines.settings.jobs import (
     InterpretSettings,
     ManifestSettings,
     Pairing,
+    PlanSettings,
     ReadingLimits,
     RunAllSettings,
     RunSettings,
@@ -31,6 +33,7 @@ from pipelines.settings.recorded import recorded_settings
 from pipelines.settings.reprocess import CandidatesBuildSettings, CompareSettings
 
 __all__ = [
+    "ArchiveChanges",
     "BundleCheckSettings",
     "BundleImportSettings",
     "CandidatesBuildSettings",
@@ -51,6 +54,7 @@ __all__ = [
     "ManifestSettings",
     "OutputSettings",
     "Pairing",
+    "PlanSettings",
     "PopulationSettings",
     "ReadingLimits",
     "RunAllSettings",

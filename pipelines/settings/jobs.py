@@ -30,6 +30,9 @@ class RunSettings:
     progress: bool = True
     """Show a progress bar (on a terminal) or a line every 30 seconds (in a log)."""
 
+    watch_seconds: float = 120.0
+    """Say which stage the job waits for where nothing came out for so many seconds, and again later."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class StudySelection:
@@ -233,6 +236,60 @@ class RunAllSettings(
     _RunPlaces,
 ):
     """Settings of `echoprime run`: manifest, encode and interpret in one."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class _PlanPlaces:
+    bundle: str
+    """Bundle with weights, written by `echoprime bundle import`."""
+
+    output: str
+    """Where the job would write; its tables say what is done. Need not be there."""
+
+    archive: str | None = None
+    """Archive to list, as `echoprime run` does; the listing is thrown away. Or --manifest."""
+
+    manifest: str | None = None
+    """Manifest written by `echoprime manifest`, as `echoprime encode` takes it; the archive is not listed."""
+
+    study_from: str = "folder"
+    """As of `echoprime manifest`; with --archive alone."""
+
+    columns: tuple[str, ...] = ()
+    """As of `echoprime manifest`; with --archive alone."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class PlanSettings(
+    ReadingLimits,
+    EncoderPools,
+    EncodingChoices,
+    ArchiveChanges,
+    StudySelection,
+    _PlanPlaces,
+):
+    """Settings of `echoprime plan`: those of the job, and how much of it is tried."""
+
+    sample: int = 64
+    """Videos that are read for the forecast, drawn evenly over those that are to do."""
+
+    seconds: float = 60.0
+    """That the trial may take, half for reading and half for the networks; loading is not counted."""
+
+    seed: int = 0
+    """Of the sample: the same archive and seed give the same videos."""
+
+    cores: int | None = None
+    """Forecast for a cluster of so many cores like this machine's. Default: this machine's."""
+
+    gpus: int | None = None
+    """Forecast for a cluster of so many GPUs like this machine's. Default: this machine's."""
+
+    price_per_hour: float | None = None
+    """Of the whole machine or cluster, in any currency: says what the job would cost."""
+
+    json: bool = False
+    """Write one JSON object in place of tables."""
 
 
 @dataclass(frozen=True, kw_only=True)

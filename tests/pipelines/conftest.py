@@ -17,9 +17,11 @@ from tests.tiny import write_tiny_archive, write_tiny_bundle
 
 @pytest.fixture(scope="session")
 def cluster() -> Iterator[ClusterSize]:
-    """A Ray on this machine; the jobs of a test use it as it is."""
-    with ray_session(None) as size:
-        yield size
+    """A Ray on this machine; the jobs of a test use it as it is. Its metrics come twice a second."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("RAY_metrics_report_interval_ms", "500")
+        with ray_session(None) as size:
+            yield size
 
 
 @pytest.fixture(scope="session")

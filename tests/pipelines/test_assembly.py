@@ -16,7 +16,7 @@ from operators.rows import CLASSIFIED, packed
 from pipelines.assembly import StudyAssembler
 
 VIEWS = tuple(f"view-{number}" for number in range(11))
-SECONDS = {"read_seconds": 1.0, "encode_seconds": 2.0, "classify_seconds": 0.5}
+SECONDS = {"fetch_seconds": 0.5, "read_seconds": 1.0, "encode_seconds": 2.0, "classify_seconds": 0.5}
 
 
 def row(

@@ -71,6 +71,21 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
         ("run --archive {}/archive --bundle {}/bundle --output {}/o --mode quick", "--mode"),
         ("run --archive {}/archive --bundle {}/bundle --output ftp://x/y", "ftp://"),
         ("run --archive {}/archive --bundel {}/bundle --output {}/o", "--bundel"),
+        (
+            "encode --manifest {}/m.parquet --bundle {}/bundle --output {}/o --watch-seconds 0",
+            "--watch-seconds",
+        ),
+        ("plan --bundle {}/bundle --output {}/o", "give --archive"),
+        ("plan --archive {}/gone --bundle {}/bundle --output {}/o", "archive"),
+        ("plan --manifest {}/gone --bundle {}/bundle --output {}/o", "manifest"),
+        ("plan --archive {}/archive --bundle {}/light --output {}/o", "no weights"),
+        ("plan --archive {}/archive --bundle {}/bundle --output {}/o --sample 0", "--sample 0"),
+        (
+            "plan --archive {}/archive --bundle {}/bundle --output {}/o --price-per-hour free",
+            "--price-per-hour",
+        ),
+        ("plan --archive {}/archive --bundle {}/bundle --output {}/names.csv", "--output"),
+        ("plan --archive {}/archive --bundle {}/bundle --output s3:///o", "s3://"),
         ("encode --manifest {}/gone --bundle {}/bundle --output {}/o", "manifest"),
         ("encode --manifest {}/notes/readme.txt --bundle {}/bundle --output {}/o", "manifest"),
         ("interpret --bundle {}/bundle --output {}/o2", "there is no table"),
@@ -179,8 +194,8 @@ def test_a_disk_without_room_is_refused(place: Path, tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     "command",
-    ["", "bundle", "bundle import", "bundle check", "manifest", "encode", "interpret", "run", "status",
-     "failures", "export", "compact", "view", "demo", "population",
+    ["", "bundle", "bundle import", "bundle check", "manifest", "plan", "encode", "interpret", "run",
+     "status", "failures", "export", "compact", "view", "demo", "population",
      "candidates", "candidates build", "compare"],
 )  # fmt: skip
 def test_help(command: str) -> None:

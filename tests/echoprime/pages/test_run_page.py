@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from echoprime.pages.run import pool_use, run_page, what_bounded
+from echoprime.pages.run import run_page
 from echoprime.storage import Location
 from echoprime.tables import RunRecord
 
@@ -28,23 +28,24 @@ def record(**more: Any) -> RunRecord:
     return RunRecord(**{**fields, **more})
 
 
-def test_the_busiest_pool_bounded_it() -> None:
-    assert [pool.busy for pool in pool_use(record())] == [0.2, 0.9]
-    assert what_bounded(record()).startswith("The encoders: their 2 actors were busy 90 %")
+def test_what_bounded_the_run_is_said_as_its_record_says_it() -> None:
+    assert "Encoders bound this run: busy 90 % of the time" in run_page(record())
+    assert "Readers bound this run: as recorded." in run_page(
+        record(advice="readers bound this run: as recorded")
+    )
 
 
-def test_a_pool_that_mostly_waited_is_not_blamed() -> None:
-    assert what_bounded(record(seconds={"read": 20.0, "encode": 60.0})).startswith("No pool: the busiest")
-
-
-def test_a_short_run_says_so() -> None:
-    assert "too short" in what_bounded(record(wall={"start": 30.0, "work": 2.0, "finish": 0.1}))
+def test_starved_and_held_are_on_the_page_where_they_are_known() -> None:
+    readers = {**POOLS["readers"], "starved": 0.11, "held": 0.62, "blocked": 0.0}
+    text = run_page(record(pools={**POOLS, "readers": readers}))
+    assert "11 %" in text
+    assert "62 %" in text
 
 
 def test_an_old_record_without_times_is_shown_too() -> None:
     old = record(wall={}, pools={}, clips_per_second=None, finished_at=None, exit_code=None)
-    assert "Not known" in what_bounded(old)
     text = run_page(old)
+    assert "is not known: no times were recorded" in text
     assert "it was killed" in text
     assert "Wall clock by phase" not in text
 
