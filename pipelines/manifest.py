@@ -10,6 +10,7 @@ from rich.console import Console
 from echoprime.archive import STUDY_SOURCES, ManifestSummary, data_sets, study_list, write_manifest
 from echoprime.errors import ArchiveError, SettingError
 from echoprime.storage import Location
+from echoprime.tables import Withdrawn
 from pipelines.console import console
 from pipelines.settings import ManifestSettings
 
@@ -26,8 +27,13 @@ def list_archive(settings: ManifestSettings) -> ManifestSummary:
     """
     columns = require_study_from(settings.study_from, settings.columns)
     archive = Location.parse(settings.archive)
+    manifest = Location.parse(settings.manifest)
     summary = write_manifest(
-        archive, Location.parse(settings.manifest), study_from=settings.study_from, columns=columns
+        archive,
+        manifest,
+        study_from=settings.study_from,
+        columns=columns,
+        withdrawn=Withdrawn.read(manifest.parent),
     )
     out = console()
     _show(out, summary)

@@ -21,6 +21,7 @@ from echoprime.tables import (
     VANISHED_INCOMPLETE,
     RunRecord,
     StudyTable,
+    Withdrawn,
     interpreted_kinds,
     list_runs,
     newest_rows,
@@ -157,7 +158,8 @@ def _left_to_encode(run: RunRecord, encodings: StudyTable, keys: pa.Table) -> st
 
     known = KnownStudies(keys, table_files(encodings) if run.settings.get("same_files") else None)
     try:
-        planning = plan_studies(open_manifest(Location.parse(str(run.settings["manifest"]))), done=known)
+        manifest = open_manifest(Location.parse(str(run.settings["manifest"])))
+        planning = plan_studies(manifest, done=known, withdrawn=Withdrawn.read(run.out))
         for _ in planning:
             pass
     except ArchiveError as error:

@@ -52,6 +52,7 @@ def planned_counts(result: JobResult) -> dict[str, int]:
         "not_judged": "not in this listing, not judged: studies of other archives lie in this output",
         "perhaps_replaced": "of these changed perhaps another archive's studies of the same name, replaced "
         "by these: give each archive an --output of its own",
+        "withdrawn": "withdrawn from this output, left out",
         "not_found": "of --studies not in the manifest",
     }
     return {words[name]: count for name, count in result.planned.items() if name in words and count}
