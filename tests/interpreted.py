@@ -49,7 +49,7 @@ def write_interpretations(
     count = len(studies)
     columns = {
         "study_id": pa.array(ids),
-        "study_key": pa.array([f"{number:08x}" * 4 for number in range(count)]),
+        "study_key": pa.array([f"{number + 1:08x}" * 4 for number in range(count)]),
         "encoded_at": pa.array([0] * count, pa.timestamp("us", tz="UTC")),
         "study_kind": pa.array(["unknown"] * count),
         "videos": pa.array([len(each[2]) for each in studies], pa.int32()),

@@ -91,7 +91,8 @@ def _count(file: pq.ParquetFile, naming: list[str], traces: Traces) -> int:
 def _rewrite(file: pq.ParquetFile, naming: list[str], traces: Traces, target: Path) -> None:
     """A row group stays one: a plan's are the chunks of its run."""
     schema = file.schema_arrow
-    facts = dict(schema.metadata or {})
+    # of the footer: what a writer added last is not in the schema's own
+    facts = {key: value for key, value in (file.metadata.metadata or {}).items() if key != b"ARROW:schema"}
     studies: set[str] = set()
     counts = {"studies": 0, "videos": 0, "bytes": 0}
     with pq.ParquetWriter(target, schema.remove_metadata(), compression="zstd") as writer:

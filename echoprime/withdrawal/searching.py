@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any
 
@@ -14,6 +15,9 @@ from echoprime.storage import Location
 from echoprime.withdrawal.traces import Traces
 
 ROWS_AT_ONCE = 1_024
+
+READERS = 8
+"""Files searched at once: enough to hide a bucket's latency."""
 
 
 @dataclass(frozen=True)
@@ -39,8 +43,9 @@ def search(output: Location, traces: Traces) -> Search:
     their footers say. All other files are read as text.
     """
     files = output.files()
-    naming = [path for path in files if names_somebody(output, path, traces)]
-    return Search(len(files), tuple(naming))
+    with ThreadPoolExecutor(READERS) as pool:
+        found = list(pool.map(lambda path: names_somebody(output, path, traces), files))
+    return Search(len(files), tuple(path for path, named in zip(files, found, strict=True) if named))
 
 
 def names_somebody(output: Location, path: str, traces: Traces) -> bool:
