@@ -42,7 +42,7 @@ def bundle(tmp_path_factory: pytest.TempPathFactory) -> Bundle:
 
 @pytest.fixture(params=["folder", pytest.param("s3", marks=[pytest.mark.s3, pytest.mark.slow])])
 def place(request: pytest.FixtureRequest) -> Location:
-    """As the others' fixture; each file is written and searched by itself, which takes a bucket half a minute."""
+    """As the others' fixture; a bucket takes half a minute: each file is written and searched by itself."""
     if request.param == "folder":
         return Location.parse(request.getfixturevalue("tmp_path") / "pla ce")
     found: Location = request.getfixturevalue("s3_location")
