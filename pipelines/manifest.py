@@ -33,6 +33,7 @@ def list_archive(settings: ManifestSettings) -> ManifestSummary:
         manifest,
         study_from=settings.study_from,
         columns=columns,
+        follow_links=settings.follow_links,
         withdrawn=Withdrawn.read(manifest.parent),
     )
     out = console()

@@ -46,6 +46,7 @@ def run(settings: RunAllSettings) -> int:
                 manifest=manifest,
                 study_from=settings.study_from,
                 columns=settings.columns,
+                follow_links=settings.follow_links,
             )
         )
         if choices.views is not None:

@@ -72,6 +72,7 @@ def write_manifest(
     *,
     study_from: str | Path | Location = "folder",
     columns: Mapping[str, str] | None = None,
+    follow_links: bool = False,
     withdrawn: Withdrawn | None = None,
 ) -> ManifestSummary:
     """List an archive and write its manifest, whole or not at all.
@@ -88,6 +89,8 @@ def write_manifest(
         whose lists lie in the archive, or a list of one's own: CSV or Parquet, see `own_list`.
     columns
         Names of the list's columns where they are others: {"path": "dicom_filepath"}.
+    follow_links
+        Whether links that lead out of a folder are followed.
     withdrawn
         Studies and patients that the manifest must not name.
 
@@ -98,7 +101,7 @@ def write_manifest(
     """
     manifest.require_reachable("manifest", ArchiveError)
     notes: Counter[str] = Counter()
-    listing = Listing(archive)
+    listing = Listing(archive, follow_links=follow_links)
     with ExitStack() as opened:
         scratch = Path(opened.enter_context(tempfile.TemporaryDirectory(prefix="echoprime-manifest-")))
         connection = opened.enter_context(closing(connect(scratch)))

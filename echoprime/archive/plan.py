@@ -18,7 +18,7 @@ from echoprime.archive.manifest_file import Manifest
 from echoprime.archive.same_files import files_key
 from echoprime.archive.study_facts import StudyFacts
 from echoprime.errors import ArchiveError
-from echoprime.storage import canonical_hash
+from echoprime.storage import canonical_hash, leads_out
 from echoprime.tables import Withdrawn
 
 VIDEOS_PER_PART = 32
@@ -151,7 +151,7 @@ def plan_studies(
     Raises
     ------
     ArchiveError
-        While it is walked: the manifest is not sorted.
+        While it is walked: the manifest is not sorted, or a path leads out of the archive.
     """
     counts = PlanCounts()
     chosen = None if studies is None else frozenset(studies)
@@ -222,6 +222,11 @@ def _rows(
             if place <= last and last != ("", ""):
                 raise ArchiveError(
                     f"manifest {manifest.location}: not sorted by study_id and path, or a path stands twice; "
+                    "make it again with `echoprime manifest`"
+                )
+            if leads_out(row[1]):
+                raise ArchiveError(
+                    f"manifest {manifest.location}: has a path that leads out of the archive; "
                     "make it again with `echoprime manifest`"
                 )
             last = place

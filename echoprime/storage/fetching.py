@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from echoprime.errors import ReadError, Reason
+from echoprime.storage.inside import leads_out
 from echoprime.storage.location import Location
 
 _THROTTLES = frozenset(
@@ -25,6 +26,7 @@ def fetch_whole(root: Location, path: str, *, size: int, token: str) -> bytes:
     ReadError
         MISSING, CHANGED, SHORT_READ, THROTTLED, READ_ERROR.
     """
+    _require_inside(path)
     if root.is_local:
         data = _read_local(Path(root.uri) / path, 0, size, size, token)
     else:
@@ -44,6 +46,7 @@ def fetch_range(root: Location, path: str, begin: int, end: int, token: str) -> 
     """
     if end <= begin:
         return b""
+    _require_inside(path)
     if root.is_local:
         data = _read_local(Path(root.uri) / path, begin, end - begin, None, token)
     else:
@@ -51,6 +54,12 @@ def fetch_range(root: Location, path: str, begin: int, end: int, token: str) -> 
     if len(data) != end - begin:
         raise ReadError(Reason.SHORT_READ, f"{len(data)} of {end - begin} bytes arrived")
     return data
+
+
+def _require_inside(path: str) -> None:
+    """Plans refuse such a path already; nothing that reads asks twice where it came from."""
+    if leads_out(path):
+        raise ReadError(Reason.MISSING, "its path leads out of the archive; make the manifest again")
 
 
 def _read_local(path: Path, begin: int, count: int, size: int | None, token: str) -> bytes:

@@ -25,7 +25,13 @@ from pipelines.settings import (
     )
 )
 def manifest(
-    archive: str, manifest: str, /, *, study_from: str = "folder", columns: tuple[str, ...] = ()
+    archive: str,
+    manifest: str,
+    /,
+    *,
+    study_from: str = "folder",
+    columns: tuple[str, ...] = (),
+    follow_links: bool = False,
 ) -> int:
     """List an archive: one row a video.
 
@@ -41,10 +47,20 @@ def manifest(
         study_id.
     columns
         NAME=COLUMN where that file's columns have other names: path=dicom_filepath. Once for each.
+    follow_links
+        Follow links that lead out of a folder; without it they are left out and counted.
     """
     from pipelines.manifest import list_archive
 
-    list_archive(ManifestSettings(archive=archive, manifest=manifest, study_from=study_from, columns=columns))
+    list_archive(
+        ManifestSettings(
+            archive=archive,
+            manifest=manifest,
+            study_from=study_from,
+            columns=columns,
+            follow_links=follow_links,
+        )
+    )
     return DONE
 
 
