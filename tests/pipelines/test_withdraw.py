@@ -23,12 +23,16 @@ from echoprime.storage import Location
 from echoprime.tables import MANIFEST, SCHEMA_VERSION, StudyTable, Withdrawn, WriterLock, list_runs
 from echoprime.withdrawal import Traces, find_traces, search
 from echoprime.withdrawal.neighbours import NAMELESS
-from pipelines.settings import WithdrawSettings
+from pipelines.encode import encode
+from pipelines.manifest import list_archive
+from pipelines.run import run
+from pipelines.settings import EncodeSettings, ManifestSettings, RunAllSettings, WithdrawSettings
+from pipelines.summary import planned_counts
 from pipelines.withdraw import withdraw
 from tests.encoded import write_encodings
 from tests.interpreted import write_interpretations
 from tests.rows import rows
-from tests.tiny import write_tiny_bundle
+from tests.tiny import write_tiny_archive, write_tiny_bundle
 
 STUDIES_DRAWN = 12
 PATIENT, THEIRS = "p-0000", ("s-0000", "s-0001")
@@ -38,6 +42,11 @@ EVERYTHING = frozenset[str]()
 @pytest.fixture(scope="module")
 def bundle(tmp_path_factory: pytest.TempPathFactory) -> Bundle:
     return write_tiny_bundle(tmp_path_factory.mktemp("withdraw") / "bundle", weights=False)
+
+
+@pytest.fixture(scope="module")
+def weighted(tmp_path_factory: pytest.TempPathFactory) -> Bundle:
+    return write_tiny_bundle(tmp_path_factory.mktemp("withdraw") / "weighted")
 
 
 @pytest.fixture(params=["folder", pytest.param("s3", marks=[pytest.mark.s3, pytest.mark.slow])])
@@ -260,3 +269,62 @@ def test_traces_of_old_rows_are_found_too(tmp_path: Path, bundle: Bundle) -> Non
     write_encodings(tmp_path / "encodings", bundle, 6)
     assert "ward/older.dcm" in find_traces(Location.parse(tmp_path), {"s-0004"}, ()).paths
     assert withdraw(settings(Location.parse(tmp_path), study="s-0004")) == 0
+
+
+@pytest.mark.ray
+@pytest.mark.slow
+def test_no_run_brings_them_back_unasked(
+    cluster: object, weighted: Bundle, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    output = Location.parse(tmp_path / "out")
+    jobs = RunAllSettings(
+        archive=str(write_tiny_archive(tmp_path / "archive", studies=3)),
+        bundle=str(weighted.location),
+        output=str(output),
+        progress=False,
+    )
+    assert run(jobs) == 0
+    before = rows(output / "encodings")
+    assert withdraw(settings(output, study="study-1")) == 0
+    capsys.readouterr()
+    assert run(jobs) == 0
+    assert "1 studies were withdrawn from this output, left out" in capsys.readouterr().out
+    assert search(output, find_traces(output, {"study-1"}, ())).naming == ()
+    for table in ("encodings", "interpretations/default"):
+        assert [row["study_id"] for row in rows(output / table)] == ["study-0", "study-2"]
+
+    # a manifest elsewhere names them still, and the plan does not
+    elsewhere = str(tmp_path / "manifest.parquet")
+    list_archive(ManifestSettings(archive=jobs.archive, manifest=elsewhere))
+    encoding = EncodeSettings(manifest=elsewhere, bundle=jobs.bundle, output=str(output), progress=False)
+    result = encode(encoding)
+    assert result.nothing_to_do
+    assert result.planned["withdrawn"] == 1
+    assert planned_counts(result)["withdrawn from this output, left out"] == 1
+
+    assert withdraw(settings(output, study="study-1", readmit=True)) == 0
+    assert run(jobs) == 0
+    assert rows(output / "encodings") == before
+
+
+def test_a_manifest_in_an_output_leaves_out_all_studies_of_a_patient(tmp_path: Path) -> None:
+    for number in range(4):
+        (tmp_path / "archive" / f"s{number}").mkdir(parents=True)
+        (tmp_path / "archive" / f"s{number}" / "x.dcm").write_bytes(b"1")
+    people = ["anna,s0/x.dcm,e0", "anna,s1/x.dcm,e1", ",s2/x.dcm,e2", "bert,s3/x.dcm,e3"]
+    (tmp_path / "list.csv").write_text("\n".join(["patient_id,path,study_id", *people]))
+    (tmp_path / "out").mkdir()
+    Withdrawn("11" * 16).adding(studies=["e2"], patients=["anna"]).write(Location.parse(tmp_path / "out"))
+    for folder, studies in (("out", 1), ("elsewhere", 4)):
+        summary = list_archive(
+            ManifestSettings(
+                archive=str(tmp_path / "archive"),
+                manifest=str(tmp_path / folder / "manifest.parquet"),
+                study_from=str(tmp_path / "list.csv"),
+            )
+        )
+        assert summary.studies == studies
+    elsewhere = open_manifest(Location.parse(tmp_path / "elsewhere" / "manifest.parquet"))
+    planning = plan_studies(elsewhere, withdrawn=Withdrawn.read(Location.parse(tmp_path / "out")))
+    assert [study.study_id for study in planning] == ["e3"]
+    assert (planning.counts.withdrawn, planning.counts.selected) == (3, 1)
