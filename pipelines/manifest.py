@@ -28,6 +28,7 @@ def list_archive(settings: ManifestSettings) -> ManifestSummary:
     columns = require_study_from(settings.study_from, settings.columns)
     archive = Location.parse(settings.archive)
     manifest = Location.parse(settings.manifest)
+    manifest.require_reachable("manifest", ArchiveError)
     summary = write_manifest(
         archive,
         manifest,

@@ -159,15 +159,15 @@ def _json(module: Sequence[str]) -> Any:
     try:
         return json.loads(process.stdout)
     except ValueError:
-        sys.exit(
-            f"{module[0]} did not run: {process.stderr.strip()[-300:]}; install the extra: pip install -e .[audit]"
-        )
+        sys.exit(f"{module[0]} did not run: {process.stderr.strip()[-300:]}")
 
 
 def _run(module: Iterable[str]) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [sys.executable, "-m", *module], cwd=ROOT, capture_output=True, text=True, check=False
-    )
+    command = [sys.executable, "-m", *module]
+    process = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+    if "No module named" in process.stderr:
+        sys.exit(f"{command[2]} is not installed: pip install -e '.[audit]'")
+    return process
 
 
 if __name__ == "__main__":

@@ -63,13 +63,16 @@ class Traces:
 
     @cached_property
     def _of_column(self) -> dict[str, pa.Array]:
-        sets = ((STUDY, self.studies), (KEY, self.keys), (PATIENT, self.patients), (PATH, self.paths))
-        return {name: pa.array(sorted(found), pa.string()) for names, found in sets for name in names}
+        return {name: pa.array(sorted(found), pa.string()) for name, found in self._named.items()}
 
     def is_one(self, name: str, value: str) -> bool:
         """The same for one value."""
-        sets = {**dict.fromkeys(STUDY, self.studies), **dict.fromkeys(PATIENT, self.patients)}
-        return value in (sets.get(name) or (self.keys if name in KEY else self.paths))
+        return value in self._named[name]
+
+    @cached_property
+    def _named(self) -> dict[str, frozenset[str]]:
+        sets = ((STUDY, self.studies), (KEY, self.keys), (PATIENT, self.patients), (PATH, self.paths))
+        return {name: found for names, found in sets for name in names}
 
     @property
     def short(self) -> int:
@@ -154,13 +157,15 @@ def _rows(output: Location, files: Sequence[str], columns: Sequence[str]) -> Ite
                 if not set(STUDY) & set(names):
                     continue
                 wanted = [name for name in columns if name in names and name != "videos"]
-                if "videos" in columns and "videos.list.element.path" in _leaves(file):
-                    wanted.append("videos.list.element.path")
+                if "videos" in columns:
+                    wanted += _path_leaves(file)
                 for group in range(file.num_row_groups):
                     yield file.read_row_group(group, columns=wanted, use_threads=False)
         except pa.ArrowInvalid:
             continue  # not what its name says; the search reads its bytes
 
 
-def _leaves(file: pq.ParquetFile) -> set[str]:
-    return {file.schema.column(number).path for number in range(len(file.schema))}
+def _path_leaves(file: pq.ParquetFile) -> list[str]:
+    """Where the videos' paths lie; writers call a list's items by several names."""
+    leaves = [file.schema.column(number).path for number in range(len(file.schema))]
+    return [leaf for leaf in leaves if leaf.startswith("videos.") and leaf.endswith(".path")]

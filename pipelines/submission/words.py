@@ -11,8 +11,8 @@ from echoprime.archive import STUDY_SOURCES
 from echoprime.errors import SettingError
 from echoprime.storage import Location
 
-NOT_SENT = ("demo", "submit", "jobs")
-"""Commands that make no sense as a job of a cluster."""
+NOT_SENT = ("demo", "submit", "jobs", "withdraw")
+"""Commands that make no sense as a job of a cluster, and one whose words may name a patient: Ray keeps a job's."""
 
 PLACES = frozenset({
     "archive", "bundle", "candidates", "cohort", "directory", "encodings", "first", "labels", "manifest",

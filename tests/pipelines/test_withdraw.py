@@ -328,3 +328,31 @@ def test_a_manifest_in_an_output_leaves_out_all_studies_of_a_patient(tmp_path: P
     planning = plan_studies(elsewhere, withdrawn=Withdrawn.read(Location.parse(tmp_path / "out")))
     assert [study.study_id for study in planning] == ["e3"]
     assert (planning.counts.withdrawn, planning.counts.selected) == (3, 1)
+
+
+def test_killed_in_between_it_is_done_by_doing_it_again(tmp_path: Path, bundle: Bundle) -> None:
+    """Rows are gone, their files are not: by these the study is found again."""
+    output = Location.parse(tmp_path)
+    traces = Traces(frozenset({"s-0000"}))
+    write_encodings(tmp_path / "encodings", bundle, 6)
+    assert StudyTable.existing(output / "encodings").erase({"s-0000"}) == 1
+    assert search(output, traces).naming
+    assert withdraw(settings(output, study="s-0000")) == 0
+    assert search(output, traces).naming == ()
+
+
+def test_a_key_that_is_none_names_no_file(tmp_path: Path, bundle: Bundle) -> None:
+    from pipelines.export import export_tables
+    from pipelines.settings import ExportSettings
+
+    rng = np.random.default_rng(0)
+    studies = [("a", rng.standard_normal((1, 512)).astype(np.float32), np.array([0]))]
+    table = write_interpretations(tmp_path / "out" / "interpretations" / "default", bundle, studies, k=5)
+    table.append(
+        pa.Table.from_pylist([{**table.newest().to_pylist()[0], "study_key": "../../up"}], table.schema)
+    )
+    with pytest.raises(TableError, match="no hash of 32"):
+        export_tables(
+            ExportSettings(output=str(tmp_path / "out"), directory=str(tmp_path / "deep" / "plain"))
+        )
+    assert not list(tmp_path.rglob("up*"))
