@@ -53,6 +53,12 @@ def show_status(settings: OutputSettings) -> int:
         if name != "encodings":
             studies = StudyTable.existing(table).newest(["study_id"]).num_rows
             out.print(f"{name}: {studies:,} studies")
+    withdrawn = Withdrawn.read(place)
+    if withdrawn:
+        out.print(
+            f"withdrawn: {len(withdrawn.studies):,} studies, {len(withdrawn.patients):,} patients; "
+            "no run brings them back"
+        )
     runs = list_runs(place)
     _show_runs(out, runs)
     if "encodings" in tables:

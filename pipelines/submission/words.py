@@ -12,7 +12,7 @@ from echoprime.errors import SettingError
 from echoprime.storage import Location
 
 NOT_SENT = ("demo", "submit", "jobs", "withdraw")
-"""Commands that make no sense as a job of a cluster, and one whose words may name a patient: Ray keeps a job's."""
+"""Make no sense as a job of a cluster; the last may name a patient, and Ray keeps a job's words."""
 
 PLACES = frozenset({
     "archive", "bundle", "candidates", "cohort", "directory", "encodings", "first", "labels", "manifest",

@@ -24,9 +24,18 @@ from echoprime.tables import MANIFEST, SCHEMA_VERSION, StudyTable, Withdrawn, Wr
 from echoprime.withdrawal import Traces, find_traces, search
 from echoprime.withdrawal.neighbours import NAMELESS
 from pipelines.encode import encode
+from pipelines.export import export_tables
 from pipelines.manifest import list_archive
 from pipelines.run import run
-from pipelines.settings import EncodeSettings, ManifestSettings, RunAllSettings, WithdrawSettings
+from pipelines.settings import (
+    EncodeSettings,
+    ExportSettings,
+    ManifestSettings,
+    OutputSettings,
+    RunAllSettings,
+    WithdrawSettings,
+)
+from pipelines.status import show_status
 from pipelines.summary import planned_counts
 from pipelines.withdraw import withdraw
 from tests.encoded import write_encodings
@@ -206,7 +215,9 @@ def test_a_file_of_somebody_elses_is_named_not_touched(
     assert (output / "notes.md").exists()
 
 
-def test_a_list_names_nobody_and_can_be_lifted(tmp_path: Path, bundle: Bundle) -> None:
+def test_a_list_names_nobody_and_can_be_lifted(
+    tmp_path: Path, bundle: Bundle, capsys: pytest.CaptureFixture[str]
+) -> None:
     output = Location.parse(tmp_path)
     write_encodings(tmp_path / "encodings", bundle, 6)
     assert withdraw(settings(output, study="s-0004")) == 0
@@ -217,6 +228,8 @@ def test_a_list_names_nobody_and_can_be_lifted(tmp_path: Path, bundle: Bundle) -
     assert not Withdrawn.read(output).names("s-0005")
     # the same again: nothing is left, and it is proved again
     assert withdraw(settings(output, study="s-0004")) == 0
+    show_status(OutputSettings(output=str(output)))
+    assert "withdrawn: 1 studies, 0 patients; no run brings them back" in capsys.readouterr().out
     assert withdraw(settings(output, study="s-0004", readmit=True)) == 0
     assert not Withdrawn.read(output)
     with pytest.raises(SettingError, match="none of them is on the list"):
@@ -342,17 +355,13 @@ def test_killed_in_between_it_is_done_by_doing_it_again(tmp_path: Path, bundle: 
 
 
 def test_a_key_that_is_none_names_no_file(tmp_path: Path, bundle: Bundle) -> None:
-    from pipelines.export import export_tables
-    from pipelines.settings import ExportSettings
-
     rng = np.random.default_rng(0)
     studies = [("a", rng.standard_normal((1, 512)).astype(np.float32), np.array([0]))]
-    table = write_interpretations(tmp_path / "out" / "interpretations" / "default", bundle, studies, k=5)
-    table.append(
-        pa.Table.from_pylist([{**table.newest().to_pylist()[0], "study_key": "../../up"}], table.schema)
-    )
+    place = tmp_path / "out" / "interpretations" / "default"
+    table = write_interpretations(place, bundle, studies, k=5)
+    hostile = {**table.newest().to_pylist()[0], "study_key": "../../up"}
+    table.append(pa.Table.from_pylist([hostile], table.schema))
+    exporting = ExportSettings(output=str(tmp_path / "out"), directory=str(tmp_path / "deep" / "plain"))
     with pytest.raises(TableError, match="no hash of 32"):
-        export_tables(
-            ExportSettings(output=str(tmp_path / "out"), directory=str(tmp_path / "deep" / "plain"))
-        )
+        export_tables(exporting)
     assert not list(tmp_path.rglob("up*"))
