@@ -160,7 +160,7 @@ def _show_proof(out: Console, found: Search, traces: Traces) -> None:
         for path in found.naming:
             folder = path.rpartition("/")[0] or "."
             out.print(f"  {path if not traces.in_text(path, paths=True) else f'a file in {folder}'}")
-        out.print("this software did not write these, or not there: remove them by hand")
+        out.print("look at these by hand: this software did not write them, or wrote them elsewhere")
     if traces.short:
         out.print(
             f"{traces.short:,} ids are shorter than 6 characters: in running text they were not looked for"
