@@ -10,7 +10,7 @@ from rich.console import Console
 from echoprime.archive import read_patients, read_studies
 from echoprime.errors import SettingError
 from echoprime.storage import Location
-from echoprime.tables import RunRecord, Withdrawn, WriterLock, new_run_id
+from echoprime.tables import RunRecord, Withdrawn, WriterLock, list_runs, new_run_id
 from echoprime.withdrawal import Removed, Search, Traces, find_traces, search
 from echoprime.withdrawal import withdraw as take_out
 from pipelines.compact import output_tables
@@ -66,6 +66,8 @@ def withdraw(settings: WithdrawSettings) -> int:
         run.finish(code, _counts(traces, removed, found))
     _show(out, removed, "removed")
     _show_proof(out, found, traces)
+    for what, place in _elsewhere(output):
+        out.print(f"not reached: {what} {place}, which a run of this output was given")
     return code
 
 
@@ -115,6 +117,18 @@ def _held(output: Location, tables: Iterable[str], settings: WithdrawSettings) -
         for name in tables:
             locks.enter_context(WriterLock(output, name.replace("/", "-"), run_id, settings.force))
         yield
+
+
+def _elsewhere(output: Location) -> list[tuple[str, str]]:
+    """Manifests, candidate sets and tables of views outside the output that its runs' records name."""
+    words = {"manifest": "manifest", "candidates": "candidate set", "views": "table of views"}
+    found = {
+        (word, str(run.settings[name]))
+        for run in list_runs(output)
+        for name, word in words.items()
+        if run.settings.get(name) and not f"{run.settings[name]}/".startswith(f"{output}/")
+    }
+    return sorted(found)
 
 
 def _counts(traces: Traces, removed: Removed, found: Search) -> dict[str, int]:

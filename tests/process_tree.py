@@ -94,7 +94,10 @@ def listening(pids: list[int]) -> Iterator[tuple[str, str]]:
         for line in Path(f"/proc/net/{table}").read_text().splitlines()[1:]:
             fields = line.split()
             if fields[3] == LISTENING and fields[9] in owner:
-                yield _address(family, fields[1]), _command_line(owner[fields[9]])[:60]
+                yield (
+                    _address(family, fields[1]),
+                    Path(_command_line(owner[fields[9]]).partition(" ")[0]).name,
+                )
 
 
 def _address(family: int, field: str) -> str:

@@ -16,7 +16,7 @@ NOT_SENT = ("demo", "submit", "jobs", "withdraw")
 
 PLACES = frozenset({
     "archive", "bundle", "candidates", "cohort", "directory", "encodings", "first", "labels", "manifest",
-    "output", "page", "release", "reports", "second", "studies", "thresholds",
+    "output", "page", "patients", "release", "reports", "second", "studies", "thresholds",
     "view_names", "views",
 })  # fmt: skip
 """Settings that are places, and no others are, whatever they hold; but see `STUDY_SOURCES`."""

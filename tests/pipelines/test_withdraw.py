@@ -20,7 +20,7 @@ from echoprime.errors import SettingError, TableError
 from echoprime.interpretation.building import CandidateSources, build_candidates
 from echoprime.retrieval import CandidateFiles, CandidateSet
 from echoprime.storage import Location
-from echoprime.tables import MANIFEST, SCHEMA_VERSION, StudyTable, Withdrawn, WriterLock, list_runs
+from echoprime.tables import MANIFEST, SCHEMA_VERSION, RunRecord, StudyTable, Withdrawn, WriterLock, list_runs
 from echoprime.withdrawal import Traces, find_traces, search
 from echoprime.withdrawal.neighbours import NAMELESS
 from pipelines.encode import encode
@@ -343,15 +343,22 @@ def test_a_manifest_in_an_output_leaves_out_all_studies_of_a_patient(tmp_path: P
     assert (planning.counts.withdrawn, planning.counts.selected) == (3, 1)
 
 
-def test_killed_in_between_it_is_done_by_doing_it_again(tmp_path: Path, bundle: Bundle) -> None:
+def test_killed_in_between_it_is_done_by_doing_it_again(
+    tmp_path: Path, bundle: Bundle, capsys: pytest.CaptureFixture[str]
+) -> None:
     """Rows are gone, their files are not: by these the study is found again."""
     output = Location.parse(tmp_path)
     traces = Traces(frozenset({"s-0000"}))
     write_encodings(tmp_path / "encodings", bundle, 6)
     assert StudyTable.existing(output / "encodings").erase({"s-0000"}) == 1
     assert search(output, traces).naming
+    elsewhere = {"manifest": "/elsewhere/manifest.parquet", "candidates": str(output / "own set")}
+    RunRecord.start(output, "interpret", elsewhere)
     assert withdraw(settings(output, study="s-0000")) == 0
     assert search(output, traces).naming == ()
+    said = capsys.readouterr().out.replace("\n", " ")
+    assert "not reached: manifest /elsewhere/manifest.parquet" in said
+    assert "candidate set /" not in said
 
 
 def test_a_key_that_is_none_names_no_file(tmp_path: Path, bundle: Bundle) -> None:
