@@ -20,7 +20,7 @@ from tests.process_tree import Watched, watch
 from tests.s3_server import SECRET, S3Server
 from tests.tiny import small_loop
 
-pytestmark = [pytest.mark.ray, pytest.mark.s3, pytest.mark.slow]
+pytestmark = [pytest.mark.ray, pytest.mark.slow]
 
 NAME, PATIENT, ACCESSION, DATE = "Quagga^Zebrafish", "PID7734911", "ACC5521877", "19470823"
 UNASKED = {"HOSPITAL_API_TOKEN": "hunter-of-okapis", "ECHOPRIME_DICOMWEB_PASSWORD": "okapi-password"}
@@ -72,12 +72,23 @@ def fill(archive: Location) -> None:
     (folder / "zebrafish.zip").write_bytes(b"PK\x03\x04 Quagga^Zebrafish")
 
 
-@pytest.fixture(scope="module")
-def ran(s3_server: S3Server, bundle: Bundle, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Ran]:
-    """manifest, encode, interpret, status and doctor, as a user runs them, on a bucket."""
-    place = Location.parse(f"s3://{s3_server.make_bucket()}/work")
+@pytest.fixture(scope="module", params=["folder", pytest.param("bucket", marks=pytest.mark.s3)])
+def ran(
+    request: pytest.FixtureRequest,
+    s3_server: S3Server,
+    bundle: Bundle,
+    tmp_path_factory: pytest.TempPathFactory,
+) -> Iterator[Ran]:
+    """manifest, encode, interpret, status and doctor, as a user runs them, on a folder and on a bucket."""
+    if request.param == "bucket":
+        place = Location.parse(f"s3://{s3_server.make_bucket()}/work")
+    else:
+        place = Location.parse(tmp_path_factory.mktemp("work"))
     archive, output = place / "archive", place / "out"
     fill(archive)
+    if archive.is_local:
+        (archive.local_path / "Quagga_Zebrafish_19470823" / "zebrafish link.dcm").symlink_to("/zebrafish")
+        (archive.local_path / "zebrafish out.dcm").symlink_to("/etc/hostname")
     # short: the names of Ray's own sockets have an end
     sessions = Path(tempfile.mkdtemp(prefix="ep-ray-"))
     environment = {
