@@ -6,7 +6,7 @@ GOLDEN ?=
 SECONDS ?= 600
 PYTEST := $(BIN)/python -m pytest
 
-.PHONY: help install demo test lint test-slow test-damage fuzz test-cluster test-browser test-dicomweb test-golden test-gpu bench bench-gpu assets clean test-faults
+.PHONY: help install demo test lint test-slow test-damage fuzz test-cluster test-browser test-dicomweb test-golden test-gpu bench bench-gpu assets clean test-faults audit
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | expand -t 14
@@ -73,6 +73,11 @@ bench-gpu: install ## encoder and JPEG decoding on a GPU
 
 assets: install ## make the demonstration's candidate embeddings and view layer again (minutes)
 	$(BIN)/python -m echoprime.demonstration.make_assets
+
+# pip-audit asks a database on the network; without a route it says so and the other two still run.
+audit: install ## known vulnerabilities, risky calls, licences of everything installed
+	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[audit]'
+	$(BIN)/python -m tests.audit
 
 clean: ## remove what the demo wrote
 	rm -rf demo

@@ -123,6 +123,24 @@ def require_name(flag: str, value: str) -> None:
         raise SettingError(f"{flag} {value!r}: letters, digits, '.', '_' and '-' only; it names a folder")
 
 
+def file_stem(study_key: str) -> str:
+    """A study's key as part of a file's name.
+
+    Raises
+    ------
+    TableError
+        It is none: a table from elsewhere would name a place outside of the folder that is written to.
+
+    Examples
+    --------
+    >>> file_stem("0f" * 16)
+    '0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f'
+    """
+    if not re.fullmatch(r"[0-9a-f]{32}", study_key):
+        raise TableError("a study_key is no hash of 32 hexadecimal digits: not a table of this software")
+    return study_key
+
+
 def require_writable(output: Location) -> None:
     """Refuse an output that nothing can be written to; a folder that is not there is made.
 

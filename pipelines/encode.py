@@ -23,7 +23,7 @@ from echoprime.errors import ArchiveError, BundleError, EchoPrimeError, SettingE
 from echoprime.reading import PREPROCESSING, Limits
 from echoprime.reading.limits import LEAST_MEMORY
 from echoprime.storage import Location, canonical_hash
-from echoprime.tables import ENCODINGS, RunRecord, StudyTable, WriterLock, new_run_id
+from echoprime.tables import ENCODINGS, RunRecord, StudyTable, Withdrawn, WriterLock, new_run_id
 from echoprime.tables.identity import differences
 from pipelines.arrived import STAGE_SECONDS, bytes_of, seconds_of, videos_of
 from pipelines.assembly import StudyAssembler
@@ -94,11 +94,18 @@ def encode(settings: EncodeSettings) -> JobResult:
         )
         # folders know no patients, times or kinds; lists and headers may know more of them than before
         facts = None if manifest.study_from == "folder" else StudyFacts(table)
-        planning = plan_studies(manifest, done=known, facts=facts, studies=chosen, limit=settings.limit)
+        planning = plan_studies(
+            manifest,
+            done=known,
+            facts=facts,
+            studies=chosen,
+            limit=settings.limit,
+            withdrawn=Withdrawn.read(output),
+        )
         first = next(planning, None)
         counts = planning.counts
         if first is None:
-            if chosen is not None and not counts.selected:
+            if chosen is not None and not (counts.selected or counts.withdrawn):
                 raise SettingError(f"--studies {settings.studies}: none of its studies is in the manifest")
             if len(keys) > len(known):  # a run was killed before it dropped the rows that it had replaced
                 table.drop_superseded()

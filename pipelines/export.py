@@ -12,6 +12,7 @@ import pyarrow.parquet as pq
 from echoprime.storage import Location
 from echoprime.tables import StudyTable
 from echoprime.tables.schema import VIDEO
+from pipelines.checks import file_stem
 from pipelines.compact import output_tables
 from pipelines.console import console
 from pipelines.exit_codes import DONE
@@ -82,6 +83,6 @@ def _write_reports(target: Location, table: StudyTable) -> int:
         for study in batch.to_pylist():
             notice = f"{study['notice']}\n\n" if study["notice"] else ""
             text = notice + study["report"].replace("[SEP]", "\n").rstrip() + "\n"
-            (target / f"{study['study_key']}.txt").write_bytes(text.encode())
+            (target / f"{file_stem(study['study_key'])}.txt").write_bytes(text.encode())
             count += 1
     return count

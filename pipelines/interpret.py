@@ -20,6 +20,7 @@ from echoprime.tables import (
     VIDEO,
     RunRecord,
     StudyTable,
+    Withdrawn,
     WriterLock,
     new_run_id,
     newest_rows,
@@ -132,6 +133,10 @@ def _left_to_do(
 ) -> Uninterpreted:
     """What to interpret, its rows in the order in which they lie in the encodings' files."""
     newest = newest_rows(encodings.keys())
+    if withdrawn := Withdrawn.read(Location.parse(settings.output)):
+        # an encodings table that was brought back from a copy may have them again
+        theirs = [withdrawn.names(study) for study in newest["study_id"].to_pylist()]
+        newest = newest.filter(pc.invert(pa.array(theirs, pa.bool_())))
     if settings.studies is not None:
         chosen = pa.array(sorted(read_studies(Location.parse(settings.studies))), pa.string())
         newest = newest.filter(pc.is_in(newest["study_id"], chosen))

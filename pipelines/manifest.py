@@ -20,6 +20,7 @@ from echoprime.archive import (
 from echoprime.archive.dicomweb_listing import ALL
 from echoprime.errors import ArchiveError, SettingError
 from echoprime.storage import Location
+from echoprime.tables import Withdrawn
 from pipelines.console import console
 from pipelines.settings import ManifestSettings
 
@@ -36,12 +37,16 @@ def list_archive(settings: ManifestSettings) -> ManifestSummary:
     """
     columns = require_study_from(settings.study_from, settings.columns)
     archive = Location.parse_archive(settings.archive)
+    manifest = Location.parse(settings.manifest)
+    manifest.require_reachable("manifest", ArchiveError)
     summary = write_manifest(
         archive,
-        Location.parse(settings.manifest),
+        manifest,
         study_from=settings.study_from,
         columns=columns,
         chosen=study_filter(archive, settings.modalities, settings.study_dates, settings.studies),
+        follow_links=settings.follow_links,
+        withdrawn=Withdrawn.read(manifest.parent),
     )
     out = console()
     _show(out, summary)

@@ -115,7 +115,7 @@ def _manifest(settings: PlanSettings) -> Iterator[Manifest]:
     columns = require_study_from(settings.study_from, settings.columns)
     with TemporaryDirectory(prefix="echoprime-plan-") as scratch:
         place = Location.parse(Path(scratch) / "manifest.parquet")
-        archive = Location.parse(str(settings.archive))
+        archive = Location.parse_archive(settings.archive)
         write_manifest(archive, place, study_from=settings.study_from, columns=columns)
         yield open_manifest(place)
 

@@ -132,7 +132,8 @@ def _start(address: str | None) -> None:
                 # "local", because an earlier `ray start` leaves a file that would be followed otherwise.
                 # Two at least, so that actors on fractions of a core leave one for Ray's read tasks.
                 cores = max(2, len(os.sched_getaffinity(0)))
-                ray.init(address="local", num_cpus=cores, include_dashboard=False, **options)
+                with _on_loopback():
+                    ray.init(address="local", num_cpus=cores, include_dashboard=False, **options)
             else:
                 with _few_tries():
                     ray.init(address=address, **options)
@@ -149,6 +150,29 @@ def _reason(error: BaseException) -> str:
     if isinstance(error, ray.exceptions.AuthenticationError) or said.startswith("Failed to connect"):
         said += "; a cluster with a token needs RAY_AUTH_MODE=token and the same RAY_AUTH_TOKEN_PATH here"
     return said
+
+
+@contextmanager
+def _on_loopback() -> Iterator[None]:
+    """A Ray of this machine alone listens on 127.0.0.1 alone.
+
+    Else its servers listen on all interfaces, and only its token stands between them and the network. What
+    Ray calls "no cluster on Windows or macOS" makes it take the loopback address; `_node_ip_address` does
+    not, since Ray turns 127.0.0.1 back into the machine's own. A test looks at every socket of a run.
+    """
+    from ray._private import ray_constants  # no public way; read once, when Ray is imported
+
+    name = "RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER"
+    given, before = os.environ.get(name), ray_constants.ENABLE_RAY_CLUSTER
+    os.environ[name], ray_constants.ENABLE_RAY_CLUSTER = "0", False
+    try:
+        yield
+    finally:
+        ray_constants.ENABLE_RAY_CLUSTER = before
+        if given is None:
+            del os.environ[name]
+        else:
+            os.environ[name] = given
 
 
 @contextmanager

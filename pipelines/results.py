@@ -28,8 +28,8 @@ class JobResult:
         Studies by how they stood to the table: new, changed, again (incomplete before), done, returned (done,
         in the archive again), vanished (in the table, no longer in the archive: marked and kept), not_judged
         (not listed, but perhaps of another archive), perhaps_replaced (changed, or of another archive and of
-        the same name), not_found (of --studies), learnt (done, with another patient, time or kind of
-        study than the table had). Encode alone.
+        the same name), not_found (of --studies), withdrawn (from this output, never encoded), learnt (done,
+        with another patient, time or kind of study than the table had). Encode alone.
     outcomes
         (outcome, reason) -> videos, of this run.
     incomplete

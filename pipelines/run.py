@@ -52,6 +52,7 @@ def run(settings: RunAllSettings) -> int:
                 study_dates=settings.study_dates,
                 # of a folder all is listed: what of it is encoded is asked for later
                 studies=settings.studies if archive.is_dicomweb else None,
+                follow_links=settings.follow_links,
             )
         )
         if choices.views is not None:

@@ -21,6 +21,7 @@ from echoprime.tables import (
     VANISHED_INCOMPLETE,
     RunRecord,
     StudyTable,
+    Withdrawn,
     interpreted_kinds,
     list_runs,
     newest_rows,
@@ -52,6 +53,12 @@ def show_status(settings: OutputSettings) -> int:
         if name != "encodings":
             studies = StudyTable.existing(table).newest(["study_id"]).num_rows
             out.print(f"{name}: {studies:,} studies")
+    withdrawn = Withdrawn.read(place)
+    if withdrawn:
+        out.print(
+            f"withdrawn: {len(withdrawn.studies):,} studies, {len(withdrawn.patients):,} patients; "
+            "no run brings them back"
+        )
     runs = list_runs(place)
     _show_runs(out, runs)
     if "encodings" in tables:
@@ -157,7 +164,8 @@ def _left_to_encode(run: RunRecord, encodings: StudyTable, keys: pa.Table) -> st
 
     known = KnownStudies(keys, table_files(encodings) if run.settings.get("same_files") else None)
     try:
-        planning = plan_studies(open_manifest(Location.parse(str(run.settings["manifest"]))), done=known)
+        manifest = open_manifest(Location.parse(str(run.settings["manifest"])))
+        planning = plan_studies(manifest, done=known, withdrawn=Withdrawn.read(run.out))
         for _ in planning:
             pass
     except ArchiveError as error:

@@ -66,6 +66,7 @@ def studies_said(planned: Mapping[str, int | None]) -> dict[str, int]:
         "not_judged": "not in this listing, not judged: studies of other archives lie in this output",
         "perhaps_replaced": "of these changed perhaps another archive's studies of the same name, replaced "
         "by these: give each archive an --output of its own",
+        "withdrawn": "withdrawn from this output, left out",
         "not_found": "of --studies not in the manifest",
     }
     return {words[name]: count for name, count in planned.items() if name in words and count}

@@ -15,7 +15,7 @@ from echoprime.errors import ArchiveError, ReadError, Reason, SettingError, User
 from echoprime.storage import Location, read_object, without_version
 from echoprime.tables import RunRecord, StudyTable, list_runs, newest_rows, table_exists
 from echoprime.tables.files import read_rows
-from pipelines.checks import require_name
+from pipelines.checks import file_stem, require_name
 from pipelines.console import console
 from pipelines.exit_codes import DONE
 from pipelines.settings import ViewSettings
@@ -119,7 +119,7 @@ def _write_studies(settings: ViewSettings, output: Location) -> str:
 def _file_name(encoding: dict[str, Any], name: str) -> str:
     """By the study's key: identifiers of patients stay out of file names."""
     shown = "" if name == "default" else f"-{name}"
-    return f"study-{encoding['study_key'][:KEY_SHOWN]}{shown}.html"
+    return f"study-{file_stem(encoding['study_key'])[:KEY_SHOWN]}{shown}.html"
 
 
 def _target(settings: ViewSettings, default: str) -> Location:

@@ -9,7 +9,7 @@ import numpy as np
 import pyarrow as pa
 
 from echoprime.bundle import Bundle
-from echoprime.storage import Location
+from echoprime.storage import Location, canonical_hash
 from echoprime.tables import ENCODINGS, StudyTable
 
 
@@ -58,7 +58,7 @@ def drawn_row(number: int, rng: np.random.Generator, bundle: Bundle) -> dict[str
     views = rng.integers(0, len(bundle.views), videos).tolist()
     return {
         "study_id": f"s-{number:04d}",
-        "study_key": f"{number:032x}",
+        "study_key": canonical_hash(number),
         "patient_id": f"p-{number - number % 2:04d}",
         "study_kind": "unknown",
         "status": "complete",

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from echoprime.bundle import Bundle
 from echoprime.interpretation import Interpreter
 from echoprime.retrieval import CandidateSet
-from echoprime.storage import Location
+from echoprime.storage import Location, canonical_hash
 from echoprime.tables import StudyTable, interpretations
 
 
@@ -49,7 +49,7 @@ def write_interpretations(
     count = len(studies)
     columns = {
         "study_id": pa.array(ids),
-        "study_key": pa.array([f"{number:032x}" for number in range(count)]),
+        "study_key": pa.array([canonical_hash(number) for number in range(count)]),
         "encoded_at": pa.array([0] * count, pa.timestamp("us", tz="UTC")),
         "study_kind": pa.array(["unknown"] * count),
         "videos": pa.array([len(each[2]) for each in studies], pa.int32()),

@@ -13,7 +13,7 @@ from echoprime.archive.manifest_file import Manifest, open_manifest
 from echoprime.archive.plan import PlannedStudy, Planning, plan_studies, study_key
 from echoprime.archive.same_files import files_key, table_files
 from echoprime.archive.sample import StratifiedSample
-from echoprime.archive.selection import read_studies
+from echoprime.archive.selection import read_patients, read_studies
 from echoprime.archive.study_facts import StudyFacts
 
 __all__ = [
@@ -36,6 +36,7 @@ __all__ = [
     "open_plan",
     "plan_studies",
     "read_chunk",
+    "read_patients",
     "read_studies",
     "studies_with_reasons",
     "study_key",

@@ -49,7 +49,8 @@ MOST_CHUNKS = 15_000
 CHUNKS_PER_WORKER = 4
 """Aimed at in small jobs, so that all workers have work."""
 
-_FACTS = ("archive", "studies", "videos", "bytes")
+FACTS = ("archive", "studies", "videos", "bytes")
+"""What a plan's footer says, each as `echoprime.NAME`."""
 
 
 @dataclass(frozen=True)
@@ -152,7 +153,7 @@ def _write_chunks(rows: Path, target: Path, facts: Mapping[str, str], size: int,
         for chunk in _chunks(rows, size, most_rows):
             writer.write_table(chunk, row_group_size=chunk.num_rows)
             chunks += 1
-        writer.add_key_value_metadata({f"echoprime.{name}": facts[name] for name in _FACTS})
+        writer.add_key_value_metadata({f"echoprime.{name}": facts[name] for name in FACTS})
     return chunks
 
 
@@ -178,7 +179,7 @@ def _chunks(rows: Path, size: int, most_rows: int) -> Iterator[pa.Table]:
 def open_plan(location: Location) -> Plan:
     """Open a plan that was written: `location` is its file."""
     metadata = _footer(location)
-    facts = {name: metadata.metadata[f"echoprime.{name}".encode()].decode() for name in _FACTS}
+    facts = {name: metadata.metadata[f"echoprime.{name}".encode()].decode() for name in FACTS}
     counts = [int(facts[name]) for name in ("studies", "videos", "bytes")]
     return Plan(location, Location.parse_archive(facts["archive"]), metadata.num_row_groups, *counts)
 

@@ -31,7 +31,7 @@ class Header:
     acquired_at: datetime | None = None
 
 
-def read_header(root: Location, path: str, size: int, token: str = "") -> Header:
+def read_header(root: Location, path: str, size: int, token: str = "") -> Header:  # nosec B107  # of a content, no password
     """Read an object's header, by ranges that grow as needed.
 
     Parameters

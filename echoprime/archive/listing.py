@@ -12,7 +12,7 @@ from echoprime.archive.endings import left_out_as
 from echoprime.archive.entries import Entry
 from echoprime.archive.packed_index import PackedIndex, index_packed
 from echoprime.errors import ArchiveError, ReadError
-from echoprime.storage import Location
+from echoprime.storage import Location, leads_out
 from echoprime.storage.packed_path import is_packed, split_member
 from echoprime.storage.s3_listing import list_objects
 
@@ -21,6 +21,9 @@ OPENED = 8
 
 WAITING = 10_000
 """Objects that are kept while a zip or tar file before them is looked into."""
+
+
+LINK_OUT = "link out of the archive (--follow-links takes it)"
 
 
 class Listing:
@@ -33,6 +36,8 @@ class Listing:
     ----------
     root
         The archive.
+    follow_links
+        Whether links that lead out of the archive are followed; others always are.
 
     Attributes
     ----------
@@ -47,8 +52,9 @@ class Listing:
         While it is walked: the archive is missing, cannot be reached, or a folder of it may not be read.
     """
 
-    def __init__(self, root: Location) -> None:
+    def __init__(self, root: Location, *, follow_links: bool = False) -> None:
         self.root = root
+        self._within = "/" if follow_links else os.path.realpath(root.uri)
         self.left_out: Counter[str] = Counter()
         self.packed = self.damaged = 0
 
@@ -58,7 +64,10 @@ class Listing:
             raise ArchiveError(f"archive {self.root}: is a file; give the folder that holds it")
         self.left_out.clear()
         self.packed = self.damaged = 0
-        found = _folder(self.root.uri, self.left_out) if self.root.is_local else _bucket(self.root)
+        if self.root.is_local:
+            found = _folder(self.root.uri, self._within, self.left_out)
+        else:
+            found = _bucket(self.root, self.left_out)
         for item in self._opened(self._taken(found)):
             if isinstance(item, Entry):
                 yield item
@@ -104,10 +113,10 @@ def _arrived(item: Entry | Future[PackedIndex]) -> Entry | PackedIndex:
     return item.result() if isinstance(item, Future) else item
 
 
-def _folder(root: str, left_out: Counter[str]) -> Iterator[Entry]:
-    """Depth first. Links are followed, but never into a folder that is being walked."""
+def _folder(root: str, within: str, left_out: Counter[str]) -> Iterator[Entry]:
+    """Depth first. Links are followed below `within`, but never into a folder that is being walked."""
     status = os.stat(root)  # noqa: PTH116  # os.scandir's world: no Path per file
-    stack = [(_children(root, "", left_out), (status.st_dev, status.st_ino))]
+    stack = [(_children(root, "", within, left_out), (status.st_dev, status.st_ino))]
     walked = {stack[0][1]}
     while stack:
         child = next(stack[-1][0], None)
@@ -122,10 +131,12 @@ def _folder(root: str, left_out: Counter[str]) -> Iterator[Entry]:
             left_out["link into itself"] += 1
         else:
             walked.add(place)
-            stack.append((_children(absolute, f"{path}/", left_out), place))
+            stack.append((_children(absolute, f"{path}/", within, left_out), place))
 
 
-def _children(folder: str, prefix: str, left_out: Counter[str]) -> Iterator[tuple[str, str, os.stat_result]]:
+def _children(
+    folder: str, prefix: str, within: str, left_out: Counter[str]
+) -> Iterator[tuple[str, str, os.stat_result]]:
     """(path, absolute path, status) of a folder's files and folders, a folder sorted as its name and "/"."""
     try:
         with os.scandir(folder) as entries:
@@ -145,7 +156,9 @@ def _children(folder: str, prefix: str, left_out: Counter[str]) -> Iterator[tupl
         except OSError:
             left_out["broken link"] += 1
             continue
-        if stat.S_ISDIR(found.st_mode) and child.name.startswith("."):
+        if child.is_symlink() and not _is_below(child.path, within):
+            left_out[LINK_OUT] += 1
+        elif stat.S_ISDIR(found.st_mode) and child.name.startswith("."):
             left_out["hidden"] += 1
         elif stat.S_ISREG(found.st_mode) or stat.S_ISDIR(found.st_mode):
             yield prefix + child.name, child.path, found
@@ -153,14 +166,21 @@ def _children(folder: str, prefix: str, left_out: Counter[str]) -> Iterator[tupl
             left_out["not a file"] += 1
 
 
-def _bucket(root: Location) -> Iterator[Entry]:
+def _is_below(path: str, within: str) -> bool:
+    """Whether a link leads to somewhere below a folder; `within` is a real path."""
+    return f"{os.path.realpath(path)}/".startswith(f"{within.rstrip('/')}/")
+
+
+def _bucket(root: Location, left_out: Counter[str]) -> Iterator[Entry]:
     """As the store orders them."""
     prefix = f"{root.key}/" if root.key else ""
     try:
         for item in list_objects(root.bucket, prefix):
             path = item.key[len(prefix) :]
             # a key that ends in "/" is a folder's marker of a console, not an object
-            if path and not path.endswith("/"):
+            if path and not path.endswith("/") and leads_out(path):
+                left_out["key with a leading / or .."] += 1
+            elif path and not path.endswith("/"):
                 yield Entry(path, item.size, item.etag)
     except ReadError as error:
         raise ArchiveError(f"archive {root}: cannot be listed ({error.message}); run again") from None

@@ -27,7 +27,7 @@ from echoprime.archive.study_list import StudyList, join_list, own_list
 from echoprime.archive.study_source import Row, by_dicom, by_folder
 from echoprime.errors import ArchiveError
 from echoprime.storage import Location
-from echoprime.tables import MANIFEST, SCHEMA_VERSION
+from echoprime.tables import MANIFEST, SCHEMA_VERSION, Withdrawn
 
 STUDY_SOURCES = ("folder", "dicom", *DATA_SETS)
 """What `study_from` may be beside a list's place."""
@@ -74,6 +74,8 @@ def write_manifest(
     study_from: str | Path | Location = "folder",
     columns: Mapping[str, str] | None = None,
     chosen: StudyFilter | None = None,
+    follow_links: bool = False,
+    withdrawn: Withdrawn | None = None,
 ) -> ManifestSummary:
     """List an archive and write its manifest, whole or not at all.
 
@@ -91,6 +93,10 @@ def write_manifest(
         Names of the list's columns where they are others: {"path": "dicom_filepath"}.
     chosen
         Which studies of a DICOMweb service; its studies are its StudyInstanceUIDs where no list says others.
+    follow_links
+        Whether links that lead out of a folder are followed.
+    withdrawn
+        Studies and patients that the manifest must not name.
 
     Raises
     ------
@@ -99,7 +105,10 @@ def write_manifest(
     """
     manifest.require_reachable("manifest", ArchiveError)
     notes: Counter[str] = Counter()
-    listing = DicomwebListing(archive, chosen) if archive.is_dicomweb else Listing(archive)
+    if archive.is_dicomweb:
+        listing: DicomwebListing | Listing = DicomwebListing(archive, chosen)
+    else:
+        listing = Listing(archive, follow_links=follow_links)
     with ExitStack() as opened:
         scratch = Path(opened.enter_context(tempfile.TemporaryDirectory(prefix="echoprime-manifest-")))
         connection = opened.enter_context(closing(connect(scratch)))
@@ -119,6 +128,8 @@ def write_manifest(
         query = f"SELECT * FROM {parquet(scratch / 'listed.parquet')}"
         if named is not None:
             query = join_list(connection, named, scratch, notes)
+        if withdrawn:
+            query = _without(connection, query, withdrawn, notes)
         source = str(study_from) if study_from in STUDY_SOURCES else "list"
         if isinstance(listing, DicomwebListing):
             notes.update(listing.notes)
@@ -159,6 +170,19 @@ def _named(
     if study_from in STUDY_SOURCES:
         return None
     return own_list(connection, Location.parse(study_from), archive, scratch, columns)
+
+
+def _without(
+    connection: duckdb.DuckDBPyConnection, query: str, withdrawn: Withdrawn, notes: Counter[str]
+) -> str:
+    """The query of the rows that stay; all of a withdrawn patient's studies go."""
+    theirs: set[str] = set()
+    for rows in batches(connection, f"SELECT DISTINCT study_id, patient_id FROM ({query})", BATCH):
+        pairs = zip(rows["study_id"].to_pylist(), rows["patient_id"].to_pylist(), strict=True)
+        theirs.update(study for study, patient in pairs if withdrawn.names(study, patient))
+    notes["studies were withdrawn from this output, left out"] = len(theirs)
+    connection.register("withdrawn", pa.table({"study_id": pa.array(sorted(theirs), pa.string())}))
+    return f"SELECT listed.* FROM ({query}) listed ANTI JOIN withdrawn USING (study_id)"
 
 
 def _seen(left_out: Mapping[str, int]) -> str:

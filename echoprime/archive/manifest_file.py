@@ -65,12 +65,13 @@ def open_manifest(location: Location) -> Manifest:
     try:
         with pq.ParquetFile(location.path, filesystem=location.arrow_filesystem) as file:
             facts = file.metadata.metadata or {}
-            names, rows = file.schema_arrow.names, int(file.metadata.num_rows)
+            schema, rows = file.schema_arrow, int(file.metadata.num_rows)
     except (pa.ArrowInvalid, OSError) as error:
         raise ArchiveError(
             f"manifest {location}: not a Parquet file ({type(error).__name__}); {_CURE}"
         ) from None
-    if ROOT not in facts or names != MANIFEST.names:
+    # types too: where Ray is imported, a column of its "pickled object" type would run what it holds
+    if ROOT not in facts or schema.names != MANIFEST.names or schema.types != MANIFEST.types:
         raise ArchiveError(f"manifest {location}: not a manifest of this software; {_CURE}")
     version = facts.get(VERSION, b"").decode()
     if version != str(SCHEMA_VERSION):

@@ -18,7 +18,8 @@ from echoprime.archive.manifest_file import Manifest
 from echoprime.archive.same_files import files_key
 from echoprime.archive.study_facts import StudyFacts
 from echoprime.errors import ArchiveError
-from echoprime.storage import canonical_hash
+from echoprime.storage import canonical_hash, leads_out
+from echoprime.tables import Withdrawn
 
 VIDEOS_PER_PART = 32
 """Videos of one row of the plan: 77 MB of clips, whatever the size of the study."""
@@ -66,6 +67,8 @@ class PlanCounts:
         Of the manifest, after `studies` and `limit`.
     not_found
         Studies of the list that the manifest does not have.
+    withdrawn
+        Of the manifest (of the list, if there is one), withdrawn from the output: never planned.
     vanished
         In the table, no longer in the manifest; None with a selection, where a list says what is listed, or
         where `done` holds keys alone.
@@ -80,6 +83,7 @@ class PlanCounts:
     videos: int = 0
     selected: int = 0
     not_found: int = 0
+    withdrawn: int = 0
     vanished: int | None = None
 
 
@@ -122,6 +126,7 @@ def plan_studies(
     facts: StudyFacts | None = None,
     studies: Collection[str] | None = None,
     limit: int | None = None,
+    withdrawn: Withdrawn | None = None,
     videos_per_part: int = VIDEOS_PER_PART,
 ) -> Planning:
     """Walk a manifest and plan every study that is not done; never holds more than one study.
@@ -138,17 +143,20 @@ def plan_studies(
         Only these; without it all.
     limit
         Only the first so many of them, done or not: a second run with the same limit finds nothing to do.
+    withdrawn
+        Studies and patients that the output must not have.
     videos_per_part
         Larger studies come in several parts of at most this.
 
     Raises
     ------
     ArchiveError
-        While it is walked: the manifest is not sorted.
+        While it is walked: the manifest is not sorted, or a path leads out of the archive.
     """
     counts = PlanCounts()
     chosen = None if studies is None else frozenset(studies)
-    return Planning(_stream(manifest, done, facts, chosen, limit, videos_per_part, counts), counts)
+    stream = _stream(manifest, done, facts, chosen, limit, withdrawn, videos_per_part, counts)
+    return Planning(stream, counts)
 
 
 def _stream(
@@ -157,6 +165,7 @@ def _stream(
     facts: StudyFacts | None,
     chosen: frozenset[str] | None,
     limit: int | None,
+    withdrawn: Withdrawn | None,
     videos_per_part: int,
     counts: PlanCounts,
 ) -> Iterator[PlannedStudy]:
@@ -165,8 +174,11 @@ def _stream(
             break
         if chosen is not None and study_id not in chosen:
             continue
-        counts.selected += 1
         whole = list(rows)
+        if withdrawn and any(withdrawn.names(study_id, patient) for patient in {row[4] for row in whole}):
+            counts.withdrawn += 1
+            continue
+        counts.selected += 1
         videos = [(row[1], row[2], row[3]) for row in whole]
         key = study_key(study_id, videos)
         state = _state(done, study_id, key, videos)
@@ -185,7 +197,7 @@ def _stream(
             part = tuple(videos[begin : begin + videos_per_part])
             yield PlannedStudy(study_id, key, patient, acquired, kind, number, len(parts), part)
     if chosen is not None and limit is None:
-        counts.not_found = len(chosen) - counts.selected
+        counts.not_found = len(chosen) - counts.selected - counts.withdrawn
     all_listed = chosen is None and limit is None and manifest.study_from in ("folder", "dicom")
     if all_listed and isinstance(done, KnownStudies):
         counts.vanished = done.unseen
@@ -210,6 +222,11 @@ def _rows(
             if place <= last and last != ("", ""):
                 raise ArchiveError(
                     f"manifest {manifest.location}: not sorted by study_id and path, or a path stands twice; "
+                    "make it again with `echoprime manifest`"
+                )
+            if leads_out(row[1]):
+                raise ArchiveError(
+                    f"manifest {manifest.location}: has a path that leads out of the archive; "
                     "make it again with `echoprime manifest`"
                 )
             last = place

@@ -1,4 +1,4 @@
-"""A part of an archive: the studies of a list."""
+"""A part of an archive: the studies or patients of a list."""
 
 from __future__ import annotations
 
@@ -26,19 +26,34 @@ def read_studies(csv: Location) -> frozenset[str]:
     ArchiveError
         It is missing, has no such column, or names no study.
     """
+    return _read_ids(csv, "study_id", "study")
+
+
+def read_patients(csv: Location) -> frozenset[str]:
+    """Patients that a CSV names, in its column `patient_id`; see `read_studies`.
+
+    Raises
+    ------
+    ArchiveError
+        It is missing, has no such column, or names no patient.
+    """
+    return _read_ids(csv, "patient_id", "patient")
+
+
+def _read_ids(csv: Location, column: str, what: str) -> frozenset[str]:
     with tempfile.TemporaryDirectory(prefix="echoprime-studies-") as folder:
         file = fetch_csv(csv, Path(folder))
         connection = connect(Path(folder))
         try:
             columns = csv_columns(csv, file)
-            require_columns(csv, columns, ("study_id",))
-            query = f"SELECT DISTINCT study_id FROM {csv_table(file, columns)}"
+            require_columns(csv, columns, (column,))
+            query = f"SELECT DISTINCT {column} FROM {csv_table(file, columns)}"
             rows = connection.execute(query).fetchall()
         except duckdb.Error as error:
             raise ArchiveError(unreadable(csv, error)) from None
         finally:
             connection.close()
-    studies = frozenset(row[0].strip() for row in rows if row[0] and row[0].strip())
-    if not studies:
-        raise ArchiveError(f"{csv}: names no study; fill its column study_id")
-    return studies
+    found = frozenset(row[0].strip() for row in rows if row[0] and row[0].strip())
+    if not found:
+        raise ArchiveError(f"{csv}: names no {what}; fill its column {column}")
+    return found

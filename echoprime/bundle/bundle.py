@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from echoprime.bundle.cache import cache_directory, file_sha256, local_file
+from echoprime.bundle.cache import cache_directory, file_sha256, local_file, require_inside
 from echoprime.bundle.lexicon import Lexicon
 from echoprime.bundle.phenotypes import Phenotype, phenotypes_from_csv
 from echoprime.bundle.sections import VIEWS, SectionWeights
@@ -230,6 +230,8 @@ def open_bundle(location: str | Path | Location) -> Bundle:
 def _bundle(place: Location, content: dict[str, Any]) -> Bundle:
     try:
         files = {name: BundleFile(**entry) for name, entry in content["files"].items()}
+        for name in files:
+            require_inside(name, f"{place}: bundle.json", "import the release again")
         if tuple(content["views"]) != VIEWS:
             raise BundleError(f"{place}: bundle.json lists other views than {', '.join(VIEWS)}")
         encoder, view_classifier = (

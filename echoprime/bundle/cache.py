@@ -8,7 +8,7 @@ import tempfile
 from pathlib import Path
 
 from echoprime.errors import BundleError
-from echoprime.storage import Location
+from echoprime.storage import Location, leads_out
 
 BLOCK = 8 << 20
 """Bytes read at once: large enough for a bucket, small beside a process's memory."""
@@ -51,6 +51,7 @@ def local_file(
     BundleError
         When the file is missing, or not the one that `bundle.json` speaks of.
     """
+    require_inside(name, listed_in, cure)
     if location.is_local:
         path = (location / name).local_path
         if not path.is_file():
@@ -62,6 +63,18 @@ def local_file(
     if not (kept.is_file() and kept.stat().st_size == size):
         _fetch(location / name, name, sha256, kept, listed_in)
     return kept
+
+
+def require_inside(name: str, listed_in: str, cure: str) -> None:
+    """Refuse a name of a file that is not below the bundle: it would be read, or its copy written, elsewhere.
+
+    Raises
+    ------
+    BundleError
+        Naming the list that it stands in.
+    """
+    if leads_out(name):
+        raise BundleError(f"{listed_in} names a file that is not below it ({name[:80]!r}); {cure}")
 
 
 def _fetch(source: Location, name: str, sha256: str, kept: Path, listed_in: str) -> None:

@@ -158,7 +158,7 @@ def _start(arguments: list[str]) -> subprocess.Popen[bytes]:
         "OMP_NUM_THREADS": "1",
         "OPENBLAS_NUM_THREADS": "1",
     }
-    process = subprocess.Popen(
+    process = subprocess.Popen(  # nosec B603  # our own module, and numbers
         [sys.executable, "-P", "-m", "echoprime.reading.child", *arguments],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,

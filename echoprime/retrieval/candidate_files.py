@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from echoprime.bundle import Bundle
-from echoprime.bundle.cache import cache_directory, local_file
+from echoprime.bundle.cache import cache_directory, local_file, require_inside
 from echoprime.errors import BundleError
 from echoprime.storage import Location, canonical_hash
 
@@ -56,6 +56,7 @@ class CandidateFiles:
                 )
             opened = cls(location, summary)
             for name in summary["files"]:
+                require_inside(name, f"candidates {location}: {SUMMARY}", f"{_MAKE} again")
                 if location.is_local:  # from a bucket each node fetches and verifies its own copy
                     opened.file(name)
         except OSError as error:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import pairwise
@@ -96,10 +97,20 @@ class CandidateSet:
         start = number * self.rows_per_file
         name = file_name("embeddings", number, self.files)
         # A plain view of the map: numpy's memmap class costs microseconds at every slice.
-        embeddings = np.load(_file(self.source, name), mmap_mode="r").view(np.ndarray)
         studies = file_name("studies", number, self.files)
-        # Memory-mapped: nothing is read before it is asked for.
-        reader = pa.ipc.open_file(pa.memory_map(str(_file(self.source, studies))))
+        reading = name
+        try:
+            embeddings = np.load(_file(self.source, name), mmap_mode="r", allow_pickle=False).view(np.ndarray)
+            reading = studies
+            # Memory-mapped: nothing is read before it is asked for.
+            reader = pa.ipc.open_file(pa.memory_map(str(_file(self.source, studies))))
+        except (ValueError, EOFError, pa.ArrowException) as error:
+            raise BundleError(
+                f"candidates/{reading}: damaged, or more than plain numbers; import the release again"
+            ) from error
+        if any(isinstance(each, pa.ExtensionType) for each in _types(reader.schema)):
+            # where Ray is imported, values of its "pickled object" type run what they hold
+            raise BundleError(f"candidates/{studies}: holds more than plain values; import the release again")
         batch = reader.get_batch(0)
         expected = min(self.rows_per_file, self.rows - start)
         for file, count in ((name, len(embeddings)), (studies, batch.num_rows)):
@@ -114,6 +125,15 @@ class CandidateSet:
     def label_positions(self) -> dict[str, int]:
         """Label name -> its column."""
         return {name: column for column, name in enumerate(self.labels)}
+
+
+def _types(schema: pa.Schema) -> Iterator[pa.DataType]:
+    """Every type in a schema, however deep it lies."""
+    todo = list(schema.types)
+    while todo:
+        kind = todo.pop()
+        yield kind
+        todo += [kind.field(number).type for number in range(kind.num_fields)]
 
 
 def _file(source: Path | Bundle | CandidateFiles, name: str) -> Path:

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from echoprime.errors import ReadError, Reason
 from echoprime.storage import s3_reading
+from echoprime.storage.inside import leads_out
 from echoprime.storage.location import Location
 
 UNTOLD = 0
@@ -23,6 +24,7 @@ def fetch_whole(root: Location, path: str, *, size: int, token: str, most: int |
     UnreadableVideo
         TOO_LARGE: more than `most` bytes arrive of an object whose size is not known.
     """
+    _require_inside(path)
     if root.is_dicomweb:
         from echoprime.storage.dicomweb_reading import MOST, fetch_instance
 
@@ -46,6 +48,7 @@ def fetch_range(root: Location, path: str, begin: int, end: int, token: str) -> 
     """
     if end <= begin:
         return b""
+    _require_inside(path)
     if root.is_dicomweb:  # WADO-RS has no ranges
         data = fetch_whole(root, path, size=UNTOLD, token=token)[begin:end]
     elif root.is_local:
@@ -55,6 +58,12 @@ def fetch_range(root: Location, path: str, begin: int, end: int, token: str) -> 
     if len(data) != end - begin:
         raise ReadError(Reason.SHORT_READ, f"{len(data)} of {end - begin} bytes arrived")
     return data
+
+
+def _require_inside(path: str) -> None:
+    """Plans refuse such a path already; nothing that reads asks twice where it came from."""
+    if leads_out(path):
+        raise ReadError(Reason.MISSING, "its path leads out of the archive; make the manifest again")
 
 
 def _read_local(path: Path, begin: int, count: int, size: int | None, token: str) -> bytes:

@@ -108,6 +108,13 @@ class Location:
         return self.uri.rsplit("/", 1)[-1]
 
     @property
+    def parent(self) -> Location:
+        """The folder or prefix that it lies in; a bucket's is itself."""
+        if not self.is_local and not self.key:
+            return self
+        return Location(self.uri.rpartition("/")[0] or "/")
+
+    @property
     def path(self) -> str:
         """What `filesystem` calls it: the local path, or "bucket/key"."""
         return self.uri.removeprefix("s3://")
@@ -176,6 +183,14 @@ class Location:
             return []
         paths = (str(path).rstrip("/") for path in found)
         return sorted({path.rsplit("/", 1)[-1] for path in paths if path != self.path})
+
+    def files(self) -> list[str]:
+        """Paths of all files or objects below, hidden ones too, relative to this place, sorted."""
+        try:
+            found = self.filesystem.find(self.path)
+        except (FileNotFoundError, NotADirectoryError):
+            return []
+        return sorted(str(path)[len(self.path) + 1 :] for path in found if str(path) != self.path)
 
     def open(self, mode: str = "rb") -> IO[Any]:
         """Open the file or object; writing makes the folders above it."""

@@ -28,6 +28,7 @@ from echoprime.tables.schema import (
     VIDEO,
     interpretations,
 )
+from echoprime.tables.withdrawn import Withdrawn
 
 __all__ = [
     "COMPLETE",
@@ -49,6 +50,7 @@ __all__ = [
     "VIDEO",
     "RunRecord",
     "StudyTable",
+    "Withdrawn",
     "WriterLock",
     "interpretations",
     "interpreted_kinds",

@@ -9,7 +9,7 @@ Delta panics after a fork: processes that use it are spawned.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from datetime import datetime
 
 import deltalake
@@ -20,6 +20,7 @@ from echoprime.errors import TableError
 from echoprime.storage import JSON, Location
 from echoprime.tables.commits import Commits
 from echoprime.tables.files import read_keys, read_rows
+from echoprime.tables.forgetting import forget_past
 from echoprime.tables.identity import differences, read_identity
 from echoprime.tables.newest import newest_rows, superseded_rows
 from echoprime.tables.opening import (
@@ -198,6 +199,33 @@ class StudyTable:
             return named.group_by(["study_id", "written_at"]).aggregate([])
 
         return self._commits.delete(superseded)
+
+    def erase(self, studies: Collection[str]) -> int:
+        """Remove every row of some studies, superseded ones too, by one merge; `forget` removes their files.
+
+        Returns
+        -------
+        int
+            Rows removed.
+        """
+        wanted = pa.array(sorted(studies), pa.string())
+
+        def named() -> pa.Table:
+            keys = self.keys().select(["study_id", "written_at"])
+            rows = keys.filter(pc.is_in(keys["study_id"], wanted))
+            return rows.group_by(["study_id", "written_at"]).aggregate([])
+
+        return self._commits.delete(named)
+
+    def forget(self) -> int:
+        """Remove all files and log entries that the newest version does not need; see `forget_past`.
+
+        Returns
+        -------
+        int
+            Data files removed.
+        """
+        return forget_past(self.location, self._commits.newest_version())
 
     def mark(self, rows: pa.Table) -> int:
         """Give rows another `status` in place, by one merge; nothing else of them changes.

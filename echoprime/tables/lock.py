@@ -99,7 +99,7 @@ class WriterLock:
                 # taken over by --force: leave the new owner's file alone
                 if now is None or now.token == self._me.token:
                     self._write()
-            except Exception:  # a store that is down for a moment must not end the run
+            except Exception:  # nosec B112  # a store that is down for a moment must not end the run
                 continue
 
     def _write(self) -> None:

@@ -38,6 +38,7 @@ def manifest(
     columns: tuple[str, ...] = (),
     studies: str | None = None,
     search: Annotated[StudySearch, Parameter(name="*")] = _ALL_STUDIES,
+    follow_links: bool = False,
 ) -> int:
     """List an archive: one row a video.
 
@@ -55,6 +56,8 @@ def manifest(
         NAME=COLUMN where that file's columns have other names: path=dicom_filepath. Once for each.
     studies
         Of a dicomweb:// archive: CSV with a column study_id; only these StudyInstanceUIDs are listed.
+    follow_links
+        Follow links that lead out of a folder; without it they are left out and counted.
     """
     from pipelines.manifest import list_archive
 
@@ -67,6 +70,7 @@ def manifest(
             studies=studies,
             modalities=search.modalities,
             study_dates=search.study_dates,
+            follow_links=follow_links,
         )
     )
     return DONE

@@ -119,7 +119,7 @@ def _memory_bytes() -> int:
 
 def _shared_bytes() -> int:
     try:
-        return shutil.disk_usage("/dev/shm").free
+        return shutil.disk_usage("/dev/shm").free  # nosec B108  # Ray's place
     except OSError:
         return 0
 
@@ -139,9 +139,9 @@ def shared_memory(free: int, memory: int) -> Finding:
     """
     wanted = min(STORE_SHARE * memory, STORE_BYTES)
     if free >= wanted:
-        return ok("/dev/shm", f"{free / 1e9:.1f} GB free")
+        return ok("/dev/shm", f"{free / 1e9:.1f} GB free")  # nosec B108  # its name
     return warning(
-        "/dev/shm",
+        "/dev/shm",  # nosec B108  # its name
         f"{free / 1e9:.2f} GB free, wanted {wanted / 1e9:.1f}: Ray's object store goes to disk",
         f"docker run --shm-size={math.ceil(wanted / 1e9)}g, "
         "or a Memory volume on /dev/shm as in cluster/raycluster.yaml",
@@ -152,7 +152,7 @@ def _disks() -> Iterator[Finding]:
     from echoprime.bundle.cache import cache_directory
     from echoprime.storage import Location, free_bytes
 
-    temporary = os.environ.get("RAY_TMPDIR") or "/tmp"
+    temporary = os.environ.get("RAY_TMPDIR") or "/tmp"  # nosec B108  # Ray's place
     for what, place, cure in (
         ("Ray's disk", temporary, "make room, or set RAY_TMPDIR"),
         ("bundle cache", str(cache_directory("x").parent), "make room, or set ECHOPRIME_CACHE"),

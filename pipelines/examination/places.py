@@ -116,7 +116,8 @@ def bundle_findings(named: str, device: str) -> Iterator[Finding]:
 def archive_findings(named: str) -> Iterator[Finding]:
     """That it can be listed, holds what may be videos, and that some of it can be read; no names."""
     root = Location.parse_archive(named)
-    listing = DicomwebListing(root) if root.is_dicomweb else Listing(root)
+    # which links are taken, the job's --follow-links says
+    listing = DicomwebListing(root) if root.is_dicomweb else Listing(root, follow_links=True)
     entries = list(itertools.islice(listing, LISTED))
     left_out = f"; {sum(listing.left_out.values()):,} others passed over" if listing.left_out else ""
     if not entries:

@@ -19,7 +19,7 @@ from echoprime.archive import (
 )
 from echoprime.errors import SettingError
 from echoprime.storage import Location
-from echoprime.tables import ENCODINGS, StudyTable, table_exists
+from echoprime.tables import ENCODINGS, StudyTable, Withdrawn, table_exists
 from pipelines.checks import reasons_of
 from pipelines.forecasting.trial import SampledVideo
 from pipelines.presence import judge_presence
@@ -85,7 +85,13 @@ def to_do(job: EncodeSettings, manifest: Manifest, identity: dict[str, Any], siz
             table_files(table) if job.same_files else None,
             again=studies_with_reasons(table, reasons_of("--again", job.again)),
         )
-    planning = plan_studies(manifest, done=known or frozenset(), studies=chosen, limit=job.limit)
+    planning = plan_studies(
+        manifest,
+        done=known or frozenset(),
+        studies=chosen,
+        limit=job.limit,
+        withdrawn=Withdrawn.read(output),
+    )
     sample: StratifiedSample[SampledVideo] = StratifiedSample(size, seed)
     total = 0
     for part in planning:

@@ -26,7 +26,7 @@ from pipelines.settings.jobs import (
     StudySearch,
     StudySelection,
 )
-from pipelines.settings.outputs import ExportSettings, FailuresSettings, OutputSettings
+from pipelines.settings.outputs import ExportSettings, FailuresSettings, OutputSettings, WithdrawSettings
 from pipelines.settings.pages import ViewSettings
 from pipelines.settings.population import PopulationSettings
 from pipelines.settings.recorded import recorded_settings
@@ -63,5 +63,6 @@ __all__ = [
     "StudySelection",
     "SubmitSettings",
     "ViewSettings",
+    "WithdrawSettings",
     "recorded_settings",
 ]

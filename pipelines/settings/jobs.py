@@ -201,6 +201,9 @@ class _RunPlaces:
     columns: tuple[str, ...] = ()
     """NAME=COLUMN where that file's columns have other names: path=dicom_filepath. Once for each."""
 
+    follow_links: bool = False
+    """Follow links that lead out of a folder; without it they are left out and counted."""
+
 
 # Bases from last to first are the order of the fields, and so of `--help`: where, which, what, how.
 
@@ -311,6 +314,9 @@ class ManifestSettings(StudySearch):
 
     studies: str | None = None
     """Of a dicomweb:// archive: CSV with a column study_id; only these StudyInstanceUIDs are listed."""
+
+    follow_links: bool = False
+    """Follow links that lead out of a folder; without it they are left out and counted."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -15,7 +15,7 @@ from pipelines.exit_codes import CRASHED, DONE, INCOMPLETE, INTERRUPTED, MISTAKE
 ANSWER_SECONDS = 20.0
 """A Jobs API that takes longer for one answer is not there; Ray's own client would wait for ever."""
 
-TOKEN = "set RAY_AUTH_MODE=token and RAY_AUTH_TOKEN_PATH to the cluster's token"
+TOKEN = "set RAY_AUTH_MODE=token and RAY_AUTH_TOKEN_PATH to the cluster's token"  # nosec B105  # none
 
 PACKAGES = "/api/packages/"
 """Asked whether a package is there: 404 is an answer, and none is JSON."""

@@ -11,12 +11,12 @@ from echoprime.archive import STUDY_SOURCES
 from echoprime.errors import SettingError
 from echoprime.storage import Location
 
-NOT_SENT = ("demo", "submit", "jobs")
-"""Commands that make no sense as a job of a cluster."""
+NOT_SENT = ("demo", "submit", "jobs", "withdraw")
+"""Make no sense as a job of a cluster; the last may name a patient, and Ray keeps a job's words."""
 
 PLACES = frozenset({
     "archive", "bundle", "candidates", "cohort", "directory", "encodings", "first", "labels", "manifest",
-    "output", "page", "release", "reports", "second", "studies", "thresholds",
+    "output", "page", "patients", "release", "reports", "second", "studies", "thresholds",
     "view_names", "views",
 })  # fmt: skip
 """Settings that are places, and no others are, whatever they hold; but see `STUDY_SOURCES`."""

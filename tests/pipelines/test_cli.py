@@ -113,6 +113,10 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
         ("failures {}/o3", "no table"),
         ("export {}/o3 {}/plain", "no table"),
         ("compact {}/o3", "no table"),
+        ("withdraw {}/o3 --study Smith^John", "no table"),
+        ("withdraw {}/o3", "give one of --patient, --patients, --study and --studies"),
+        ("withdraw {}/o3 --patients {}/gone.csv", "gone.csv"),
+        ("withdraw {}/o3 --patients {}/names.csv", "patient_id"),
         ("view {}/o3", "give one of --study, --studies and --run"),
         ("view {}/o3 --study Smith^John", "no table"),
         ("view {}/o3 --run latest", "has no run"),
@@ -195,7 +199,7 @@ def test_a_disk_without_room_is_refused(place: Path, tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     "command",
     ["", "bundle", "bundle import", "bundle check", "manifest", "plan", "encode", "interpret", "run",
-     "status", "failures", "export", "compact", "view", "demo", "population",
+     "status", "failures", "export", "compact", "withdraw", "view", "demo", "population",
      "candidates", "candidates build", "compare"],
 )  # fmt: skip
 def test_help(command: str) -> None:

@@ -75,9 +75,26 @@ def test_links_are_followed_but_not_in_circles(tmp_path: Path) -> None:
     (tmp_path / "archive/c").symlink_to(tmp_path / "elsewhere")
     (tmp_path / "archive/d.dcm").symlink_to(tmp_path / "nothing")
     os.mkfifo(tmp_path / "archive/pipe")
+    (tmp_path / "archive/e").symlink_to(tmp_path / "archive/a")
+    (tmp_path / "archive/f.dcm").symlink_to(tmp_path / "elsewhere/z.dcm")
+    others = {"link into itself": 2, "broken link": 1, "not a file": 1}
     found = Listing(Location.parse(tmp_path / "archive"))
-    assert [entry.path for entry in found] == ["a/x.dcm", "b/y.dcm", "c/z.dcm"]
-    assert found.left_out == {"link into itself": 1, "broken link": 1, "not a file": 1}
+    inside = ["a/x.dcm", "b/y.dcm", "e/x.dcm"]
+    assert [entry.path for entry in found] == inside
+    assert found.left_out == {**others, listing.LINK_OUT: 2}
+    found = Listing(Location.parse(tmp_path / "archive"), follow_links=True)
+    assert [entry.path for entry in found] == sorted([*inside, "c/z.dcm", "f.dcm"])
+    assert found.left_out == others
+
+
+def test_an_archive_may_be_a_link_itself(tmp_path: Path) -> None:
+    fill(Location.parse(tmp_path / "archive"), {"a/x.dcm": b"1"})
+    (tmp_path / "link").symlink_to(tmp_path / "archive")
+    (tmp_path / "archive/up.dcm").symlink_to(tmp_path / "archive-2")
+    (tmp_path / "archive-2").write_bytes(b"beside it, with a name that begins alike")
+    found = Listing(Location.parse(tmp_path / "link"))
+    assert [entry.path for entry in found] == ["a/x.dcm"]
+    assert found.left_out == {listing.LINK_OUT: 1}
 
 
 def test_names_that_are_not_utf8_are_counted(tmp_path: Path) -> None:
