@@ -149,8 +149,7 @@ class Location:
             import fsspec
 
             return fsspec.filesystem("file", auto_mkdir=True)
-        if self.is_dicomweb:
-            raise SettingError(f"{self.uri} has no files; a folder or s3://bucket/prefix is needed here")
+        self._require_files()
         return s3.filesystem()
 
     @property
@@ -164,6 +163,10 @@ class Location:
     def delta_options(self) -> dict[str, str]:
         """`storage_options` for deltalake; empty for a folder."""
         return {} if self.is_local else s3.delta_options()
+
+    def _require_files(self) -> None:
+        if self.is_dicomweb:
+            raise SettingError(f"{self.uri} has no files; a folder or s3://bucket/prefix is needed here")
 
     def exists(self) -> bool:
         """Whether a file, a folder, or an object below it is there, or a service answers."""
@@ -194,6 +197,7 @@ class Location:
 
     def open(self, mode: str = "rb") -> IO[Any]:
         """Open the file or object; writing makes the folders above it."""
+        self._require_files()
         if mode == "rb" and not self.is_local:
             return io.BufferedReader(s3_files.ObjectFile(self.path), s3_files.BUFFER)
         opened: IO[Any] = self.filesystem.open(self.path, mode)
@@ -209,6 +213,7 @@ class Location:
         OSError
             It cannot be read.
         """
+        self._require_files()
         if self.is_local:
             return Path(self.uri).read_bytes()
         try:

@@ -38,7 +38,7 @@ def test_a_study_s_page_has_its_clips_and_its_evidence(output: Path, tmp_path: P
     assert text.count('poster="data:image/webp;base64,') == 4
     for words in ("<h2>Report</h2>", "<h2>Phenotypes</h2>", "What counted how much", "untrained: for tests"):
         assert words in text
-    assert "study-3" not in text
+    assert not re.search(r"study-3\b", text)
     assert "study-3/" in view(output, tmp_path / "asked.html", study="study-3", identifiers=True)
 
 
@@ -95,13 +95,13 @@ def test_several_studies_have_an_index(output: Path, tmp_path: Path) -> None:
     links = re.findall(r'href="(study-[^"]+)"', index)
     assert len(links) == 2
     assert all((tmp_path / "pages" / link).is_file() for link in links)
-    assert "study-3" not in index
+    assert not re.search(r"study-3\b", index)  # "study-3..." may begin a page's name
 
 
 def test_a_run_s_page_says_what_its_record_says(output: Path, tmp_path: Path) -> None:
     run = next(run for run in list_runs(Location.parse(output)) if run.command == "encode")
     assert set(run.wall) == {"start", "work", "finish"}
-    assert set(run.pools) == {"readers", "encoders", "view_classifiers"}
+    assert set(run.pools) == {"readers", "encoders", "view_classifiers", "driver"}
     assert run.clips_per_second
     text = view(output, tmp_path / "run.html", run=run.run_id)
     assert "What bounded it" in text

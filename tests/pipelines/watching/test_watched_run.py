@@ -26,7 +26,8 @@ from pipelines.settings import EncodeSettings, ManifestSettings
 from pipelines.watching.run_metrics import COUNTERS, GAUGES
 from tests.tiny import small_loop
 
-pytestmark = pytest.mark.ray
+# slow: once another Ray session came before in this process, Ray's metrics of the new one were not served
+pytestmark = [pytest.mark.ray, pytest.mark.slow]
 
 NAME = "SMITH^JOHN-19500101"
 """Stands in every path and study of the archive."""
