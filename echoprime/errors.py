@@ -126,6 +126,20 @@ class UnreadableVideo(VideoError):  # noqa: N818  # named for the video, as its 
 class ReadError(VideoError):
     """A video whose bytes did not arrive; another run may succeed."""
 
+    @property
+    def lasts(self) -> bool:
+        """Whether asking again would be answered the same way: it is gone, or another one now."""
+        return self.reason in (Reason.MISSING, Reason.CHANGED)
+
+
+class DeniedError(ReadError):
+    """The keys may not read it, however often it is asked for."""
+
+    @property
+    def lasts(self) -> bool:
+        """It does."""
+        return True
+
 
 class UserError(EchoPrimeError):
     """A mistake of the user's: the command line prints its one line and exits with 2."""

@@ -6,11 +6,8 @@ import base64
 import json
 import os
 import shutil
-import signal
 import socket
-import subprocess
 import sys
-import time
 import urllib.error
 import urllib.request
 from collections.abc import Iterator
@@ -18,11 +15,12 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from tests.server_process import ServerProcess
+
 PACKAGES = ("orthanc", "orthanc-dicomweb")
 """Debian's and Ubuntu's names of what is needed."""
 
 USER, PASSWORD = "reader", "a-password-of-tests"
-READY_SECONDS = 60.0
 PLUGIN = Path("/usr/share/orthanc/plugins/libOrthancDicomWeb.so")
 
 
@@ -55,7 +53,7 @@ class DicomwebServer:
         self.folder, self.port = folder, _free_port()
         self.user, self.password = USER, PASSWORD
         self.address = f"dicomweb+http://127.0.0.1:{self.port}/dicom-web"
-        self._process: subprocess.Popen[bytes] | None = None
+        self._process = ServerProcess("the DICOMweb server", folder / "orthanc.log")
 
     def start(self) -> None:
         """Start it and wait until it answers."""
@@ -75,17 +73,11 @@ class DicomwebServer:
         }
         (self.folder / "orthanc.json").write_text(json.dumps(settings))
         command = [str(_program()), str(self.folder / "orthanc.json")]
-        with (self.folder / "orthanc.log").open("ab") as log:
-            self._process = subprocess.Popen(command, stdout=log, stderr=log, start_new_session=True)
-        self._wait()
+        self._process.start(command, lambda: self._ask("/dicom-web/studies?limit=1"), wait=0.1)
 
     def stop(self) -> None:
         """Kill it and wait for its pid."""
-        if self._process is None:
-            return
-        os.killpg(self._process.pid, signal.SIGKILL)
-        self._process.wait(30)
-        self._process = None
+        self._process.stop()
 
     def environment(self) -> dict[str, str]:
         """Variables that let this software in."""
@@ -106,23 +98,6 @@ class DicomwebServer:
         request.add_header("Authorization", f"Basic {pair}")
         with urllib.request.urlopen(request, timeout=30) as answer:
             return json.loads(answer.read() or b"null")
-
-    def _wait(self) -> None:
-        deadline = time.monotonic() + READY_SECONDS
-        while time.monotonic() < deadline:
-            assert self._process is not None
-            if self._process.poll() is not None:
-                raise RuntimeError(f"the DICOMweb server ended: {self._log()}")
-            try:
-                self._ask("/dicom-web/studies?limit=1")
-                return
-            except (urllib.error.URLError, OSError):
-                time.sleep(0.1)
-        self.stop()
-        raise RuntimeError(f"the DICOMweb server was not ready in {READY_SECONDS:.0f} s: {self._log()}")
-
-    def _log(self) -> str:
-        return (self.folder / "orthanc.log").read_text(errors="replace")[-2000:]
 
 
 @contextmanager

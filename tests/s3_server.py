@@ -3,20 +3,17 @@
 from __future__ import annotations
 
 import json
-import os
 import secrets
 import shutil
-import signal
 import socket
-import subprocess
 import sys
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from tests.server_process import ServerProcess
+
 KEY, SECRET, MEMBER = "echoprime-test", "echoprime-test-secret", "echoprime-member"
-READY_SECONDS = 60.0
 
 
 class S3Server:
@@ -37,7 +34,7 @@ class S3Server:
         self.key, self.secret, self.member = KEY, SECRET, MEMBER
         self._ports = _free_ports(4)
         self.endpoint = f"http://127.0.0.1:{self._ports[0]}"
-        self._process: subprocess.Popen[bytes] | None = None
+        self._process = ServerProcess("the S3 server", folder / "weed.log")
 
     def start(self) -> None:
         """Start it and wait until it answers."""
@@ -73,17 +70,11 @@ class S3Server:
             "-volume.max=0",
             "-master.telemetry=false",
         ]
-        with (self.folder / "weed.log").open("ab") as log:
-            self._process = subprocess.Popen(command, stdout=log, stderr=log, start_new_session=True)
-        self._wait()
+        self._process.start(command, self._store_something, wait=0.2)
 
     def stop(self) -> None:
         """Kill it (asked to end, it would answer for 25 s more) and wait for its pid."""
-        if self._process is None:
-            return
-        os.killpg(self._process.pid, signal.SIGKILL)
-        self._process.wait(30)
-        self._process = None
+        self._process.stop()
 
     def environment(self) -> dict[str, str]:
         """Variables that make boto, s3fs and deltalake use it."""
@@ -113,25 +104,11 @@ class S3Server:
             aws_secret_access_key=self.secret,
         )
 
-    def _wait(self) -> None:
-        deadline = time.monotonic() + READY_SECONDS
-        client, probe = self.client(), f"ready-{secrets.token_hex(6)}"
-        while time.monotonic() < deadline:
-            assert self._process is not None
-            if self._process.poll() is not None:
-                raise RuntimeError(f"the S3 server ended: {self._log()}")
-            try:
-                # it lists before it can store: only a bucket with an object shows that all of it is up
-                client.create_bucket(Bucket=probe)
-                client.put_object(Bucket=probe, Key="a", Body=b"a")
-                return
-            except Exception:
-                time.sleep(0.2)
-        self.stop()
-        raise RuntimeError(f"the S3 server was not ready in {READY_SECONDS:.0f} s: {self._log()}")
-
-    def _log(self) -> str:
-        return (self.folder / "weed.log").read_text(errors="replace")[-2000:]
+    def _store_something(self) -> None:
+        """It lists before it can store: only a bucket with an object shows that all of it is up."""
+        client, bucket = self.client(), f"ready-{secrets.token_hex(6)}"
+        client.create_bucket(Bucket=bucket)
+        client.put_object(Bucket=bucket, Key="a", Body=b"a")
 
 
 @contextmanager

@@ -27,7 +27,7 @@ from echoprime.storage.packed_path import (
     member_path,
 )
 from echoprime.storage.packed_reading import DAMAGED, GROWS, TOO_MANY, UNREAD, gzip_stream
-from echoprime.storage.patience import denied, patient
+from echoprime.storage.patience import patient
 
 MOST_MEMBERS = 200_000
 """Of one zip or tar file; they are in memory together, 300 bytes each."""
@@ -116,7 +116,7 @@ def index_packed(root: Location, entry: Entry) -> PackedIndex:
 
 def _unread(root: Location, error: ReadError) -> str:
     """A file that is gone or may not be read is a failed video; a store that does not answer ends all."""
-    if root.is_local or denied(error) or error.reason in (Reason.MISSING, Reason.CHANGED):
+    if root.is_local or error.lasts:
         return UNREAD
     raise ArchiveError(f"archive {root}: a zip or tar file cannot be read ({error.message})") from None
 

@@ -13,10 +13,9 @@ import tenacity
 
 from echoprime.archive.dicom_header import Header, read_header
 from echoprime.archive.entries import Entry
-from echoprime.errors import ArchiveError, ReadError, Reason, UnreadableVideo, VideoError
+from echoprime.errors import ArchiveError, ReadError, UnreadableVideo, VideoError
 from echoprime.storage import Location
 from echoprime.storage.packed_path import split_member
-from echoprime.storage.patience import denied
 
 Row: TypeAlias = "tuple[str, str, int, str, str | None, datetime | None, str | None]"
 """Study, path, size, token, patient, time, kind of study: a row of the manifest."""
@@ -100,7 +99,7 @@ def _header(root: Location, entry: Entry) -> Header:
         # gone or closed since it was listed: it keeps its row, and reading it says what is wrong
         return Header()
     except ReadError as error:
-        if root.is_local or denied(error) or error.reason in (Reason.MISSING, Reason.CHANGED):
+        if root.is_local or error.lasts:
             return Header()
         raise ArchiveError(f"archive {root}: a header cannot be read ({error.message}); run again") from None
     except Exception as error:  # botocore, aiohttp and s3fs have dozens of types for this

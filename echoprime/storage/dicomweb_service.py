@@ -23,7 +23,7 @@ import requests.adapters
 from dicomweb_client.web import DICOMwebClient
 from requests.auth import AuthBase, HTTPBasicAuth
 
-from echoprime.errors import ReadError, Reason, UnreadableVideo
+from echoprime.errors import DeniedError, ReadError, Reason, UnreadableVideo
 from echoprime.storage.dicomweb_address import (
     CREDENTIALS,
     PASSWORD,
@@ -261,7 +261,7 @@ def _refusal(status: int) -> ReadError:
         return ReadError(Reason.THROTTLED, "the server kept asking to slow down; use fewer readers")
     if status in {401, 403}:
         message = f"the server refuses the credentials ({status}); set {USER} and {PASSWORD}, or {TOKEN}"
-        return ReadError(Reason.READ_ERROR, message)
+        return (DeniedError if status == 403 else ReadError)(Reason.READ_ERROR, message)
     if status == 406:
         message = "the server does not send objects in the transfer syntax that they are stored in (406)"
         return ReadError(Reason.READ_ERROR, message)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import tenacity
 
-from echoprime.errors import ReadError, Reason
+from echoprime.errors import ReadError
 
 ATTEMPTS = 8
 """Tries a read: botocore's own five are over before the body comes, so a cut-off or bent one escapes them."""
@@ -12,19 +12,12 @@ ATTEMPTS = 8
 WRITE_ATTEMPTS = 4
 """Tries a write, each with s3fs's and botocore's own: what escapes those is a lost answer."""
 
-_WORTH_A_RETRY = frozenset({Reason.SHORT_READ, Reason.THROTTLED, Reason.READ_ERROR})
-
 # full jitter: hundreds of readers that were slowed down together must not come back together
 _WAIT = tenacity.wait_random_exponential(multiplier=0.2, max=20)
 
 
-def denied(error: ReadError) -> bool:
-    """Whether the keys may not read the object, however often it is asked for."""
-    return "(AccessDenied)" in error.message or "(403)" in error.message
-
-
 def _retryable(error: BaseException) -> bool:
-    return isinstance(error, ReadError) and error.reason in _WORTH_A_RETRY and not denied(error)
+    return isinstance(error, ReadError) and not error.lasts
 
 
 def _write_may_pass(error: BaseException) -> bool:

@@ -5,9 +5,9 @@ from __future__ import annotations
 import io
 from typing import Any
 
-from echoprime.errors import ReadError, Reason
+from echoprime.errors import DeniedError, ReadError, Reason
 from echoprime.storage import s3, s3_reading
-from echoprime.storage.patience import denied, patient
+from echoprime.storage.patience import patient
 
 BUFFER = 1 << 20
 """Bytes of a sequential read: a request costs some 20 ms whatever its length."""
@@ -108,7 +108,7 @@ def os_error(error: ReadError) -> OSError:
     """As a file system says it."""
     if error.reason is Reason.MISSING:
         return FileNotFoundError(error.message)
-    return (PermissionError if denied(error) else OSError)(error.message)
+    return (PermissionError if isinstance(error, DeniedError) else OSError)(error.message)
 
 
 def arrow_filesystem() -> Any:  # noqa: ANN401  # pyarrow has no types

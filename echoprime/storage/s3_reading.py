@@ -16,7 +16,7 @@ from typing import Any
 
 import xxhash
 
-from echoprime.errors import ReadError, Reason
+from echoprime.errors import DeniedError, ReadError, Reason
 from echoprime.storage import s3
 from echoprime.storage.etags import fits_etag
 
@@ -186,4 +186,5 @@ def store_error(error: Exception) -> ReadError:
     kind = code or type(error).__name__
     if kind in _CUT_OFF:
         return ReadError(Reason.SHORT_READ, f"the body ended early ({kind})")
-    return ReadError(Reason.READ_ERROR, f"the store refused, reset or timed out ({kind})")
+    error_type = DeniedError if kind in {"AccessDenied", "403"} else ReadError
+    return error_type(Reason.READ_ERROR, f"the store refused, reset or timed out ({kind})")

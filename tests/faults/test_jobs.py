@@ -87,61 +87,36 @@ def job(bucket: str, output: str) -> tuple[Rows, Rows]:
     return rows(out / "encodings"), rows(out / "interpretations" / "default")
 
 
-def disturbed(
-    name: str,
-    fault: Fault,
+READ_MODES = ("slow_down", "internal_error", "reset", "truncate", "corrupt", "latency", MIXED)
+WRITE_MODES = ("slow_down", "internal_error", "reset", "lost_answer", "truncate", "corrupt", MIXED)
+
+
+@pytest.mark.parametrize(
+    ("what", "methods", "modes"),
+    [("read", READS, modes) for modes in READ_MODES] + [("write", WRITES, modes) for modes in WRITE_MODES],
+    ids=lambda value: value if isinstance(value, str) else "mixed",
+)
+def test_requests_that_fail(
+    what: str,
+    methods: str,
+    modes: Any,
     store: Store,
     proxy: FaultProxy,
     fault_table: FaultTable,
     monkeypatch: pytest.MonkeyPatch,
-    cache: Path,
+    tmp_path: Path,
 ) -> None:
     """Run with a fault into an output of its own, from an empty cache, and compare both tables."""
-    monkeypatch.setenv("ECHOPRIME_CACHE", str(cache))
-    output = name.replace(" ", "-")
+    monkeypatch.setenv("ECHOPRIME_CACHE", str(tmp_path))
+    name = f"{what} {modes if isinstance(modes, str) else 'mixed'}"
+    paths = NO_LOG if what == "read" and "corrupt" in modes else "."
+    fault = Fault(modes, share=SHARE, methods=methods, paths=paths, amount=0.5, seed=1)
     start = time.monotonic()
     with proxy.injecting(fault):
-        encodings, interpretations = job(store.bucket, output)
+        encodings, interpretations = job(store.bucket, name.replace(" ", "-"))
     seconds = time.monotonic() - start
     found = difference(encodings, store.encodings)
     fault_table.add(name, proxy.counts, found, seconds)
     assert found == Difference(0, 0, 0)
     assert difference(interpretations, store.interpretations) == Difference(0, 0, 0)
     assert sum(count for key, count in proxy.counts.items() if " " in key) > 5
-
-
-@pytest.mark.parametrize(
-    "modes",
-    ["slow_down", "internal_error", "reset", "truncate", "corrupt", "latency", MIXED],
-    ids=lambda modes: modes if isinstance(modes, str) else "mixed",
-)
-def test_reads_that_fail(
-    modes: Any,
-    store: Store,
-    proxy: FaultProxy,
-    fault_table: FaultTable,
-    monkeypatch: pytest.MonkeyPatch,
-    tmp_path: Path,
-) -> None:
-    name = f"read {modes if isinstance(modes, str) else 'mixed'}"
-    paths = NO_LOG if "corrupt" in modes else "."
-    fault = Fault(modes, share=SHARE, methods=READS, paths=paths, amount=0.5, seed=1)
-    disturbed(name, fault, store, proxy, fault_table, monkeypatch, tmp_path)
-
-
-@pytest.mark.parametrize(
-    "modes",
-    ["slow_down", "internal_error", "reset", "lost_answer", "truncate", "corrupt", MIXED],
-    ids=lambda modes: modes if isinstance(modes, str) else "mixed",
-)
-def test_writes_that_fail(
-    modes: Any,
-    store: Store,
-    proxy: FaultProxy,
-    fault_table: FaultTable,
-    monkeypatch: pytest.MonkeyPatch,
-    tmp_path: Path,
-) -> None:
-    name = f"write {modes if isinstance(modes, str) else 'mixed'}"
-    fault = Fault(modes, share=SHARE, methods=WRITES, amount=0.5, seed=1)
-    disturbed(name, fault, store, proxy, fault_table, monkeypatch, tmp_path)
