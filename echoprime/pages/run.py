@@ -39,6 +39,7 @@ def run_page(run: RunRecord) -> str:
         if name.partition(":")[0] in {"encoded", "skipped", "failed"}
     ]
     others = {name: count for name, count in run.counts.items() if not _is_outcome(name)}
+    pools = stage_uses(run.pools, run.seconds, run.wall)
     return render_page(
         "run.html.j2",
         title=f"{run.command.capitalize()} run {run.run_id}",
@@ -48,7 +49,8 @@ def run_page(run: RunRecord) -> str:
         videos=sum(count for _, _, count in outcomes),
         bounded=_bounded(run),
         wall=[(PHASES.get(name, name), seconds) for name, seconds in run.wall.items()],
-        pools=stage_uses(run.pools, run.seconds, run.wall),
+        pools=pools,
+        gpus=any(pool.gpus for pool in pools),
         stages=[(stage, seconds) for stage, seconds in run.seconds.items() if stage not in run.wall],
         settings=[(name, _said(value)) for name, value in run.settings.items()],
         versions=list(run.versions.items()),
