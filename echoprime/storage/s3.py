@@ -2,11 +2,13 @@
 
 Read from the environment: `AWS_ACCESS_KEY_ID`, `AWS_SECRET_ACCESS_KEY`, `AWS_SESSION_TOKEN`, `AWS_PROFILE`,
 `AWS_REGION` or `AWS_DEFAULT_REGION`, `AWS_ENDPOINT_URL` or `AWS_ENDPOINT_URL_S3`, everything else that boto
-reads (roles, instance profiles, ~/.aws, AWS_CA_BUNDLE), and `ECHOPRIME_S3_ANONYMOUS=1` for public buckets.
+reads (roles, instance profiles, ~/.aws, `AWS_CA_BUNDLE`, `HTTPS_PROXY`, `NO_PROXY`), and
+`ECHOPRIME_S3_ANONYMOUS=1` for public buckets.
 """
 
 from __future__ import annotations
 
+import functools
 import os
 import re
 import threading
@@ -34,8 +36,12 @@ _ENVIRONMENT = (
     "AWS_CONFIG_FILE",
     "AWS_SHARED_CREDENTIALS_FILE",
     "AWS_CA_BUNDLE",
+    "AWS_IGNORE_CONFIGURED_ENDPOINT_URLS",
     "ECHOPRIME_S3_ANONYMOUS",
+    *(name for lower in ("http_proxy", "https_proxy", "no_proxy") for name in (lower, lower.upper())),
 )
+"""What a client is made of: another value asks for another client."""
+
 _NO_ANSWER = {
     "ConnectTimeoutError",
     "ConnectionClosedError",
@@ -43,7 +49,6 @@ _NO_ANSWER = {
     "HTTPClientError",
     "ProxyConnectionError",
     "ReadTimeoutError",
-    "SSLError",
 }
 _MAY_PASS = {"ConnectionClosedError", "HTTPClientError", "ReadTimeoutError", "ResponseParserError"}
 """Not an endpoint where nothing listens, or a certificate: those are told at once."""
@@ -57,24 +62,45 @@ def anonymous() -> bool:
     return os.environ.get("ECHOPRIME_S3_ANONYMOUS", "").lower() in {"1", "true", "yes"}
 
 
-def _profile_setting(name: str) -> str | None:
-    """A key of the boto profile in use (~/.aws/config); None without one."""
-    import botocore.session  # type: ignore[import-untyped]  # botocore ships no types
-
-    try:
-        value = botocore.session.Session().get_scoped_config().get(name)
-    except Exception:  # a broken or missing profile is reported by the first request, in boto's words
-        return None
-    return value if isinstance(value, str) else None
-
-
 def endpoint() -> str | None:
-    """URL of the S3 endpoint; None is Amazon's own."""
-    return (
-        os.environ.get("AWS_ENDPOINT_URL_S3")
-        or os.environ.get("AWS_ENDPOINT_URL")
-        or _profile_setting("endpoint_url")
+    """URL of the S3 endpoint, as boto finds it; None is Amazon's own in the region."""
+    return _settings()[0]
+
+
+def region() -> str:
+    """Region of the requests; us-east-1 where nothing says another."""
+    return _settings()[1]
+
+
+def _settings() -> tuple[str | None, str]:
+    """Endpoint and region. A broken or missing profile is told by the first request, in boto's words."""
+    try:
+        return _found(_environment())
+    except Exception:
+        region = os.environ.get("AWS_REGION") or os.environ.get("AWS_DEFAULT_REGION") or "us-east-1"
+        return os.environ.get("AWS_ENDPOINT_URL_S3") or os.environ.get("AWS_ENDPOINT_URL"), region
+
+
+def _environment() -> tuple[str | None, ...]:
+    return tuple(os.environ.get(name) for name in _ENVIRONMENT)
+
+
+@functools.lru_cache(8)
+def _found(environment: tuple[str | None, ...]) -> tuple[str | None, str]:
+    """Kept, because every read asks, and boto reads ~/.aws for 5 ms.
+
+    Clients are made for it: profiles, their `services` sections and what comes first are boto's to know.
+    """
+    import botocore.session  # type: ignore[import-untyped]  # botocore ships no types
+    from botocore.config import Config  # type: ignore[import-untyped]  # botocore ships no types
+
+    session = botocore.session.Session()
+    region = str(os.environ.get("AWS_REGION") or session.get_config_variable("region") or "us-east-1")
+    configured, amazons = (
+        str(session.create_client("s3", region_name=region, config=config).meta.endpoint_url)
+        for config in (Config(), Config(ignore_configured_endpoint_urls=True))
     )
+    return None if configured == amazons else configured, region
 
 
 def encrypted() -> bool:
@@ -95,16 +121,6 @@ def without_password(text: str) -> str:
     return re.sub(r"""(\w+://)?[^\s"'<>]*@""", r"\1", text)
 
 
-def region() -> str:
-    """Region of the requests; us-east-1 where nothing says another."""
-    return (
-        os.environ.get("AWS_REGION")
-        or os.environ.get("AWS_DEFAULT_REGION")
-        or _profile_setting("region")
-        or "us-east-1"
-    )
-
-
 def filesystem() -> Any:  # noqa: ANN401  # fsspec has no types
     """The process's s3fs file system: made once, safe in threads, made anew after a spawn.
 
@@ -112,7 +128,7 @@ def filesystem() -> Any:  # noqa: ANN401  # fsspec has no types
     asked for: s3fs's read-ahead of 50 MB would fetch a whole table for one small column.
     """
     # the environment, so that a changed profile takes effect; the pid, so that no socket is ever shared
-    key = (os.getpid(), *(os.environ.get(name) for name in _ENVIRONMENT))
+    key = (os.getpid(), *_environment())
     with _lock:
         found = _filesystems.get(key)
         if found is None:
@@ -140,6 +156,7 @@ def filesystem() -> Any:  # noqa: ANN401  # fsspec has no types
 
 def delta_options() -> dict[str, str]:
     """`storage_options` for deltalake: the same endpoint, region and credentials as `filesystem`."""
+    _trust_own_authority()
     # the checksum makes the store refuse a part or a commit that was bent on its way there
     options = {
         "aws_conditional_put": "etag",
@@ -149,7 +166,7 @@ def delta_options() -> dict[str, str]:
     url = endpoint()
     if url:
         options["AWS_ENDPOINT_URL"] = url
-        if url.startswith("http://"):
+        if not encrypted():
             options["AWS_ALLOW_HTTP"] = "true"
     if anonymous():
         options["AWS_SKIP_SIGNATURE"] = "true"
@@ -158,9 +175,21 @@ def delta_options() -> dict[str, str]:
     return options
 
 
+def _trust_own_authority() -> None:
+    """Let deltalake's TLS know the authorities of `AWS_CA_BUNDLE`: it looks at `SSL_CERT_FILE` alone."""
+    import botocore.session
+
+    try:
+        bundle = botocore.session.Session().get_config_variable("ca_bundle")
+    except Exception:  # an unknown profile: the first request says so
+        return
+    if bundle:
+        os.environ.setdefault("SSL_CERT_FILE", str(bundle))
+
+
 def _session_credentials() -> dict[str, str]:
     """What boto's own chain (profile, role, instance) gives now; asked anew at each open: they expire."""
-    import botocore.session  # type: ignore[import-untyped,unused-ignore]  # botocore ships no types
+    import botocore.session
 
     try:
         credentials = botocore.session.Session().get_credentials()
@@ -197,7 +226,7 @@ def _ask_for_a_name(bucket: str, key: str, where: str) -> tuple[str | None, bool
     """What is wrong, or None, and whether it may pass."""
     import botocore.session
     from botocore import UNSIGNED
-    from botocore.config import Config  # type: ignore[import-untyped]  # botocore ships no types
+    from botocore.config import Config
     from botocore.exceptions import (  # type: ignore[import-untyped]  # botocore ships no types
         BotoCoreError,
         ClientError,
@@ -242,6 +271,8 @@ def _connection_in_words(kind: str, detail: str, where: str) -> str:
             f"no usable credentials for {where} ({kind}); set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, "
             "or AWS_PROFILE, or ECHOPRIME_S3_ANONYMOUS=1 for a public bucket"
         )
+    if kind == "SSLError":
+        return f"{where} has a certificate that is not trusted; name its authority by AWS_CA_BUNDLE"
     if kind in _NO_ANSWER:
         return f"{where} cannot be reached; check AWS_ENDPOINT_URL and the network"
     return f"{where}: {kind}: {' '.join(without_password(detail).split())[:200]}"

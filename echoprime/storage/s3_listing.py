@@ -51,14 +51,24 @@ def _page(bucket: str, prefix: str, more: str) -> tuple[list[Listed], str]:
     for _ in range(READS):
         response = ask_store(_list, wanted)
         objects = [
-            Listed(item["Key"], int(item["Size"]), str(item["ETag"]).strip('"'))
+            Listed(item["Key"], int(item["Size"]), str(item.get("ETag", "")).strip('"'))
             for item in response.get("Contents", ())
         ]
-        found = objects, response["NextContinuationToken"] if response.get("IsTruncated") else ""
+        found = objects, _next(response, more)
         if s3.encrypted() or found in seen:
             return found
         seen.append(found)
     raise ReadError(Reason.READ_ERROR, "the store listed other objects each time")
+
+
+def _next(response: Mapping[str, Any], asked: str) -> str:
+    """The name of the page after one that was asked for by its own; "" after the last."""
+    if not response.get("IsTruncated"):
+        return ""
+    found = str(response.get("NextContinuationToken", ""))
+    if found in ("", asked):
+        raise ReadError(Reason.READ_ERROR, "the store cuts its list short and names no next page of it")
+    return found
 
 
 async def _list(filesystem: Any, wanted: Mapping[str, Any]) -> Mapping[str, Any]:  # noqa: ANN401  # s3fs has no types

@@ -11,8 +11,10 @@ taken if one of these says that they are what the store holds, the first that th
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Mapping
-from typing import Any
+from functools import partial
+from typing import Any, NamedTuple
 
 import xxhash
 
@@ -26,12 +28,35 @@ READS = 4
 _THROTTLES = frozenset(
     {"SlowDown", "503", "429", "ServiceUnavailable", "RequestLimitExceeded", "Throttling", "TooManyRequests"}
 )
+_DENIED = frozenset({"AccessDenied", "AllAccessDisabled", "InvalidAccessKeyId", "403"})
 _CUT_OFF = frozenset(
     {"ClientPayloadError", "ContentLengthError", "IncompleteReadError", "ResponseStreamingError"}
 )
 
-_no_md5: set[tuple[str | None, str]] = set()
-"""Endpoint and bucket where ETags were seen to be something else: an encrypting or compressing store's."""
+MISFITS = 3
+"""Objects whose ETag is not their MD5, and none whose is: then it is something else there, and not damage."""
+
+_md5s: set[_Bucket] = set()
+_misfits: Counter[_Bucket] = Counter()
+"""Buckets where an ETag was the MD5 of its object, and how often it was not."""
+
+
+class _Bucket(NamedTuple):
+    endpoint: str | None
+    name: str
+
+
+class _Answer(NamedTuple):
+    """One answer: the bytes, what was said of them, and whether a checksum of them was compared."""
+
+    data: bytes
+    said: Mapping[str, Any]
+    checked: bool
+
+    @property
+    def length(self) -> int | None:
+        """Bytes that were announced; some stores, and proxies before them, announce none."""
+        return _length(self.said)
 
 
 def fetch(
@@ -61,29 +86,27 @@ def fetch(
         wanted["Range"] = f"bytes={part[0]}-{part[1] - 1}"
     if token:
         wanted["IfMatch"] = f'"{token}"'
+    expected = part[1] - part[0] if part else size
     seen: set[bytes] = set()
     for _ in range(READS):
-        data: bytes
+        answer: _Answer
         try:
-            data, response, checked = ask_store(_get, wanted)
+            answer = ask_store(partial(_get, expected=expected, whole=part is None, token=token), wanted)
         except ReadError:
             if not seen:
                 raise
             continue  # what came once needs to come once more, not twice
-        _require_same(response, None if part else size, token)
-        expected = part[1] - part[0] if part else int(response["ContentLength"])
-        if len(data) != expected:
-            raise ReadError(Reason.SHORT_READ, f"{len(data)} of {expected} bytes arrived")
-        by_etag = None if part or checked else _by_etag(data, response, bucket)
-        if checked or by_etag or (by_etag is None and s3.encrypted()):
-            return data
-        digest = xxhash.xxh3_128_digest(data)
+        by_etag = None if part or answer.checked else _by_etag(answer, bucket)
+        # the end of a body without a length may be where the connection was cut
+        ended = answer.length is not None or expected is not None
+        if answer.checked or by_etag or (by_etag is None and s3.encrypted() and ended):
+            return answer.data
+        digest = xxhash.xxh3_128_digest(answer.data)
         if digest in seen:
-            if by_etag is False:
-                _no_md5.add((s3.endpoint(), bucket))
-            return data
+            _misfits[_Bucket(s3.endpoint(), bucket)] += by_etag is False
+            return answer.data
         seen.add(digest)
-        del data  # not two of them in memory
+        del answer  # not two of them in memory
     raise ReadError(Reason.READ_ERROR, "it came out different each time it was read")
 
 
@@ -95,16 +118,24 @@ def describe(bucket: str, key: str) -> tuple[int, str]:
     ReadError
         MISSING, THROTTLED, READ_ERROR.
     """
-    response = ask_store(_head, {"Bucket": bucket, "Key": key})
-    return int(response["ContentLength"]), _etag(response)
+    said = ask_store(_head, {"Bucket": bucket, "Key": key})
+    length = _length(said)
+    if length is None:
+        raise ReadError(Reason.READ_ERROR, "the store does not tell an object's size")
+    return length, _etag(said)
 
 
-def _by_etag(data: bytes, response: Mapping[str, Any], bucket: str) -> bool | None:
+def _by_etag(answer: _Answer, bucket: str) -> bool | None:
     """As `fits_etag`, and None where ETags are known to be something else than MD5s."""
-    encrypted = str(response.get("ServerSideEncryption", "")).startswith("aws:kms")
-    if encrypted or "SSECustomerAlgorithm" in response or (s3.endpoint(), bucket) in _no_md5:
+    where = _Bucket(s3.endpoint(), bucket)
+    encrypted = str(answer.said.get("ServerSideEncryption", "")).startswith("aws:kms")
+    other = _misfits[where] >= MISFITS and where not in _md5s
+    if encrypted or other or "SSECustomerAlgorithm" in answer.said:
         return None
-    return fits_etag(data, _etag(response))
+    fits = fits_etag(answer.data, _etag(answer.said))
+    if fits:
+        _md5s.add(where)
+    return fits
 
 
 def ask_store(ask: Callable[..., Any], wanted: Mapping[str, Any]) -> Any:  # noqa: ANN401  # s3fs has no types
@@ -114,6 +145,8 @@ def ask_store(ask: Callable[..., Any], wanted: Mapping[str, Any]) -> Any:  # noq
     filesystem = s3.filesystem()
     try:
         return fsspec.asyn.sync(filesystem.loop, ask, filesystem, wanted)
+    except (MemoryError, ReadError):
+        raise
     except Exception as error:  # botocore and aiohttp have dozens of types for this
         raise store_error(error) from None
 
@@ -130,36 +163,51 @@ async def _head(filesystem: Any, wanted: Mapping[str, str]) -> Mapping[str, Any]
     return response
 
 
-async def _get(filesystem: Any, wanted: Mapping[str, str]) -> tuple[bytes, Mapping[str, Any], bool]:  # noqa: ANN401  # s3fs has no types
-    """The body, what was said of it, and whether a checksum of it was compared."""
+async def _get(
+    filesystem: Any,  # noqa: ANN401  # s3fs has no types
+    wanted: Mapping[str, str],
+    *,
+    expected: int | None,
+    whole: bool,
+    token: str,
+) -> _Answer:
+    """Ask, and take the body only where it is the one that is wanted, and no longer than that."""
     client = await client_for(filesystem, wanted["Bucket"])
-    response = await client.get_object(**wanted)
-    body = response["Body"]
+    said = await client.get_object(**wanted)
+    body, length = said["Body"], _length(said)
     try:
+        require_same(length, _etag(said), expected if whole else None, token)
+        if expected is not None and (length or 0) > expected:
+            raise ReadError(
+                Reason.READ_ERROR, f"the store sends {length} bytes where {expected} are asked for"
+            )
         data: bytes = await body.read()
     finally:
         body.close()
+    due = length if expected is None else expected
+    if due is not None and len(data) != due:
+        raise ReadError(Reason.SHORT_READ, f"{len(data)} of {due} bytes arrived")
     # botocore gives the body a checksum where it compares one
-    return data, response, getattr(body, "checksum", None) is not None
+    return _Answer(data, said, getattr(body, "checksum", None) is not None)
+
+
+def _length(said: Mapping[str, Any]) -> int | None:
+    return int(said["ContentLength"]) if "ContentLength" in said else None
 
 
 def _etag(response: Mapping[str, Any]) -> str:
     return str(response.get("ETag", "")).strip('"')
 
 
-def _require_same(response: Mapping[str, Any], size: int | None, token: str) -> None:
-    require_same(int(response["ContentLength"]), _etag(response), size, token)
-
-
-def require_same(found_size: int, found_token: str, size: int | None, token: str) -> None:
-    """Refuse what is not what was listed.
+def require_same(found_size: int | None, found_token: str, size: int | None, token: str) -> None:
+    """Refuse what is not what was listed, as far as it is told.
 
     Raises
     ------
     ReadError
         CHANGED.
     """
-    if size is not None and found_size != size:
+    if None not in (size, found_size) and found_size != size:
         message = f"{found_size} bytes, {size} when it was listed; make the manifest again"
         raise ReadError(Reason.CHANGED, message)
     if token and found_token != token:
@@ -186,5 +234,7 @@ def store_error(error: Exception) -> ReadError:
     kind = code or type(error).__name__
     if kind in _CUT_OFF:
         return ReadError(Reason.SHORT_READ, f"the body ended early ({kind})")
-    error_type = DeniedError if kind in {"AccessDenied", "403"} else ReadError
+    if kind == "InvalidObjectState":
+        return DeniedError(Reason.READ_ERROR, "the store keeps it in an archive tier; restore it there first")
+    error_type = DeniedError if kind in _DENIED else ReadError
     return error_type(Reason.READ_ERROR, f"the store refused, reset or timed out ({kind})")

@@ -15,6 +15,7 @@ import pytest
 from echoprime.archive import Listing
 from echoprime.errors import ReadError, Reason
 from echoprime.storage import Location, read_object
+from echoprime.storage.fetching import fetch_range
 from echoprime.storage.patience import ATTEMPTS
 
 
@@ -60,7 +61,10 @@ ETAG = hashlib.md5(BODY).hexdigest()
 
 
 class _Store(BaseHTTPRequestHandler):
-    """An S3 object of 10 bytes, behind a store that misbehaves as `server.faults` says."""
+    """One S3 object, behind a store that misbehaves as `server.faults` says; it knows no ranges.
+
+    `server.told` is the length that it tells: None for none, 0 for the body's.
+    """
 
     def do_GET(self) -> None:
         fault = self.server.faults.pop(0) if self.server.faults else None
@@ -68,14 +72,15 @@ class _Store(BaseHTTPRequestHandler):
         if fault == "slow":
             body = b"<Error><Code>SlowDown</Code><Message>Please reduce your request rate.</Message></Error>"
             self.send_response(503)
-        elif fault == "denied":
-            body = b"<Error><Code>AccessDenied</Code><Message>no</Message></Error>"
+        elif fault in ("AccessDenied", "InvalidAccessKeyId", "InvalidObjectState"):
+            body = f"<Error><Code>{fault}</Code><Message>no</Message></Error>".encode()
             self.send_response(403)
         else:
-            body = BODY
+            body = self.server.body
             self.send_response(200)
             self.send_header("ETag", f'"{self.server.etag}"')
-        self.send_header("Content-Length", str(len(body)))
+        if self.server.told is not None:
+            self.send_header("Content-Length", str(self.server.told or len(body)))
         self.end_headers()
         self.server.conditions.append(self.headers["If-Match"])
         if fault == "bent":
@@ -95,7 +100,8 @@ class _Store(BaseHTTPRequestHandler):
 @pytest.fixture
 def store(monkeypatch: pytest.MonkeyPatch) -> Iterator[ThreadingHTTPServer]:
     server = ThreadingHTTPServer(("127.0.0.1", 0), _Store)
-    server.faults, server.asked, server.etag, server.conditions = [], 0, ETAG, []
+    server.faults, server.asked, server.conditions = [], 0, []
+    server.body, server.told, server.etag = BODY, 0, ETAG
     thread = threading.Thread(target=server.serve_forever, daemon=True)
     thread.start()
     monkeypatch.setenv("AWS_ENDPOINT_URL", f"http://127.0.0.1:{server.server_port}")
@@ -119,8 +125,9 @@ def test_a_body_that_stays_short_is_a_short_read(store: ThreadingHTTPServer) -> 
     assert store.asked == ATTEMPTS
 
 
-def test_access_denied_is_a_read_error(store: ThreadingHTTPServer) -> None:
-    store.faults = ["denied"] * 100
+@pytest.mark.parametrize("code", ["AccessDenied", "InvalidAccessKeyId", "InvalidObjectState"])
+def test_what_stays_refused_is_asked_once(store: ThreadingHTTPServer, code: str) -> None:
+    store.faults = [code] * 100
     assert reason_of(Location.parse("s3://bucket"), "loop-7", 10, ETAG) is Reason.READ_ERROR
     assert store.asked == 1
 
@@ -157,3 +164,47 @@ def test_a_store_whose_etags_are_no_md5_is_read_twice_at_first(store: ThreadingH
     store.etag = hashlib.md5(b"encrypted").hexdigest()
     assert read_object(Location.parse("s3://bucket"), "loop-7", size=10, token=store.etag) == BODY
     assert store.asked == 2
+
+
+def test_a_damaged_object_does_not_end_the_comparison_of_others(store: ThreadingHTTPServer) -> None:
+    """It comes twice alike and is taken, as in a store that encrypts; others' ETags are still looked at."""
+    root, damaged = Location.parse("s3://rotten"), b"0123456780"
+    store.body = damaged
+    assert read_object(root, "loop-7", size=10, token=ETAG) == damaged
+    store.body, store.faults, store.asked = BODY, ["bent"], 0
+    assert read_object(root, "loop-8", size=10, token=ETAG) == BODY
+    assert store.asked == 2  # one that nothing vouches for would be read a third time
+
+
+def test_a_store_that_tells_no_length(store: ThreadingHTTPServer) -> None:
+    store.told, store.faults = None, ["cut"]
+    assert read_object(Location.parse("s3://bucket"), "loop-7", size=10, token=ETAG) == BODY
+    assert store.asked == 2
+    store.faults, store.etag = ["cut"], "e"
+    assert Location.parse("s3://bucket/loop-7").read_bytes() == BODY
+
+
+def test_an_object_that_grew_is_not_taken(store: ThreadingHTTPServer) -> None:
+    """Its length is looked at before its bytes: they may be more than there is memory."""
+    store.told, store.etag = 10**12, "other"
+    assert reason_of(Location.parse("s3://bucket"), "loop-7", 10, "") is Reason.CHANGED
+    assert reason_of(Location.parse("s3://bucket"), "loop-7", 10**12, ETAG) is Reason.CHANGED
+    assert store.asked == 2
+
+
+def test_a_whole_object_in_place_of_a_part_is_not_taken(store: ThreadingHTTPServer) -> None:
+    store.told = 10**12
+    with pytest.raises(ReadError, match="sends 1000000000000 bytes where 4 are asked for"):
+        fetch_range(Location.parse("s3://bucket"), "large.zip", 0, 4, ETAG)
+
+
+def test_too_little_memory_is_no_fault_of_the_store(
+    store: ThreadingHTTPServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(body: object) -> bytes:
+        raise MemoryError
+
+    monkeypatch.setattr("aiobotocore.response.AioStreamingBody.read", full)
+    with pytest.raises(MemoryError):
+        read_object(Location.parse("s3://bucket"), "loop-7", size=10, token=ETAG)
+    assert store.asked == 1
