@@ -13,6 +13,9 @@ from pathlib import Path
 
 from tests.server_process import ServerProcess
 
+PUBLIC = "public"
+"""A bucket that anyone may list and read without keys, once it is made."""
+
 KEY, SECRET, MEMBER = "echoprime-test", "echoprime-test-secret", "echoprime-member"
 
 
@@ -47,6 +50,7 @@ class S3Server:
             }
             for name, key, more in (("test", self.key, ["Admin"]), ("member", self.member, []))
         ]
+        identities.append({"name": "anonymous", "actions": [f"Read:{PUBLIC}", f"List:{PUBLIC}"]})
         (self.folder / "data").mkdir(parents=True, exist_ok=True)
         file = self.folder / "identities.json"
         file.write_text(json.dumps({"identities": identities}))

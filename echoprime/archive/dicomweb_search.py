@@ -10,10 +10,9 @@ from collections.abc import Callable, Iterator, Mapping
 from functools import partial
 from typing import Any, TypeAlias
 
-import tenacity
-
 from echoprime.errors import ArchiveError, ReadError, Reason
 from echoprime.storage import Location
+from echoprime.storage.patience import patient
 
 Found: TypeAlias = "dict[str, Any]"
 """One result: DICOM JSON (PS3.18, annex F)."""
@@ -137,16 +136,7 @@ class _MissingError(ArchiveError):
     """The server says 404."""
 
 
-def _may_pass(error: BaseException) -> bool:
-    return isinstance(error, ReadError) and error.reason is not Reason.MISSING
-
-
-@tenacity.retry(
-    retry=tenacity.retry_if_exception(_may_pass),
-    wait=tenacity.wait_random_exponential(multiplier=0.2, max=10),
-    stop=tenacity.stop_after_attempt(5),
-    reraise=True,
-)
+@patient
 def _ask_again(search: Callable[..., list[Found]], **how: int) -> list[Found]:
     from echoprime.storage.dicomweb_service import NO_SERVICE, in_words
 

@@ -67,14 +67,11 @@ def fetch_instance(uri: str, path: str, token: str, most: int = MOST) -> bytes:
     if len(uids) != 3 or not all(UID.fullmatch(uid) for uid in uids):
         raise ReadError(Reason.MISSING, "the path is not of this archive; make the manifest again")
     try:
-        parts = dicomweb_service.client(uri).retrieve_stored(uids[0], uids[1], uids[2], most)
-    except UnreadableVideo:
+        data = dicomweb_service.client(uri).retrieve_stored(uids[0], uids[1], uids[2], most)
+    except (MemoryError, UnreadableVideo):
         raise
     except Exception as error:  # requests and its layers have dozens of types for this
         raise dicomweb_service.in_words(error) from None
-    if len(parts) != 1:
-        raise ReadError(Reason.READ_ERROR, f"the server sent {len(parts)} objects for one")
-    data = parts[0]
     if len(data) > most:
         raise UnreadableVideo(Reason.TOO_LARGE, f"{len(data):,} bytes, the limit is {most:,}")
     _require_same(data, uids, token)

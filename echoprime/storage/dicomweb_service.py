@@ -9,7 +9,7 @@ This module imports dicomweb-client; it is imported where a service is asked, no
 
 from __future__ import annotations
 
-import contextlib
+import io
 import logging
 import os
 import threading
@@ -20,6 +20,7 @@ from typing import Any
 
 import requests
 import requests.adapters
+import tenacity
 from dicomweb_client.web import DICOMwebClient
 from requests.auth import AuthBase, HTTPBasicAuth
 
@@ -30,8 +31,10 @@ from echoprime.storage.dicomweb_address import (
     TOKEN,
     TOKEN_FILE,
     USER,
+    in_the_clear,
     service_url,
 )
+from echoprime.storage.dicomweb_multipart import only_part
 
 CONNECTIONS = 16
 """Sockets per process and service: more than one reading process keeps busy."""
@@ -55,8 +58,6 @@ _STORED = {
 _ENVELOPE = 64 * 1024
 """Bytes of an answer beside its object."""
 
-_TAIL = 512
-
 _clients: dict[tuple[object, ...], InstanceClient] = {}
 _lock = threading.Lock()
 
@@ -70,16 +71,10 @@ class Body:
         urllib3's response.
     most
         Bytes, after decompression.
-
-    Attributes
-    ----------
-    tail
-        The last bytes that came; a multipart message that was cut off lacks its end there.
     """
 
     def __init__(self, raw: Any, most: int) -> None:  # noqa: ANN401  # urllib3's response
         self._raw, self._most, self._count = raw, most, 0
-        self.tail = b""
 
     def stream(self, amount: int, decode_content: bool = True) -> Iterator[bytes]:
         """As urllib3's; requests reads bodies by it.
@@ -93,7 +88,6 @@ class Body:
             self._count += len(piece)
             if self._count > self._most:
                 raise UnreadableVideo(Reason.TOO_LARGE, f"more bytes than the limit of {self._most:,}")
-            self.tail = (self.tail + piece[-_TAIL:])[-_TAIL:]
             yield piece
 
     def __getattr__(self, name: str) -> Any:  # noqa: ANN401  # whatever urllib3's response has
@@ -117,7 +111,7 @@ class InstanceClient(DICOMwebClient):
         self.set_http_retry_params(retry=False)
         self._url, self._requests = url, session
 
-    def retrieve_stored(self, study: str, series: str, instance: str, most: int) -> list[bytes]:
+    def retrieve_stored(self, study: str, series: str, instance: str, most: int) -> bytes:
         """Retrieve an instance in the transfer syntax that it is stored in (PS3.18, 10.4).
 
         Parameters
@@ -127,17 +121,12 @@ class InstanceClient(DICOMwebClient):
         most
             Bytes that may arrive.
 
-        Returns
-        -------
-        list of bytes
-            The parts of the answer: one, from a server that keeps to the standard.
-
         Raises
         ------
         UnreadableVideo
             TOO_LARGE.
         ReadError
-            SHORT_READ: the message has no end. READ_ERROR: it is none of the standard's.
+            SHORT_READ: the message has no end. READ_ERROR: it is none of the standard's, or not of one.
         requests.RequestException
             The server refuses, or the connection ends; see `in_words`.
         """
@@ -147,25 +136,37 @@ class InstanceClient(DICOMwebClient):
             told = response.headers.get("Content-Length", "")
             if told.isdigit() and int(told) > most + _ENVELOPE:
                 raise UnreadableVideo(Reason.TOO_LARGE, f"{int(told):,} bytes, the limit is {most:,}")
-            body = response.raw = Body(response.raw, most + _ENVELOPE)
+            response.raw = Body(response.raw, most + _ENVELOPE)
             kind = Message()
             kind["Content-Type"] = response.headers.get("Content-Type", "")
-            if kind.get_content_type() == "application/dicom":
-                # some servers send the object bare
-                return [b"".join(response.iter_content(PIECE))]
-            if kind.get_content_type() != "multipart/related":
+            boundary = kind.get_boundary()
+            if kind.get_content_type() == "multipart/related" and boundary:
+                return only_part(response.iter_content(PIECE), boundary)
+            if kind.get_content_type() != "application/dicom":
                 raise ReadError(Reason.READ_ERROR, NO_SERVICE)
-            parts = []
-            with contextlib.suppress(ValueError):  # a part without a header's end: cut off, as is looked at
-                parts = [bytes(part) for part in self._decode_multipart_message(response, stream=True)]
-            # the client takes what came before the end for a part
-            if f"--{kind.get_boundary()}--".encode() not in body.tail:
-                raise ReadError(Reason.SHORT_READ, "the answer ends before its last boundary")
-            return parts
+            # some servers send the object bare; where nothing says its end, it may be a cut connection's
+            if not told and "chunked" not in response.headers.get("Transfer-Encoding", "").lower():
+                raise ReadError(Reason.READ_ERROR, "the answer tells neither its length nor its end")
+            body = io.BytesIO()
+            for piece in response.iter_content(PIECE):
+                body.write(piece)
+            return body.getvalue()
 
 
 class _Session(requests.Session):
-    """requests' session; dicomweb-client names the host without its port, which is another host."""
+    """requests' session, with two habits mended.
+
+    dicomweb-client names the host without its port, which is another host. And what is for this machine goes
+    to no proxy: it is not encrypted, and `HTTP_PROXY` would take it and the credentials elsewhere.
+    """
+
+    def __init__(self, *, stays_here: bool) -> None:
+        super().__init__()
+        self._stays_here = stays_here
+
+    def merge_environment_settings(self, url: Any, proxies: Any, *others: Any) -> Any:  # noqa: ANN401  # as requests'
+        direct = {"no_proxy": "*"} if self._stays_here else {}
+        return super().merge_environment_settings(url, {**(proxies or {}), **direct}, *others)
 
     def prepare_request(self, request: requests.Request) -> requests.PreparedRequest:
         request.headers = {name: value for name, value in request.headers.items() if name != "Host"}
@@ -207,14 +208,15 @@ def client(uri: str) -> InstanceClient:
 
 
 def _session(uri: str) -> requests.Session:
-    session = _Session()
+    plain = not service_url(uri).startswith("https://")
+    session = _Session(stays_here=plain and not in_the_clear(uri))
     adapter = requests.adapters.HTTPAdapter(pool_connections=2, pool_maxsize=CONNECTIONS)
     session.mount("https://", adapter)
-    if service_url(uri).startswith("https://"):
+    if plain:
+        session.mount("http://", adapter)
+    else:
         # a redirection must not take patients' data, or a token, out of the encryption
         del session.adapters["http://"]
-    else:
-        session.mount("http://", adapter)
     token, file, user = (os.environ.get(name) for name in (TOKEN, TOKEN_FILE, USER))
     if token or file:
         session.auth = _Bearer(token or None, file)
@@ -261,7 +263,9 @@ def _refusal(status: int) -> ReadError:
         return ReadError(Reason.THROTTLED, "the server kept asking to slow down; use fewer readers")
     if status in {401, 403}:
         message = f"the server refuses the credentials ({status}); set {USER} and {PASSWORD}, or {TOKEN}"
-        return (DeniedError if status == 403 else ReadError)(Reason.READ_ERROR, message)
+        # a token that expired may be renewed in its file; a password that is wrong locks accounts
+        renewed = status == 401 and bool(os.environ.get(TOKEN_FILE)) and not os.environ.get(TOKEN)
+        return (ReadError if renewed else DeniedError)(Reason.READ_ERROR, message)
     if status == 406:
         message = "the server does not send objects in the transfer syntax that they are stored in (406)"
         return ReadError(Reason.READ_ERROR, message)
@@ -269,12 +273,25 @@ def _refusal(status: int) -> ReadError:
 
 
 def why_unreachable(uri: str) -> str | None:
-    """Search for one study, once; None, or what is wrong and what cures it."""
+    """Search for one study; None, or what is wrong and what cures it."""
+    try:
+        _first_search(uri)
+    except ReadError as error:
+        if error.reason is Reason.MISSING:
+            return "no DICOMweb service is there (404); give the address that /studies is below"
+        return error.message
+    return None
+
+
+@tenacity.retry(
+    retry=tenacity.retry_if_exception(lambda error: isinstance(error, ReadError) and not error.lasts),
+    wait=tenacity.wait_random_exponential(multiplier=0.2, max=1),
+    stop=tenacity.stop_after_attempt(4) | tenacity.stop_after_delay(5),
+    reraise=True,
+)
+def _first_search(uri: str) -> None:
+    """Tried again for seconds: a job must not end before it begins because one request was slowed down."""
     try:
         client(uri).search_for_studies(limit=1)
     except Exception as error:  # requests and its layers have dozens of types for this
-        found = in_words(error)
-        if found.reason is Reason.MISSING:
-            return "no DICOMweb service is there (404); give the address that /studies is below"
-        return found.message
-    return None
+        raise in_words(error) from None

@@ -3,52 +3,20 @@
 from __future__ import annotations
 
 import socket
-import threading
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler
 from pathlib import Path
 
 import pytest
 import requests
 
 from echoprime.errors import ArchiveError, ReadError, Reason, UnreadableVideo
-from echoprime.storage import Location, dicomweb_service
+from echoprime.storage import Location, dicomweb_service, read_object
 from echoprime.storage.dicomweb_address import CREDENTIALS
 from echoprime.storage.dicomweb_reading import fetch_instance
 from echoprime.storage.dicomweb_service import Body, client, in_words, why_unreachable
-
-
-@contextmanager
-def serving(answer: Callable[[BaseHTTPRequestHandler], None]) -> Iterator[str]:
-    """An HTTP server of one answer; yields an archive's address."""
-
-    class Handler(BaseHTTPRequestHandler):
-        def do_GET(self) -> None:
-            answer(self)
-
-        def log_message(self, *_: object) -> None:
-            pass
-
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    threading.Thread(target=server.serve_forever, daemon=True).start()
-    try:
-        yield f"dicomweb+http://127.0.0.1:{server.server_address[1]}/rs"
-    finally:
-        server.shutdown()
-        server.server_close()
-
-
-def sends(body: bytes, kind: str, status: int = 200, **headers: str):
-    def answer(request: BaseHTTPRequestHandler) -> None:
-        request.send_response(status)
-        request.send_header("Content-Type", kind)
-        for name, value in headers.items():
-            request.send_header(name, value)
-        request.end_headers()
-        request.wfile.write(body)
-
-    return answer
+from echoprime.storage.patience import ATTEMPTS
+from tests.http_answers import asked_with, sends, serving
 
 
 @pytest.fixture(autouse=True)
@@ -99,14 +67,6 @@ def test_plain_http_where_https_is_asked_for_is_refused() -> None:
     with pytest.raises(requests.exceptions.InvalidSchema) as error:
         session.get("http://pacs.example.org/rs/studies")
     assert "redirects from https to http" in in_words(error.value).message
-
-
-def asked_with(headers: list[dict[str, str]]):
-    def answer(request: BaseHTTPRequestHandler) -> None:
-        headers.append(dict(request.headers))
-        sends(b"[]", "application/dicom+json")(request)
-
-    return answer
 
 
 def test_credentials(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
@@ -170,9 +130,7 @@ def test_bodies_are_bounded_after_they_are_unpacked() -> None:
     with pytest.raises(UnreadableVideo) as error:
         list(Body(Raw(), 1000).stream(10))
     assert error.value.reason is Reason.TOO_LARGE
-    whole = Body(Raw(), 1200)
-    assert len(b"".join(whole.stream(10))) == 1200
-    assert whole.tail == b"y" * 512
+    assert len(b"".join(Body(Raw(), 1200).stream(10))) == 1200
 
 
 @pytest.mark.parametrize("path", ["1.2/3.4", "1.2/3.4/../../../admin", "1.2/3.4/5;6", "a/b/c.dcm"])
@@ -189,3 +147,56 @@ def test_what_fails_is_told_without_addresses() -> None:
     assert error.value.reason is Reason.READ_ERROR
     assert not any(uid in str(error.value) for uid in ("1.2.3", "4.5.6", "7.8.9"))
     assert error.value.__suppress_context__
+
+
+def test_a_service_of_this_machine_is_asked_without_a_proxy(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Plain http, with credentials: the proxy is another machine. Others' services are asked through it."""
+    at_proxy: list[dict[str, str]] = []
+    here: list[dict[str, str]] = []
+    with serving(asked_with(at_proxy)) as proxy, serving(asked_with(here)) as address:
+        for name in ("HTTP_PROXY", "http_proxy"):
+            monkeypatch.setenv(name, proxy.replace("dicomweb+http", "http").removesuffix("/rs"))
+        for name in ("NO_PROXY", "no_proxy"):
+            monkeypatch.delenv(name, raising=False)
+        assert why_unreachable(address) is None
+        assert why_unreachable(address.replace("127.0.0.1", "localhost")) is None
+        assert (len(here), len(at_proxy)) == (2, 0)
+        assert why_unreachable("dicomweb+http://pacs.invalid/rs") is None
+    assert (len(here), [each["Host"] for each in at_proxy]) == (2, ["pacs.invalid"])
+
+
+def test_the_first_search_is_tried_again_where_it_may_pass() -> None:
+    answers = [sends(b"", "text/plain", 503), sends(b"[]", "application/dicom+json")]
+    with serving(lambda request: answers.pop(0)(request)) as address:
+        assert why_unreachable(address) is None
+    assert answers == []
+
+
+def test_a_wrong_password_is_sent_once(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """More would lock the account. A token out of a file may have been renewed since."""
+    asked = 0
+
+    def refuses(request: BaseHTTPRequestHandler) -> None:
+        nonlocal asked
+        asked += 1
+        sends(b"", "text/plain", 401)(request)
+
+    monkeypatch.setattr(read_object.retry, "sleep", lambda _: None)
+    with serving(refuses) as address:
+        monkeypatch.setenv("ECHOPRIME_DICOMWEB_USER", "reader")
+        for expected in (1, ATTEMPTS):
+            asked = 0
+            with pytest.raises(ReadError, match=r"refuses the credentials \(401\)"):
+                read_object(Location.parse_archive(address), "1.2/3.4/5.6", size=0, token="")
+            assert asked == expected
+            (tmp_path / "token").write_text("expired")
+            monkeypatch.setenv("ECHOPRIME_DICOMWEB_TOKEN_FILE", str(tmp_path / "token"))
+
+
+def test_a_bare_object_whose_end_nothing_tells_is_not_taken() -> None:
+    with serving(sends(b"x" * 1000, "application/dicom")) as address:
+        with pytest.raises(ReadError, match="neither its length nor its end") as error:
+            fetch_instance(address, "1.2/3.4/5.6", "")
+        assert error.value.reason is Reason.READ_ERROR
+    with serving(sends(b"x" * 1000, "application/dicom", **{"Content-Length": "1000"})) as address:
+        assert fetch_instance(address, "1.2/3.4/5.6", "") == b"x" * 1000

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import sys
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -11,10 +13,12 @@ import pytest
 
 from echoprime.archive import Listing
 from echoprime.errors import UserError
-from echoprime.storage import Location, read_object
+from echoprime.storage import Location, read_object, s3
 from echoprime.tables import StudyTable
+from tests.connect_proxy import ConnectProxy
+from tests.faults.fault import Fault
 from tests.faults.proxy import FaultProxy
-from tests.s3_server import S3Server
+from tests.s3_server import PUBLIC, S3Server
 
 pytestmark = pytest.mark.s3
 
@@ -30,6 +34,11 @@ SCHEMA = pa.schema(
 def use(place: Location) -> None:
     """Write, list and read an object; make a table, append to it, and read it."""
     use_objects(place)
+    use_table(place)
+
+
+def use_table(place: Location) -> None:
+    """Make a table, append to it, and read it."""
     table = StudyTable.open(place / "table", SCHEMA, identity={})
     table.append(pa.table({"study_id": ["s"], "study_key": ["k"]}))
     assert StudyTable.existing(place / "table").newest()["study_id"].to_pylist() == ["s"]
@@ -38,8 +47,20 @@ def use(place: Location) -> None:
 def use_objects(place: Location) -> None:
     """Write, list and read an object."""
     (place / "archive/a.dcm").write_bytes(b"loop")
+    read_archive(place)
+
+
+def read_archive(place: Location) -> None:
+    """List and read that object."""
     (entry,) = Listing(place / "archive")
     assert read_object(place / "archive", entry.path, size=entry.size, token=entry.token) == b"loop"
+
+
+@pytest.fixture(autouse=True)
+def _authorities_of_the_public(monkeypatch: pytest.MonkeyPatch) -> None:
+    """At first, and after a test that has set others."""
+    monkeypatch.setenv("SSL_CERT_FILE", "")
+    monkeypatch.delenv("SSL_CERT_FILE")
 
 
 @pytest.fixture
@@ -67,6 +88,87 @@ def test_a_profile_says_keys_region_and_endpoint(
     use(s3_location)
 
 
+def test_a_profile_says_the_endpoint_of_each_service(
+    s3_location: Location, s3_server: S3Server, bare: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """boto's `services`: reads, what is believed of them, and tables know the same endpoint."""
+    (tmp_path / "config").write_text(
+        f"[profile lab]\nservices = lab\nregion = eu-central-1\nendpoint_url = http://127.0.0.1:9\n"
+        f"[services lab]\ns3 =\n  endpoint_url = {s3_server.endpoint}\n"
+    )
+    bare.setenv("AWS_CONFIG_FILE", str(tmp_path / "config"))
+    bare.setenv("AWS_PROFILE", "lab")
+    bare.setenv("AWS_ACCESS_KEY_ID", s3_server.key)
+    bare.setenv("AWS_SECRET_ACCESS_KEY", s3_server.secret)
+    bare.delenv("AWS_DEFAULT_REGION")
+    assert (s3.endpoint(), s3.region(), s3.encrypted()) == (s3_server.endpoint, "eu-central-1", False)
+    use(s3_location)
+    bare.setenv("AWS_IGNORE_CONFIGURED_ENDPOINT_URLS", "true")
+    assert (s3.endpoint(), s3.encrypted()) == (None, True)
+
+
+def test_a_program_gives_the_keys(
+    s3_location: Location, s3_server: S3Server, bare: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """credential_process, as hospitals' sign-on tools have it."""
+    keys = {"Version": 1, "AccessKeyId": s3_server.key, "SecretAccessKey": s3_server.secret}
+    keys["Expiration"] = (datetime.now(UTC) + timedelta(hours=1)).isoformat()
+    (tmp_path / "keys.py").write_text(f"print({json.dumps(keys)!r})")
+    (tmp_path / "config").write_text(
+        f"[profile hospital]\ncredential_process = {sys.executable} {tmp_path / 'keys.py'}\n"
+        f"region = us-east-1\nendpoint_url = {s3_server.endpoint}\n"
+    )
+    bare.setenv("AWS_CONFIG_FILE", str(tmp_path / "config"))
+    bare.setenv("AWS_PROFILE", "hospital")
+    use(s3_location)
+
+
+def test_a_public_bucket_is_read_without_keys(
+    s3_location: Location, s3_server: S3Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    place = Location.parse(f"s3://{s3_server.make_bucket(PUBLIC)}/pre fix")
+    use(place)
+    for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
+        monkeypatch.delenv(name)
+    monkeypatch.setenv("ECHOPRIME_S3_ANONYMOUS", "1")
+    read_archive(place)
+    assert StudyTable.existing(place / "table").newest()["study_id"].to_pylist() == ["s"]
+    with pytest.raises(UserError, match=r"denies .* access to bucket"):
+        s3_location.require_reachable("archive")
+
+
+def test_a_proxy_is_asked_by_reads_and_by_tables(
+    s3_location: Location, s3_server: S3Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (s3_location / "archive/a.dcm").write_bytes(b"loop")
+    with FaultProxy(s3_server.endpoint) as proxy:
+        monkeypatch.setenv("http_proxy", proxy.endpoint)
+        for used in (read_archive, use_table):
+            # nothing is late: it is counted
+            with proxy.injecting(Fault("latency", amount=0.0)):
+                used(s3_location)
+            assert proxy.counts["GET"] > 1
+        monkeypatch.setenv("no_proxy", "127.0.0.1")
+        with proxy.injecting(Fault("latency", amount=0.0)):
+            use(s3_location)
+        assert not proxy.counts
+
+
+def test_tunnels_of_a_proxy_to_an_endpoint_of_an_own_authority(
+    s3_location: Location, s3_server: S3Server, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    authority, server = own_authority(tmp_path)
+    with FaultProxy(s3_server.endpoint, server) as store, ConnectProxy() as proxy:
+        monkeypatch.setenv("AWS_ENDPOINT_URL", store.endpoint)
+        monkeypatch.setenv("AWS_CA_BUNDLE", str(authority))
+        monkeypatch.setenv("https_proxy", proxy.address)
+        use_objects(s3_location)
+        objects = proxy.tunnels
+        assert objects > 0
+        use_table(s3_location)
+        assert proxy.tunnels > objects
+
+
 def test_the_endpoint_of_s3_alone_comes_first(
     s3_location: Location, s3_server: S3Server, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -78,14 +180,14 @@ def test_the_endpoint_of_s3_alone_comes_first(
 def test_a_bundle_of_certificates(
     s3_location: Location, s3_server: S3Server, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    """A hospital's own authority: AWS_CA_BUNDLE names it. Tables know only the authorities of the public."""
+    """A hospital's own authority: AWS_CA_BUNDLE names it, for tables too."""
     authority, server = own_authority(tmp_path)
     with FaultProxy(s3_server.endpoint, server) as proxy:
         monkeypatch.setenv("AWS_ENDPOINT_URL", proxy.endpoint)
-        with pytest.raises(UserError, match="cannot be reached"):
+        with pytest.raises(UserError, match="is not trusted; name its authority by AWS_CA_BUNDLE"):
             s3_location.require_reachable("archive")
         monkeypatch.setenv("AWS_CA_BUNDLE", str(authority))
-        use_objects(s3_location)
+        use(s3_location)
 
 
 def own_authority(folder: Path) -> tuple[Path, Path]:
