@@ -55,7 +55,7 @@ VIDEOS = pa.schema([pa.field("study_id", pa.string()), pa.field("study_key", pa.
 
 
 def _write_parquet(target: Location, schema: pa.Schema, batches: Iterator[pa.RecordBatch]) -> None:
-    with target.open("wb") as file, pq.ParquetWriter(file, schema, compression="zstd") as writer:
+    with target.writing() as file, pq.ParquetWriter(file, schema, compression="zstd") as writer:
         for batch in batches:
             writer.write_batch(batch)
 

@@ -5,15 +5,16 @@ from __future__ import annotations
 import io
 import os
 import re
-import secrets
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO, Any
+from typing import IO, Any, Literal
 
 from echoprime.errors import ReadError, SettingError, UserError
-from echoprime.storage import s3, s3_files
+from echoprime.storage import local_files, s3, s3_files
 from echoprime.storage.dicomweb_address import is_dicomweb, normalised
 from echoprime.storage.patience import patient_write
+from echoprime.storage.s3_listing import list_objects
 
 _SCHEME = re.compile(r"^([A-Za-z][A-Za-z0-9+.-]*)://")
 
@@ -189,19 +190,29 @@ class Location:
 
     def files(self) -> list[str]:
         """Paths of all files or objects below, hidden ones too, relative to this place, sorted."""
-        try:
-            found = self.filesystem.find(self.path)
-        except (FileNotFoundError, NotADirectoryError):
-            return []
-        return sorted(str(path)[len(self.path) + 1 :] for path in found if str(path) != self.path)
-
-    def open(self, mode: str = "rb") -> IO[Any]:
-        """Open the file or object; writing makes the folders above it."""
         self._require_files()
-        if mode == "rb" and not self.is_local:
-            return io.BufferedReader(s3_files.ObjectFile(self.path), s3_files.BUFFER)
-        opened: IO[Any] = self.filesystem.open(self.path, mode)
-        return opened
+        if self.is_local:
+            found = self.filesystem.find(self.path)
+            return sorted(str(path)[len(self.path) + 1 :] for path in found if str(path) != self.path)
+        prefix = f"{self.key}/" if self.key else ""
+        try:
+            keys = [item.key for item in list_objects(self.bucket, prefix)]
+        except ReadError as error:
+            raise s3_files.os_error(error) from None
+        # a key that ends in "/" is a folder's marker of a console
+        return sorted(key[len(prefix) :] for key in keys if not key.endswith("/"))
+
+    def open(self, mode: Literal["rb"] = "rb") -> IO[Any]:
+        """Open the file or object to read it."""
+        self._require_files()
+        if self.is_local:
+            return Path(self.uri).open(mode)
+        return io.BufferedReader(s3_files.ObjectFile(self.path), s3_files.BUFFER)
+
+    def writing(self) -> AbstractContextManager[IO[bytes]]:
+        """Open to write all of it, or nothing where the block fails; makes the folders above it."""
+        self._require_files()
+        return local_files.writing(Path(self.uri)) if self.is_local else s3_files.writing(self.path)
 
     def read_bytes(self) -> bytes:
         """All of it.
@@ -226,17 +237,7 @@ class Location:
         if not self.is_local:
             patient_write(self.filesystem.pipe_file)(self.path, data)
             return
-        target = Path(self.uri)
-        target.parent.mkdir(parents=True, exist_ok=True)
-        scratch = target.parent / f".{target.name}.{os.getpid()}.{secrets.token_hex(4)}"
-        try:
-            with scratch.open("wb") as file:
-                file.write(data)
-                file.flush()
-                os.fsync(file.fileno())
-            scratch.replace(target)
-        finally:
-            scratch.unlink(missing_ok=True)
+        local_files.write_whole(Path(self.uri), data)
 
     def put_file(self, source: Path) -> None:
         """Bring a finished local file here, whole or not at all.
@@ -249,16 +250,7 @@ class Location:
         if not self.is_local:
             patient_write(self.filesystem.put_file)(str(source), self.path)
             return
-        import shutil
-
-        target = Path(self.uri)
-        target.parent.mkdir(parents=True, exist_ok=True)
-        scratch = target.parent / f".{target.name}.{os.getpid()}.{secrets.token_hex(4)}"
-        try:
-            shutil.move(source, scratch)
-            scratch.replace(target)
-        finally:
-            scratch.unlink(missing_ok=True)
+        local_files.move_whole(source, Path(self.uri))
 
     def remove(self) -> None:
         """Remove one file or object; nothing happens if it is not there."""
@@ -285,7 +277,7 @@ class Location:
             Whether there must be something at this place already.
         """
         if self.is_local:
-            problem = self._why_not_usable_folder()
+            problem = local_files.why_unusable(Path(self.uri))
         elif self.is_dicomweb:
             problem = self._why_no_service()
         else:
@@ -299,14 +291,3 @@ class Location:
         from echoprime.storage.dicomweb_service import why_unreachable
 
         return why_unreachable(self.uri)
-
-    def _why_not_usable_folder(self) -> str | None:
-        """A local path is usable if it can be read, or can be made below the nearest folder that exists."""
-        path = Path(self.uri)
-        while not os.path.lexists(path) and path != path.parent:
-            path = path.parent
-        if path == Path(self.uri):
-            return None if os.access(path, os.R_OK) else "it may not be read; correct its permissions"
-        if not path.is_dir():
-            return f"{path} is not a folder"
-        return None

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import io
-from typing import Any
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import IO, Any
 
 from echoprime.errors import DeniedError, ReadError, Reason
 from echoprime.storage import s3, s3_reading
@@ -102,6 +104,20 @@ class ObjectFile(io.RawIOBase):
             raise os_error(error) from None
         self._at = end
         return data
+
+
+@contextmanager
+def writing(path: str) -> Iterator[IO[bytes]]:
+    """Open "bucket/key" to write all of it: where the block fails, no object comes of its parts."""
+    file = s3.filesystem().open(path, "wb", autocommit=False)
+    try:
+        yield file
+        file.close()
+    except BaseException:
+        file.discard()
+        file.closed = True  # closing it later would send what is left
+        raise
+    file.commit()
 
 
 def os_error(error: ReadError) -> OSError:

@@ -223,7 +223,7 @@ def store_error(error: Exception) -> ReadError:
     """Codes and types only: the store's messages name keys, which may hold a patient's identifiers."""
     response = getattr(error, "response", None)
     code = str(response.get("Error", {}).get("Code", "")) if isinstance(response, dict) else ""
-    if code in {"NoSuchKey", "404"}:
+    if code in {"NoSuchKey", "NoSuchBucket", "404"}:
         return missing()
     if code in {"PreconditionFailed", "412"}:
         return ReadError(Reason.CHANGED, "written again since it was listed; make the manifest again")

@@ -103,7 +103,7 @@ def _write_manifest(out: Location, encoded: list[dict[str, Any]]) -> None:
         for row in encoded for video in row["videos"]
     ]  # fmt: skip
     facts = {ROOT: "/archive", STUDY_FROM: "dicom", VERSION: str(SCHEMA_VERSION), STUDIES: str(len(encoded))}
-    with (out / "manifest.parquet").open("wb") as file, pq.ParquetWriter(file, MANIFEST) as writer:
+    with (out / "manifest.parquet").writing() as file, pq.ParquetWriter(file, MANIFEST) as writer:
         writer.write_table(pa.Table.from_pylist(found, MANIFEST), row_group_size=20)
         writer.add_key_value_metadata({key.decode(): value for key, value in facts.items()})
 

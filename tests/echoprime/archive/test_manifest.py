@@ -225,7 +225,7 @@ def test_what_is_no_manifest_is_refused(place: Location) -> None:
     (place / "text.parquet").write_bytes(b"path,study_id\n")
     with pytest.raises(ArchiveError, match="not a Parquet file"):
         open_manifest(place / "text.parquet")
-    with (place / "other.parquet").open("wb") as file:
+    with (place / "other.parquet").writing() as file:
         pq.write_table(pa.table({"a": [1]}), file)
     with pytest.raises(ArchiveError, match="not a manifest of this software"):
         open_manifest(place / "other.parquet")

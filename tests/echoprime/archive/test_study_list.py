@@ -34,7 +34,7 @@ def listed(
 
 
 def write_parquet(place: Location, columns: dict[str, Any]) -> Location:
-    with place.open("wb") as file:
+    with place.writing() as file:
         pq.write_table(pa.table(columns), file)
     return place
 

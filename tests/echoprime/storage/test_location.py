@@ -88,10 +88,32 @@ def test_a_failed_write_leaves_the_old_bytes(tmp_path: Path, monkeypatch: pytest
 
 def test_arrow_reads_through_the_same_file_system(place: Location) -> None:
     table = pa.table({"a": list(range(1000))})
-    with (place / "t.parquet").open("wb") as file:
+    with (place / "t.parquet").writing() as file:
         pq.write_table(table, file, row_group_size=100)
     with pq.ParquetFile((place / "t.parquet").path, filesystem=place.arrow_filesystem) as read:
         assert read.read_row_group(3)["a"].to_pylist() == list(range(300, 400))
+
+
+@pytest.mark.parametrize("megabytes", [1, 60])  # in one request, and in parts
+def test_what_fails_while_it_is_written_leaves_what_was_there(place: Location, megabytes: int) -> None:
+    target = place / "rows.parquet"
+    target.write_bytes(b"old")
+    rows = pa.table({"a": [os.urandom(1 << 20)]})
+
+    def fail() -> None:
+        # Parquet's end is written all the same, so that a part would look whole
+        with target.writing() as file, pq.ParquetWriter(file, rows.schema) as writer:
+            for _ in range(megabytes):
+                writer.write_table(rows)
+            raise RuntimeError("in the middle")
+
+    with pytest.raises(RuntimeError, match="in the middle"):
+        fail()
+    assert target.read_bytes() == b"old"
+    assert place.names() == ["rows.parquet"]
+    with target.writing() as file:
+        file.write(b"new")
+    assert target.read_bytes() == b"new"
 
 
 def test_free_bytes_of_a_place_that_is_not_there_yet(tmp_path: Path) -> None:

@@ -11,6 +11,9 @@ import pytest
 from echoprime.archive import Listing
 from echoprime.errors import ArchiveError
 from echoprime.storage import Location, read_object, s3_listing
+from tests.faults.fault import Fault
+from tests.faults.proxy import FaultProxy
+from tests.s3_server import S3Server
 
 NAMES = (
     "a b",
@@ -43,6 +46,23 @@ def test_every_key_is_listed_and_read_as_it_is(
         assert read_object(s3_location, entry.path, size=entry.size, token=entry.token) == written[entry.path]
     assert s3_location.files() == sorted(written)
     assert s3_location.names() == ["s 1", "é+%2F"]
+
+
+@pytest.mark.s3
+def test_a_bent_list_is_asked_for_again(
+    s3_location: Location, s3_server: S3Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Over plain HTTP a name with a flipped bit is a name."""
+    names = [f"{number:03d}-{'a' * 200}" for number in range(20)]
+    for name in names:
+        (s3_location / name).write_bytes(b"")
+    monkeypatch.setattr(s3_listing._page.retry, "sleep", lambda _: None)
+    with FaultProxy(s3_server.endpoint) as proxy:
+        monkeypatch.setenv("AWS_ENDPOINT_URL", proxy.endpoint)
+        with proxy.injecting(Fault("corrupt", share=0.4, paths="list-type", seed=3)):
+            found = [s3_location.files() for _ in range(4)]
+    assert found == [names] * 4
+    assert proxy.counts["GET corrupt"] > 2
 
 
 class _Pages(BaseHTTPRequestHandler):
