@@ -13,6 +13,9 @@ from pathlib import Path
 
 from tests.server_process import ServerProcess
 
+LIMITED = "limited"
+"""A bucket in which `S3Server.guest` may do what it likes below 2024/, and nothing else, once it is made."""
+
 PUBLIC = "public"
 """A bucket that anyone may list and read without keys, once it is made."""
 
@@ -30,11 +33,14 @@ class S3Server:
         An identity that may do everything.
     member
         Key of another, with the same secret: a bucket's policy may forbid it something.
+    guest
+        Key of a third, with the same secret, see `LIMITED`.
     """
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         self.key, self.secret, self.member = KEY, SECRET, MEMBER
+        self.guest = "echoprime-guest"
         self._ports = _free_ports(4)
         self.endpoint = f"http://127.0.0.1:{self._ports[0]}"
         self._process = ServerProcess("the S3 server", folder / "weed.log")
@@ -51,6 +57,9 @@ class S3Server:
             for name, key, more in (("test", self.key, ["Admin"]), ("member", self.member, []))
         ]
         identities.append({"name": "anonymous", "actions": [f"Read:{PUBLIC}", f"List:{PUBLIC}"]})
+        below = [f"{action}:{LIMITED}/2024/*" for action in ("Read", "List", "Write")]
+        credentials = [{"accessKey": self.guest, "secretKey": self.secret}]
+        identities.append({"name": "guest", "credentials": credentials, "actions": below})
         (self.folder / "data").mkdir(parents=True, exist_ok=True)
         file = self.folder / "identities.json"
         file.write_text(json.dumps({"identities": identities}))

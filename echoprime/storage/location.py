@@ -5,7 +5,7 @@ from __future__ import annotations
 import io
 import os
 import re
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any, Literal
@@ -14,7 +14,7 @@ from echoprime.errors import ReadError, SettingError, UserError
 from echoprime.storage import local_files, s3, s3_files
 from echoprime.storage.dicomweb_address import is_dicomweb, normalised
 from echoprime.storage.patience import patient_write
-from echoprime.storage.s3_listing import list_objects
+from echoprime.storage.s3_listing import is_there, list_objects
 
 _SCHEME = re.compile(r"^([A-Za-z][A-Za-z0-9+.-]*)://")
 
@@ -173,7 +173,12 @@ class Location:
         """Whether a file, a folder, or an object below it is there, or a service answers."""
         if self.is_dicomweb:
             return self._why_no_service() is None
-        return bool(self.filesystem.exists(self.path))
+        if self.is_local:
+            return bool(self.filesystem.exists(self.path))
+        try:
+            return is_there(self.bucket, self.key)
+        except ReadError as error:
+            raise s3_files.os_error(error) from None
 
     def is_dir(self) -> bool:
         """Whether it is a folder, or a prefix with objects below it."""
@@ -195,12 +200,11 @@ class Location:
             found = self.filesystem.find(self.path)
             return sorted(str(path)[len(self.path) + 1 :] for path in found if str(path) != self.path)
         prefix = f"{self.key}/" if self.key else ""
-        try:
-            keys = [item.key for item in list_objects(self.bucket, prefix)]
+        try:  # a key that ends in "/" is a folder's marker of a console
+            keys = [item.key for item in list_objects(self.bucket, prefix) if item.key[-1:] != "/"]
         except ReadError as error:
             raise s3_files.os_error(error) from None
-        # a key that ends in "/" is a folder's marker of a console
-        return sorted(key[len(prefix) :] for key in keys if not key.endswith("/"))
+        return sorted(key[len(prefix) :] for key in keys)
 
     def open(self, mode: Literal["rb"] = "rb") -> IO[Any]:
         """Open the file or object to read it."""
@@ -257,10 +261,8 @@ class Location:
         if self.is_local:
             Path(self.uri).unlink(missing_ok=True)
             return
-        try:
+        with suppress(FileNotFoundError):
             self.filesystem.rm_file(self.path)
-        except FileNotFoundError:
-            return
 
     def require_reachable(
         self, what: str, error: type[UserError] = UserError, *, must_exist: bool = False
@@ -284,10 +286,16 @@ class Location:
             problem = s3.why_unreachable(self.bucket, self.key)
         if problem is not None:
             raise error(f"{what} {self.uri}: {problem}")
-        if must_exist and not self.is_dicomweb and not self.exists():
+        if not must_exist or self.is_dicomweb:
+            return
+        try:
+            there = self.exists()
+        except OSError as refused:
+            raise error(f"{what} {self.uri}: {refused}; correct its permissions") from None
+        if not there:
             raise error(f"{what} {self.uri}: nothing is there; correct the path")
 
     def _why_no_service(self) -> str | None:
-        from echoprime.storage.dicomweb_service import why_unreachable
+        from echoprime.storage import dicomweb_service
 
-        return why_unreachable(self.uri)
+        return dicomweb_service.why_unreachable(self.uri)

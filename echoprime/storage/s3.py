@@ -244,7 +244,8 @@ def _ask_for_a_name(bucket: str, key: str, where: str) -> tuple[str | None, bool
                 signature_version=UNSIGNED if anonymous() else None,
             ),
         )
-        client.list_objects_v2(Bucket=bucket, Prefix=key, MaxKeys=1)
+        # keys that may list what is below a prefix may often not ask for its own name
+        client.list_objects_v2(Bucket=bucket, Prefix=f"{key}/" if key else "", MaxKeys=1)
     except ClientError as error:
         code = str(error.response.get("Error", {}).get("Code", ""))
         status = int(error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0))

@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 from echoprime.errors import ReadError, Reason
 from echoprime.storage import s3
 from echoprime.storage.patience import patient
+from echoprime.storage.s3_files import describe
 from echoprime.storage.s3_reading import READS, ask_store, client_for
 
 PAGE = 1000
@@ -41,10 +42,34 @@ def list_objects(bucket: str, prefix: str) -> Iterator[Listed]:
             return
 
 
+def is_there(bucket: str, key: str) -> bool:
+    """Whether there is an object, or one below its name; "" asks for the bucket.
+
+    The list is asked first: keys that may read what is below a prefix may often not ask for its own name.
+
+    Raises
+    ------
+    ReadError
+        THROTTLED, READ_ERROR, and `DeniedError`.
+    """
+    try:
+        if not key:
+            _page(bucket, "", "", 1)
+            return True
+        if _page(bucket, f"{key}/", "", 1)[0]:
+            return True
+        describe(bucket, key)
+    except ReadError as error:
+        if error.reason is not Reason.MISSING:
+            raise
+        return False
+    return True
+
+
 @patient
-def _page(bucket: str, prefix: str, more: str) -> tuple[list[Listed], str]:
+def _page(bucket: str, prefix: str, more: str, most: int | None = None) -> tuple[list[Listed], str]:
     """One page, and the name of the next; "" at the end."""
-    wanted = {"Bucket": bucket, "Prefix": prefix, "MaxKeys": PAGE} | (
+    wanted = {"Bucket": bucket, "Prefix": prefix, "MaxKeys": most or PAGE} | (
         {"ContinuationToken": more} if more else {}
     )
     seen: list[tuple[list[Listed], str]] = []

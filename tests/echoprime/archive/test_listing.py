@@ -122,7 +122,8 @@ def test_buckets_are_listed_page_by_page(s3_location: Location, monkeypatch: pyt
     original, pages = s3_listing.ask_store, []
 
     def ask_store(ask, wanted):
-        pages.append(wanted)
+        if wanted.get("MaxKeys") == 3:  # not the question whether anything is there
+            pages.append(wanted)
         return original(ask, wanted)
 
     monkeypatch.setattr(s3_listing, "ask_store", ask_store)

@@ -18,7 +18,7 @@ from echoprime.tables import StudyTable
 from tests.connect_proxy import ConnectProxy
 from tests.faults.fault import Fault
 from tests.faults.proxy import FaultProxy
-from tests.s3_server import PUBLIC, S3Server
+from tests.s3_server import LIMITED, PUBLIC, S3Server
 
 pytestmark = pytest.mark.s3
 
@@ -135,6 +135,20 @@ def test_a_public_bucket_is_read_without_keys(
     assert StudyTable.existing(place / "table").newest()["study_id"].to_pylist() == ["s"]
     with pytest.raises(UserError, match=r"denies .* access to bucket"):
         s3_location.require_reachable("archive")
+
+
+def test_keys_that_may_use_a_prefix_alone(s3_server: S3Server, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As policies of shared buckets are: not even the prefix's own name may be asked for."""
+    bucket = Location.parse(f"s3://{s3_server.make_bucket(LIMITED)}")
+    (bucket / "2023/a.dcm").write_bytes(b"loop")
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", s3_server.guest)
+    use(bucket / "2024")
+    (bucket / "2024").require_reachable("archive", must_exist=True)
+    assert (bucket / "2024").exists()
+    assert not (bucket / "2024/none").exists()
+    with pytest.raises(UserError, match=r"denies .* access|may not") as error:
+        (bucket / "2023").require_reachable("archive", must_exist=True)
+    assert "\n" not in str(error.value)
 
 
 def test_a_proxy_is_asked_by_reads_and_by_tables(
