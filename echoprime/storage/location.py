@@ -17,6 +17,25 @@ from echoprime.storage.patience import patient_write
 
 _SCHEME = re.compile(r"^([A-Za-z][A-Za-z0-9+.-]*)://")
 
+_SCRATCH = re.compile(r"(?:^|/)\.[^/]+\.(\d+)\.[0-9a-f]{8}$")
+"""What a local file is called until it is whole; the number is the process that writes it."""
+
+
+def is_unfinished(path: str) -> bool:
+    """Whether a local file is one that a process was killed over before it was whole.
+
+    Examples
+    --------
+    >>> is_unfinished("out/.manifest.parquet.99999999.0123abcd"), is_unfinished("out/manifest.parquet")
+    (True, False)
+    """
+    found = _SCRATCH.search(path)
+    return found is not None and not Path(f"/proc/{found[1]}").exists()
+
+
+def _scratch(target: Path) -> Path:
+    return target.parent / f".{target.name}.{os.getpid()}.{secrets.token_hex(4)}"
+
 
 @dataclass(frozen=True, slots=True)
 class Location:
@@ -228,7 +247,7 @@ class Location:
             return
         target = Path(self.uri)
         target.parent.mkdir(parents=True, exist_ok=True)
-        scratch = target.parent / f".{target.name}.{os.getpid()}.{secrets.token_hex(4)}"
+        scratch = _scratch(target)
         try:
             with scratch.open("wb") as file:
                 file.write(data)
@@ -253,7 +272,7 @@ class Location:
 
         target = Path(self.uri)
         target.parent.mkdir(parents=True, exist_ok=True)
-        scratch = target.parent / f".{target.name}.{os.getpid()}.{secrets.token_hex(4)}"
+        scratch = _scratch(target)
         try:
             shutil.move(source, scratch)
             scratch.replace(target)
