@@ -150,7 +150,7 @@ def _left_to_do(
 
 
 def _without_withdrawn(newest: pa.Table, encodings: StudyTable, withdrawn: Withdrawn) -> pa.Table:
-    """An encodings table that was brought back from a copy may have them again, and studies that were not there."""
+    """A table that was brought back from a copy may have them again, and studies that it had not then."""
     theirs: set[str] = set()
     for batch in encodings.newest_batches(["study_id", "patient_id"]):
         pairs = zip(batch["study_id"].to_pylist(), batch["patient_id"].to_pylist(), strict=True)

@@ -36,7 +36,7 @@ def list_archive(settings: ManifestSettings) -> ManifestSummary:
     ArchiveError
         The archive is missing or empty, or a list has no such column.
     TableError
-        The manifest lies in an output whose manifest another process writes, or that somebody is withdrawn from.
+        In the manifest's output another process writes a manifest, or withdraws somebody.
     """
     columns = require_study_from(settings.study_from, settings.columns)
     archive = Location.parse_archive(settings.archive)
@@ -64,7 +64,7 @@ def list_archive(settings: ManifestSettings) -> ManifestSummary:
 
 @contextmanager
 def _held(place: Location) -> Iterator[None]:
-    """In an output nobody is withdrawn meanwhile: listing takes hours, and would bring them back at its end."""
+    """In an output nobody is withdrawn meanwhile: hours of listing would bring them back at the end."""
     if not (place / "encodings").exists():
         yield
         return

@@ -148,8 +148,8 @@ def _show(out: Console, removed: Removed, word: str) -> None:
         )
     for name in removed.sets:
         out.print(
-            f"{word}: the candidate set {name}, which an earlier withdrawal was killed in; make it again with "
-            "`echoprime candidates build`"
+            f"{word}: the candidate set {name}, which an earlier withdrawal was killed in; make it again "
+            "with `echoprime candidates build`"
         )
     for name, rows in removed.neighbours.items():
         out.print(

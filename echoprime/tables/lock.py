@@ -85,7 +85,7 @@ class WriterLock:
         if now is not None and now.token != self._me.token:
             self._require_dead(now, self._table)
         try:
-            # own name first, then a look at the others': of two that do so at once at least one sees the other
+            # own name first, then the others': of two that do so at once at least one sees the other
             for table in self._others():
                 other = _read(self._runs / f"{_PREFIX}{table}{_SUFFIX}")
                 if other is not None:
@@ -148,7 +148,7 @@ class WriterLock:
 
 
 class OutputLock(WriterLock):
-    """Hold a whole output: while this lasts no table of it is written, of those that do not exist yet neither.
+    """Hold a whole output: while this lasts no table of it is written, and none is made.
 
     Parameters
     ----------

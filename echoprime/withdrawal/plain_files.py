@@ -48,7 +48,7 @@ def take_out(place: Location, traces: Traces, *, dry_run: bool = False) -> int:
 
 
 def _lines(text: str) -> list[str]:
-    """Lines with their ends. Not `splitlines`: that also ends a line within a value, at U+2028 or a form feed."""
+    """Lines with their ends. Not `splitlines`: for that U+2028 or a form feed within a value ends a line."""
     return list(io.StringIO(text, newline=""))
 
 

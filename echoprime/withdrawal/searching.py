@@ -57,8 +57,8 @@ class _NotReadableError(Exception):
 def search(output: Location, traces: Traces) -> Search:
     """Read every file below an output, and its name.
 
-    Parquet and Arrow files are decoded, whatever they are called: every text of every column is compared, nested
-    ones too, and what their footers say. All other files are read as text.
+    Parquet and Arrow files are decoded, whatever they are called: every text of every column is compared,
+    nested ones too, and what their footers say. All other files are read as text.
     """
     files = output.files()
     with ThreadPoolExecutor(READERS) as pool:
@@ -69,7 +69,7 @@ def search(output: Location, traces: Traces) -> Search:
 
 
 def names_somebody(output: Location, path: str, traces: Traces) -> bool:
-    """Whether a file, or its name below the output, names one of the studies or patients, as far as can be read."""
+    """Whether a file, or its name below the output, names one of the studies or patients; False if unread."""
     return bool(_looked_at(output, path, traces))
 
 

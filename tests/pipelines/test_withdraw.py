@@ -334,9 +334,10 @@ def test_killed_within_a_candidate_set_it_is_done_by_doing_it_again(
         put(self, source)
 
     traces = find_traces(output, (), {PATIENT})
-    with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
+    with monkeypatch.context() as patch:
         patch.setattr(Location, "put_file", killed)
-        withdraw(settings(output))
+        with pytest.raises(KeyboardInterrupt):
+            withdraw(settings(output))
     assert withdraw(settings(output)) == 0
     assert search(output, traces).naming == ()
     said = capsys.readouterr().out.replace("\n", " ")
@@ -351,9 +352,10 @@ def test_a_candidate_set_killed_at_its_last_removals_is_kept(
         raise KeyboardInterrupt
 
     (output / "own set" / "unrecognised.csv").write_bytes(b"words")
-    with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
+    with monkeypatch.context() as patch:
         patch.setattr("echoprime.withdrawal.candidate_sets._remove_others", killed)
-        withdraw(settings(output))
+        with pytest.raises(KeyboardInterrupt):
+            withdraw(settings(output))
     assert withdraw(settings(output)) == 0
     candidates = CandidateFiles.open(output / "own set")
     assert CandidateSet.open(candidates).rows == STUDIES_DRAWN - 2

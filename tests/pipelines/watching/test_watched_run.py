@@ -101,7 +101,8 @@ def run(cluster: ClusterSize, bundle: Bundle, tmp_path_factory: pytest.TempPathF
     def look_and_let_go() -> None:
         try:
             until(lambda: len(hung(events_of(place / "out"))) == 2)
-            until(lambda: value_of(served(), "echoprime_silent_seconds") >= 1)  # what came before is served too
+            # what came before is served by then too
+            until(lambda: value_of(served(), "echoprime_silent_seconds") >= 1)
             texts.append(served())
         finally:  # whatever went wrong: else the run would hang until its read's time limit
             writer = os.open(pipe, os.O_RDWR)  # lets the hanging read go
