@@ -65,7 +65,7 @@ class WriterLock:
 
     def __init__(self, out: Location, table: str, run_id: str, force: bool = False) -> None:
         self._runs = out / "runs"
-        self.location = self._runs / f"{_PREFIX}{table}{_SUFFIX}"
+        self.location = self._file(table)
         self._table = table
         self._force = force
         self._me = Writer(
@@ -87,7 +87,7 @@ class WriterLock:
         try:
             # own name first, then the others': of two that do so at once at least one sees the other
             for table in self._others():
-                other = _read(self._runs / f"{_PREFIX}{table}{_SUFFIX}")
+                other = _read(self._file(table))
                 if other is not None:
                     self._require_dead(other, table)
         except BaseException:
@@ -104,6 +104,9 @@ class WriterLock:
         if self._thread is not None:
             self._thread.join()
         self._release()
+
+    def _file(self, table: str) -> Location:
+        return self._runs / f"{_PREFIX}{table}{_SUFFIX}"
 
     def _others(self) -> list[str]:
         """Other tables whose writers exclude this one."""

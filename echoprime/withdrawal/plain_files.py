@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import tempfile
+from contextlib import suppress
 from pathlib import Path
 
 import pyarrow as pa
@@ -33,8 +34,14 @@ def take_out(place: Location, traces: Traces, *, dry_run: bool = False) -> int:
     Returns
     -------
     int
-        Rows that were taken out.
+        Rows that were taken out; 0 of a file that is not what its name says: the search looks at it.
     """
+    with suppress(pa.ArrowInvalid, csv.Error):
+        return _taken_out(place, traces, dry_run)
+    return 0
+
+
+def _taken_out(place: Location, traces: Traces, dry_run: bool) -> int:
     if place.name.endswith(".parquet"):
         return _from_parquet(place, traces, dry_run)
     text = place.read_bytes().decode("utf-8", "surrogateescape")

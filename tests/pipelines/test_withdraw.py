@@ -320,6 +320,25 @@ def test_what_a_killed_process_had_not_finished_goes_too(
     assert ours.name in said  # of a process that lives
 
 
+def test_files_that_are_not_what_they_are_called_end_nothing(
+    tmp_path: Path, bundle: Bundle, capsys: pytest.CaptureFixture[str]
+) -> None:
+    output = Location.parse(tmp_path)
+    write_encodings(tmp_path / "encodings", bundle, 6)
+    pq.write_table(pa.table({"study_id": ["s-0004"]}), tmp_path / "whole.parquet")
+    (output / "cut.parquet").write_bytes((tmp_path / "whole.parquet").read_bytes()[:-20])
+    (output / "cut.arrow").write_bytes(b"ARROW1 and no more")
+    (output / "note.arrow").write_bytes(b"a text")
+    (output / "wide.csv").write_bytes(b"study_id,text\ns-0003," + b"x" * 200_000)
+    assert withdraw(settings(output, study="s-0004")) == 3
+    said = capsys.readouterr().out
+    assert "none names them" in said
+    assert "2 files are packed or damaged" in said
+    assert "cut.parquet" in said
+    assert "cut.arrow" in said
+    assert not find_traces(output, {"s-0004"}, ()).keys  # the whole one was emptied
+
+
 @pytest.mark.parametrize("writes", range(4))
 def test_killed_within_a_candidate_set_it_is_done_by_doing_it_again(
     output: Location, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], writes: int
