@@ -6,6 +6,7 @@ import csv
 import io
 import json
 import os
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -31,7 +32,7 @@ from echoprime.tables import (
     WriterLock,
     list_runs,
 )
-from echoprime.withdrawal import Traces, find_traces, search
+from echoprime.withdrawal import Search, Traces, find_traces, search
 from echoprime.withdrawal.neighbours import NAMELESS
 from pipelines.compact import compact_tables
 from pipelines.encode import encode
@@ -362,6 +363,56 @@ def test_killed_within_a_candidate_set_it_is_done_by_doing_it_again(
     said = capsys.readouterr().out.replace("\n", " ")
     assert "the candidate set own set, which an earlier withdrawal was killed in; make it again" in said
     assert (output / "own set").files() == []
+
+
+class KilledError(BaseException):
+    """No handler of errors sees it."""
+
+
+def kill_at(step: int, patch: pytest.MonkeyPatch) -> list[str]:
+    """Kill a withdrawal before its step of this number; the steps that were taken."""
+    steps: list[str] = []
+
+    def stepping(of: type, name: str) -> None:
+        done = getattr(of, name)
+
+        def killing(self: Any, *arguments: Any) -> Any:
+            if len(steps) == step:
+                raise KilledError
+            steps.append(name)
+            return done(self, *arguments)
+
+        patch.setattr(of, name, killing)
+
+    for name in ("write_bytes", "put_file", "remove"):
+        stepping(Location, name)
+    for name in ("erase", "append", "drop_superseded", "forget"):
+        stepping(StudyTable, name)
+    return steps
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("place", ["folder"], indirect=True)
+def test_killed_anywhere_it_is_done_by_doing_it_again(output: Location, tmp_path: Path) -> None:
+    """Also where nothing but the list tells the patient's studies any more."""
+    traces, before = find_traces(output, (), {PATIENT}), everything(output)
+    with pytest.MonkeyPatch.context() as patch:
+        shutil.copytree(output.local_path, tmp_path / "whole")
+        steps = kill_at(-1, patch)
+        assert withdraw(settings(Location.parse(tmp_path / "whole"))) == 0
+    assert {"put_file", "erase", "append", "forget", "remove"} <= set(steps)
+    for step in range(2, len(steps), 7):
+        there = Location.parse(tmp_path / f"killed-{step}")
+        shutil.copytree(output.local_path, there.local_path)
+        with pytest.MonkeyPatch.context() as patch:
+            kill_at(step, patch)
+            with pytest.raises(KilledError):
+                withdraw(settings(there))
+        (there / "runs" / "writing-everything.json").remove()  # a killed process's would be passed over
+        assert withdraw(settings(there)) == 0, step
+        assert search(there, traces) == Search(len(there.files()), ()), step
+        _same_but_theirs(before, everything(there))
+        shutil.rmtree(there.local_path)
 
 
 def test_a_candidate_set_killed_at_its_last_removals_is_kept(
