@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from echoprime.errors import TableError
 from echoprime.storage import Location
-from echoprime.tables import StudyTable, table_exists
+from echoprime.tables import StudyTable, WriterLock, new_run_id, table_exists
 from pipelines.console import console
 from pipelines.exit_codes import DONE
 from pipelines.settings import OutputSettings
@@ -33,15 +33,24 @@ def output_tables(output: Location) -> dict[str, Location]:
 
 
 def compact_tables(settings: OutputSettings) -> int:
-    """Compact, then vacuum, every table of an output."""
-    out = console()
-    for name, place in output_tables(Location.parse(settings.output)).items():
-        table = StudyTable.existing(place)
-        before = table.file_count
-        table.drop_superseded()
-        table.compact()
-        removed = table.vacuum(days=DAYS)
-        out.print(
-            f"{name}: {before} files are now {table.file_count}; {removed} older than {DAYS} days removed"
-        )
+    """Compact, then vacuum, every table of an output; runs may go on meanwhile, a withdrawal may not.
+
+    Raises
+    ------
+    TableError
+        There is no table, or somebody is being withdrawn: that removes files that are not committed yet.
+    """
+    out, output = console(), Location.parse(settings.output)
+    tables = output_tables(output)
+    # forced: a compaction that was killed elsewhere has left nothing that a next one must wait for
+    with WriterLock(output, "compaction", new_run_id(), force=True):
+        for name, place in tables.items():
+            table = StudyTable.existing(place)
+            before = table.file_count
+            table.drop_superseded()
+            table.compact()
+            removed = table.vacuum(days=DAYS)
+            out.print(
+                f"{name}: {before} files are now {table.file_count}; {removed} older than {DAYS} days removed"
+            )
     return DONE

@@ -134,9 +134,7 @@ def _left_to_do(
     """What to interpret, its rows in the order in which they lie in the encodings' files."""
     newest = newest_rows(encodings.keys())
     if withdrawn := Withdrawn.read(Location.parse(settings.output)):
-        # an encodings table that was brought back from a copy may have them again
-        theirs = [withdrawn.names(study) for study in newest["study_id"].to_pylist()]
-        newest = newest.filter(pc.invert(pa.array(theirs, pa.bool_())))
+        newest = _without_withdrawn(newest, encodings, withdrawn)
     if settings.studies is not None:
         chosen = pa.array(sorted(read_studies(Location.parse(settings.studies))), pa.string())
         newest = newest.filter(pc.is_in(newest["study_id"], chosen))
@@ -149,6 +147,15 @@ def _left_to_do(
         include_incomplete=settings.include_incomplete,
     )
     return replace(left, rows=_as_they_lie(left.rows))
+
+
+def _without_withdrawn(newest: pa.Table, encodings: StudyTable, withdrawn: Withdrawn) -> pa.Table:
+    """A table that was brought back from a copy may have them again, and studies that it had not then."""
+    theirs: set[str] = set()
+    for batch in encodings.newest_batches(["study_id", "patient_id"]):
+        pairs = zip(batch["study_id"].to_pylist(), batch["patient_id"].to_pylist(), strict=True)
+        theirs.update(study for study, patient in pairs if withdrawn.names(study, patient))
+    return newest.filter(pc.invert(pc.is_in(newest["study_id"], pa.array(sorted(theirs), pa.string()))))
 
 
 def _as_they_lie(rows: pa.Table) -> pa.Table:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from datetime import date
 
 from rich.console import Console
@@ -20,7 +21,7 @@ from echoprime.archive import (
 from echoprime.archive.dicomweb_listing import ALL
 from echoprime.errors import ArchiveError, SettingError
 from echoprime.storage import Location
-from echoprime.tables import Withdrawn
+from echoprime.tables import Withdrawn, WriterLock, new_run_id
 from pipelines.console import console
 from pipelines.settings import ManifestSettings
 
@@ -34,20 +35,24 @@ def list_archive(settings: ManifestSettings) -> ManifestSummary:
         `columns` is not what it should be, or a filter is given that the archive does not know.
     ArchiveError
         The archive is missing or empty, or a list has no such column.
+    TableError
+        In the manifest's output another process writes a manifest, or withdraws somebody.
     """
     columns = require_study_from(settings.study_from, settings.columns)
     archive = Location.parse_archive(settings.archive)
     manifest = Location.parse(settings.manifest)
     manifest.require_reachable("manifest", ArchiveError)
-    summary = write_manifest(
-        archive,
-        manifest,
-        study_from=settings.study_from,
-        columns=columns,
-        chosen=study_filter(archive, settings.modalities, settings.study_dates, settings.studies),
-        follow_links=settings.follow_links,
-        withdrawn=Withdrawn.read(manifest.parent),
-    )
+    chosen = study_filter(archive, settings.modalities, settings.study_dates, settings.studies)
+    with _held(manifest.parent):
+        summary = write_manifest(
+            archive,
+            manifest,
+            study_from=settings.study_from,
+            columns=columns,
+            chosen=chosen,
+            follow_links=settings.follow_links,
+            withdrawn=Withdrawn.read(manifest.parent),
+        )
     out = console()
     _show(out, summary)
     by_folder = settings.study_from == "folder" and not archive.is_dicomweb
@@ -55,6 +60,16 @@ def list_archive(settings: ManifestSettings) -> ManifestSummary:
     if looks is not None:
         out.print(f"note: this looks like a known data set: --study-from {looks} goes by its lists")
     return summary
+
+
+@contextmanager
+def _held(place: Location) -> Iterator[None]:
+    """In an output nobody is withdrawn meanwhile: hours of listing would bring them back at the end."""
+    if not (place / "encodings").exists():
+        yield
+        return
+    with WriterLock(place, "manifest", new_run_id(), force=True):
+        yield
 
 
 def require_study_from(study_from: str, columns: Sequence[str]) -> dict[str, str]:

@@ -9,6 +9,7 @@ import sys
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
+from contextvars import ContextVar
 from dataclasses import dataclass
 from typing import Any
 
@@ -25,6 +26,9 @@ CONNECT_TRIES = "2"
 """Ray itself would try for eleven minutes where something else than Ray answers."""
 
 CLIENT_PREFIX = "ray://"
+
+_kept: ContextVar[bool] = ContextVar("kept", default=False)
+"""Whether a Ray that a job starts goes on after it."""
 
 
 @dataclass(frozen=True)
@@ -71,8 +75,21 @@ def ray_session(address: str | None) -> Iterator[ClusterSize]:
             nodes=max(1, len([node for node in ray.nodes() if node["Alive"]])),  # type: ignore[no-untyped-call]
         )
     finally:
-        if not joined:
+        if not (joined or _kept.get()):
             ray.shutdown()
+
+
+@contextmanager
+def kept_ray() -> Iterator[None]:
+    """While this lasts, a Ray that a job starts goes on for the jobs after it; none is started for itself."""
+    there = "ray" in sys.modules and sys.modules["ray"].is_initialized()
+    token = _kept.set(True)
+    try:
+        yield
+    finally:
+        _kept.reset(token)
+        if not there and "ray" in sys.modules:
+            sys.modules["ray"].shutdown()
 
 
 def require_ray_address(address: str | None) -> None:
@@ -137,9 +154,13 @@ def _start(address: str | None) -> None:
             else:
                 with _few_tries():
                     ray.init(address=address, **options)
-    except (ConnectionError, ValueError, RuntimeError, ray.exceptions.RayError) as error:
-        where = "on this machine" if address is None else f"at {address}"
-        raise _no_ray(where, _reason(error)) from error
+    except Exception as error:  # a node that is not up in time is a bare one
+        if address is None:
+            raise SettingError(
+                f"Ray does not start on this machine ({_reason(error)}); try again when it has less to do, "
+                "and see that memory, /dev/shm and the disk of its temporary folder have room"
+            ) from error
+        raise _no_ray(f"at {address}", _reason(error)) from error
 
 
 def _reason(error: BaseException) -> str:

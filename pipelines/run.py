@@ -17,7 +17,7 @@ from pipelines.encode import check_encoding, encode, encoding_identity
 from pipelines.exit_codes import DONE, INCOMPLETE
 from pipelines.interpret import interpret
 from pipelines.manifest import list_archive, require_study_from, study_filter
-from pipelines.ray_session import require_ray_address
+from pipelines.ray_session import kept_ray, require_ray_address
 from pipelines.settings import EncodeSettings, InterpretSettings, ManifestSettings, RunAllSettings
 from pipelines.summary import show_encoding, show_interpretation
 
@@ -58,12 +58,13 @@ def run(settings: RunAllSettings) -> int:
         if choices.views is not None:
             require_listed(choices.views, open_manifest(Location.parse(manifest)), choices.scratch)
 
-    # 2. Videos to embeddings and views: hours to days.
-    encoded = encode(_part(EncodeSettings, settings, manifest=manifest))
-    show_encoding(encoded, settings.output)
+    with kept_ray():
+        # 2. Videos to embeddings and views: hours to days.
+        encoded = encode(_part(EncodeSettings, settings, manifest=manifest))
+        show_encoding(encoded, settings.output)
 
-    # 3. Embeddings to phenotypes, reports and evidence: minutes.
-    interpreted = interpret(_part(InterpretSettings, settings))
+        # 3. Embeddings to phenotypes, reports and evidence: minutes.
+        interpreted = interpret(_part(InterpretSettings, settings))
     show_interpretation(interpreted, settings.output, settings.name)
     return INCOMPLETE if INCOMPLETE in (encoded.exit_code, interpreted.exit_code) else DONE
 

@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
-from contextlib import ExitStack, contextmanager
-
 from rich.console import Console
 
 from echoprime.archive import read_patients, read_studies
 from echoprime.errors import SettingError
 from echoprime.storage import Location
-from echoprime.tables import RunRecord, Withdrawn, WriterLock, list_runs, new_run_id
+from echoprime.tables import OutputLock, RunRecord, Withdrawn, list_runs, new_run_id
 from echoprime.withdrawal import Removed, Search, Traces, find_traces, search
 from echoprime.withdrawal import withdraw as take_out
 from pipelines.compact import output_tables
@@ -20,7 +17,8 @@ from pipelines.settings import WithdrawSettings
 
 OUT_OF_REACH = (
     "not reached from here: the archive itself, manifests, candidate sets, exports and pages outside the "
-    "output, copies and backups, and older versions that a bucket keeps of its objects"
+    "output, candidate sets that nodes keep (ECHOPRIME_CACHE), copies and backups, and older versions that a "
+    "bucket keeps of its objects"
 )
 
 
@@ -41,7 +39,7 @@ def withdraw(settings: WithdrawSettings) -> int:
     if settings.readmit:
         return _readmit(settings, output, listed, studies, patients)
 
-    with _held(output, tables, settings):
+    with OutputLock(output, new_run_id(), settings.force):
         # 2. By what the files name them, and who of them is nowhere to be found.
         traces = find_traces(output, studies, patients)
         known = any(listed.names(study) for study in studies) or any(listed.names("", p) for p in patients)
@@ -62,7 +60,7 @@ def withdraw(settings: WithdrawSettings) -> int:
         except BaseException:
             run.finish(CRASHED)
             raise
-        code = INCOMPLETE if found.naming else DONE
+        code = INCOMPLETE if found.naming or found.unread else DONE
         run.finish(code, _counts(traces, removed, found))
     _show(out, removed, "removed")
     _show_proof(out, found, traces)
@@ -109,16 +107,6 @@ def _readmit(
     return DONE
 
 
-@contextmanager
-def _held(output: Location, tables: Iterable[str], settings: WithdrawSettings) -> Iterator[None]:
-    """All tables locked, so that no run writes meanwhile."""
-    run_id = new_run_id()
-    with ExitStack() as locks:
-        for name in tables:
-            locks.enter_context(WriterLock(output, name.replace("/", "-"), run_id, settings.force))
-        yield
-
-
 def _elsewhere(output: Location) -> list[tuple[str, str]]:
     """Manifests, candidate sets and tables of views outside the output that its runs' records name."""
     words = {"manifest": "manifest", "candidates": "candidate set", "views": "table of views"}
@@ -142,6 +130,7 @@ def _counts(traces: Traces, removed: Removed, found: Search) -> dict[str, int]:
         "neighbours_unnamed": sum(removed.neighbours.values()),
         "files_searched": found.files,
         "files_that_name_them": len(found.naming),
+        "files_not_readable": len(found.unread),
     }
 
 
@@ -157,11 +146,18 @@ def _show(out: Console, removed: Removed, word: str) -> None:
             f"{word}: {rows:,} candidates of {name}, and its unrecognised sentences; it is another set now: "
             "interpret with it under another --name"
         )
+    for name in removed.sets:
+        out.print(
+            f"{word}: the candidate set {name}, which an earlier withdrawal was killed in; make it again "
+            "with `echoprime candidates build`"
+        )
     for name, rows in removed.neighbours.items():
         out.print(
             f"{word}: the name of a neighbour in {rows:,} rows of other studies in {name}; their numbers and "
             "texts, which rest on it, stay: interpret again without it under another --name"
         )
+    if removed.unfinished:
+        out.print(f"{word}: {removed.unfinished:,} unfinished files of processes that were killed")
     if removed.old_files:
         out.print(f"{word}: {removed.old_files:,} old files of the tables, and their logs")
 
@@ -175,6 +171,13 @@ def _show_proof(out: Console, found: Search, traces: Traces) -> None:
             folder = path.rpartition("/")[0] or "."
             out.print(f"  {path if not traces.in_text(path, paths=True) else f'a file in {folder}'}")
         out.print("look at these by hand: this software did not write them, or wrote them elsewhere")
+    if found.unread:
+        out.print(
+            f"{len(found.unread):,} files are packed or damaged, and cannot be looked into; by hand too:",
+            style="bold",
+        )
+        for path in found.unread:
+            out.print(f"  {path}")
     if traces.short:
         out.print(
             f"{traces.short:,} ids are shorter than 6 characters: in running text they were not looked for"

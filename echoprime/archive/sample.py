@@ -32,7 +32,7 @@ class StratifiedSample(Generic[Item]):
 
     def __init__(self, size: int, seed: int = 0) -> None:
         self._size = size
-        self._random = random.Random(seed)
+        self._random = random.Random(seed)  # nosec B311  # draws a sample, keeps no secret
         self._width = 1
         self._kept: list[Item] = []
         self._open: list[Item] = []

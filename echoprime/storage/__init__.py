@@ -5,6 +5,7 @@ from __future__ import annotations
 from echoprime.storage.fetching import UNTOLD
 from echoprime.storage.hashing import JSON, canonical_hash, canonical_json
 from echoprime.storage.inside import leads_out
+from echoprime.storage.local_files import is_unfinished
 from echoprime.storage.location import Location
 from echoprime.storage.objects import read_beginning, read_object, read_range
 from echoprime.storage.option_csv import read_option_csv
@@ -18,6 +19,7 @@ __all__ = [
     "canonical_hash",
     "canonical_json",
     "free_bytes",
+    "is_unfinished",
     "leads_out",
     "read_beginning",
     "read_object",

@@ -3,12 +3,28 @@
 from __future__ import annotations
 
 import os
+import re
 import secrets
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import IO
+
+_SCRATCH = re.compile(r"(?:^|/)\.[^/]+\.(\d+)\.[0-9a-f]{8}$")
+"""What a file is called until it is whole; the number is the process that writes it."""
+
+
+def is_unfinished(path: str) -> bool:
+    """Whether a local file is one that a process was killed over before it was whole.
+
+    Examples
+    --------
+    >>> is_unfinished("out/.manifest.parquet.99999999.0123abcd"), is_unfinished("out/manifest.parquet")
+    (True, False)
+    """
+    found = _SCRATCH.search(path)
+    return found is not None and not Path(f"/proc/{found[1]}").exists()
 
 
 def write_whole(target: Path, data: bytes) -> None:

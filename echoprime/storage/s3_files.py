@@ -16,7 +16,9 @@ BUFFER = 1 << 20
 
 
 @patient
-def read(bucket: str, key: str, part: tuple[int, int] | None = None, token: str = "") -> bytes:
+def read(  # nosec B107  # the token is an ETag
+    bucket: str, key: str, part: tuple[int, int] | None = None, token: str = ""
+) -> bytes:
     """Read an object, or bytes `part[0]` to `part[1]` of it, with patience.
 
     Raises

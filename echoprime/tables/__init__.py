@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from echoprime.tables.delta import StudyTable
 from echoprime.tables.identity import interpreted_kinds
-from echoprime.tables.lock import WriterLock
+from echoprime.tables.lock import OutputLock, WriterLock
 from echoprime.tables.newest import newest_rows
 from echoprime.tables.opening import table_exists
 from echoprime.tables.runs import RunRecord, list_runs, new_run_id
@@ -48,6 +48,7 @@ __all__ = [
     "VANISHED",
     "VANISHED_INCOMPLETE",
     "VIDEO",
+    "OutputLock",
     "RunRecord",
     "StudyTable",
     "Withdrawn",

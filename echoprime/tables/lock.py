@@ -1,7 +1,7 @@
 """One run writes a table at a time, so that a user does not start the same work twice.
 
 Nothing is lost or doubled if two write all the same: the newest row of a study counts. So this is a courtesy,
-and a heartbeat file is enough.
+and a heartbeat file is enough. What removes files that an unfinished commit needs holds the whole output.
 """
 
 from __future__ import annotations
@@ -24,6 +24,11 @@ ALIVE_SECONDS = 60.0
 
 BEAT_SECONDS = 10.0
 """Between two beats: several may get lost before a writer is taken for dead."""
+
+_PREFIX, _SUFFIX = "writing-", ".json"
+
+_WHOLE = "everything"
+"""Stands for a table in the heartbeat of `OutputLock`."""
 
 
 @dataclass(frozen=True)
@@ -59,7 +64,8 @@ class WriterLock:
     """
 
     def __init__(self, out: Location, table: str, run_id: str, force: bool = False) -> None:
-        self.location = out / "runs" / f"writing-{table}.json"
+        self._runs = out / "runs"
+        self.location = self._file(table)
         self._table = table
         self._force = force
         self._me = Writer(
@@ -71,13 +77,22 @@ class WriterLock:
     def __enter__(self) -> WriterLock:
         other = _read(self.location)
         if other is not None:
-            self._require_dead(other)
+            self._require_dead(other, self._table)
         self._write()
         # two that found the file free at once: the later one's name stands, the earlier one sees that
         time.sleep(0.05)
         now = _read(self.location)
         if now is not None and now.token != self._me.token:
-            self._require_dead(now)
+            self._require_dead(now, self._table)
+        try:
+            # own name first, then the others': of two that do so at once at least one sees the other
+            for table in self._others():
+                other = _read(self._file(table))
+                if other is not None:
+                    self._require_dead(other, table)
+        except BaseException:
+            self._release()
+            raise
         self._thread = threading.Thread(target=self._beat, name=f"writing-{self._table}", daemon=True)
         self._thread.start()
         return self
@@ -88,6 +103,16 @@ class WriterLock:
         self._stop.set()
         if self._thread is not None:
             self._thread.join()
+        self._release()
+
+    def _file(self, table: str) -> Location:
+        return self._runs / f"{_PREFIX}{table}{_SUFFIX}"
+
+    def _others(self) -> list[str]:
+        """Other tables whose writers exclude this one."""
+        return [_WHOLE]
+
+    def _release(self) -> None:
         now = _read(self.location)
         if now is not None and now.token == self._me.token:
             self.location.remove()
@@ -106,7 +131,7 @@ class WriterLock:
         fields = {**asdict(self._me), "beat": time.time()}
         self.location.write_bytes(json.dumps(fields).encode())
 
-    def _require_dead(self, other: Writer) -> None:
+    def _require_dead(self, other: Writer, table: str) -> None:
         """Refuse unless the other writer is gone, or is silent and `force` is given."""
         here = other.host == self._me.host
         if here and not _runs(other.pid, other.started):
@@ -115,14 +140,39 @@ class WriterLock:
         who = f"run {other.run_id} (process {other.pid} on {_plain(other.host)})"
         if silent < ALIVE_SECONDS:
             raise TableError(
-                f"{who} is writing {self._table}, heard of {max(0, silent):.0f} s ago; "
+                f"{who} is writing {table}, heard of {max(0, silent):.0f} s ago; "
                 "wait until it ends, or write elsewhere (another --output)"
             )
         if not self._force:
             raise TableError(
-                f"{who} was writing {self._table} and has been silent for {silent:.0f} s; "
+                f"{who} was writing {table} and has been silent for {silent:.0f} s; "
                 "if it is dead, run again with --force"
             )
+
+
+class OutputLock(WriterLock):
+    """Hold a whole output: while this lasts no table of it is written, and none is made.
+
+    Parameters
+    ----------
+    out, run_id, force
+        See `WriterLock`.
+
+    Raises
+    ------
+    TableError
+        On entry: some run is writing, or may be.
+    """
+
+    def __init__(self, out: Location, run_id: str, force: bool = False) -> None:
+        super().__init__(out, _WHOLE, run_id, force)
+
+    def _others(self) -> list[str]:
+        return [
+            name.removeprefix(_PREFIX).removesuffix(_SUFFIX)
+            for name in self._runs.names()
+            if name.startswith(_PREFIX) and name.endswith(_SUFFIX) and name != self.location.name
+        ]
 
 
 def _read(location: Location) -> Writer | None:

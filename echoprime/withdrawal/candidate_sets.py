@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -21,10 +21,25 @@ from echoprime.withdrawal.traces import Traces
 
 SHAPE = "candidates.json"
 
+BEGUN = "withdrawal-begun"
+"""Lies in a set while it is written again."""
+
 
 def is_candidate_set(files: list[str], folder: str) -> bool:
     """Whether a folder below an output is a set that `echoprime candidates build` wrote."""
     return {f"{folder}/{SUMMARY}", f"{folder}/{SHAPE}"} <= set(files)
+
+
+def half_written_sets(files: list[str]) -> list[str]:
+    """Folders below an output where a withdrawal was killed between a set's old files and its new ones."""
+    begun = [path.rpartition("/")[0] for path in files if path.endswith(f"/{BEGUN}")]
+    return [folder for folder in begun if f"{folder}/{SUMMARY}" not in set(files)]
+
+
+def remove_half_written(place: Location) -> None:
+    """Remove what is left of such a set: some files of it are old, some new, and nothing tells which."""
+    for name in sorted(place.files(), key=lambda name: name == BEGUN):
+        (place / name).remove()
 
 
 def take_out_of_set(place: Location, traces: Traces, *, dry_run: bool = False) -> int:
@@ -49,9 +64,13 @@ def take_out_of_set(place: Location, traces: Traces, *, dry_run: bool = False) -
     shape = json.loads((place / SHAPE).read_bytes())
     kept = [_kept(place, shape, number, traces) for number in range(shape["files"])]
     removed = sum(int((~each).sum()) for each in kept)
-    if dry_run or not removed:
-        return removed
     old = place.files()
+    if dry_run or not (removed or BEGUN in old):
+        return removed
+    (place / BEGUN).write_bytes(b"")
+    if not removed:  # killed when all was written and some of the old files were still there
+        _remove_others(place, old, json.loads((place / SUMMARY).read_bytes())["files"])
+        return removed
     with tempfile.TemporaryDirectory(prefix="echoprime-withdraw-") as folder:
         written = Path(folder)
         _write(place, shape, kept, written)
@@ -60,9 +79,16 @@ def take_out_of_set(place: Location, traces: Traces, *, dry_run: bool = False) -
         (place / SUMMARY).remove()
         for name in sorted(new, key=lambda name: name == SUMMARY):
             (place / name).put_file(written / name)
-    for name in set(old) - set(new):
-        (place / name).remove()
+    _remove_others(place, old, new)
     return removed
+
+
+def _remove_others(place: Location, there: Collection[str], wanted: Collection[str]) -> None:
+    for name in set(there) - {*wanted, SUMMARY}:
+        (place / name).remove()
+    if not wanted:
+        (place / SUMMARY).remove()
+    (place / BEGUN).remove()
 
 
 def _studies(place: Location, shape: dict[str, Any], number: int) -> pa.Table:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import csv
+import io
 import tempfile
+from contextlib import suppress
 from pathlib import Path
 
 import pyarrow as pa
@@ -32,13 +34,19 @@ def take_out(place: Location, traces: Traces, *, dry_run: bool = False) -> int:
     Returns
     -------
     int
-        Rows that were taken out.
+        Rows that were taken out; 0 of a file that is not what its name says: the search looks at it.
     """
+    with suppress(pa.ArrowInvalid, csv.Error):
+        return _taken_out(place, traces, dry_run)
+    return 0
+
+
+def _taken_out(place: Location, traces: Traces, dry_run: bool) -> int:
     if place.name.endswith(".parquet"):
         return _from_parquet(place, traces, dry_run)
     text = place.read_bytes().decode("utf-8", "surrogateescape")
-    lines = text.splitlines(keepends=True)
-    kept = _csv_kept(text, traces) if place.name.endswith(".csv") else _json_kept(lines, traces)
+    lines = _lines(text)
+    kept = _csv_kept(lines, traces) if place.name.endswith(".csv") else _json_kept(lines, traces)
     if kept is None or len("".join(kept)) == len(text):
         return 0
     if not dry_run:
@@ -46,13 +54,17 @@ def take_out(place: Location, traces: Traces, *, dry_run: bool = False) -> int:
     return len(lines) - sum(part.count("\n") or 1 for part in kept)
 
 
+def _lines(text: str) -> list[str]:
+    """Lines with their ends. Not `splitlines`: for that U+2028 or a form feed within a value ends a line."""
+    return list(io.StringIO(text, newline=""))
+
+
 def _json_kept(lines: list[str], traces: Traces) -> list[str]:
     return [line for line in lines if not traces.in_text(line, paths=True)]
 
 
-def _csv_kept(text: str, traces: Traces) -> list[str] | None:
+def _csv_kept(lines: list[str], traces: Traces) -> list[str] | None:
     """The lines of the rows that stay, as they were written; None = no column names anybody."""
-    lines = text.splitlines(keepends=True)
     head = lines[0] if lines else ""
     delimiter = max(",;\t", key=head.count)
     reader = csv.reader(lines, delimiter=delimiter)

@@ -146,12 +146,12 @@ def _rows(output: Location, files: Sequence[str], columns: Sequence[str]) -> Ite
     """Some columns of every file that has any of them and names studies; of videos the path alone."""
     for path in files:
         place = output / path
-        if path.endswith(".arrow"):
-            with place.open("rb") as stream:
-                table = pa.ipc.open_file(stream).read_all()
-            yield table.select([name for name in columns if name in table.schema.names])
-            continue
         try:
+            if path.endswith(".arrow"):
+                with place.open("rb") as stream:
+                    table = pa.ipc.open_file(stream).read_all()
+                yield table.select([name for name in columns if name in table.schema.names])
+                continue
             with pq.ParquetFile(place.path, filesystem=place.arrow_filesystem) as file:
                 names = file.schema_arrow.names
                 if not set(STUDY) & set(names):

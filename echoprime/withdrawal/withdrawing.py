@@ -8,9 +8,15 @@ from dataclasses import dataclass, field
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from echoprime.storage import Location
+from echoprime.storage import Location, is_unfinished
 from echoprime.tables import StudyTable
-from echoprime.withdrawal.candidate_sets import SHAPE, is_candidate_set, take_out_of_set
+from echoprime.withdrawal.candidate_sets import (
+    SHAPE,
+    half_written_sets,
+    is_candidate_set,
+    remove_half_written,
+    take_out_of_set,
+)
 from echoprime.withdrawal.neighbours import unname_neighbours
 from echoprime.withdrawal.plain_files import take_out
 from echoprime.withdrawal.searching import names_somebody
@@ -35,10 +41,14 @@ class Removed:
         Interpretation -> rows of other studies whose evidence named somebody.
     candidates
         Candidate set -> candidates.
+    sets
+        Candidate sets that a withdrawal before this one was killed in, and that went altogether.
     file_rows
         Other file -> rows.
     files
         Files that went altogether.
+    unfinished
+        Files that a killed process had not finished.
     old_files
         Files of tables' older versions.
     """
@@ -46,8 +56,10 @@ class Removed:
     rows: dict[str, int] = field(default_factory=dict)
     neighbours: dict[str, int] = field(default_factory=dict)
     candidates: dict[str, int] = field(default_factory=dict)
+    sets: list[str] = field(default_factory=list)
     file_rows: dict[str, int] = field(default_factory=dict)
     files: list[str] = field(default_factory=list)
+    unfinished: int = 0
     old_files: int = 0
 
 
@@ -86,6 +98,16 @@ def _from_other_files(
     output: Location, tables: list[str], traces: Traces, dry_run: bool, removed: Removed
 ) -> None:
     files = output.files()
+    for folder in half_written_sets(files):
+        removed.sets.append(folder)
+        if not dry_run:
+            remove_half_written(output / folder)
+        files = [path for path in files if not path.startswith(f"{folder}/")]
+    for path in [path for path in files if is_unfinished(path)]:
+        removed.unfinished += 1
+        files.remove(path)
+        if not dry_run:
+            (output / path).remove()
     folders = {path.rpartition("/")[0] for path in files if path.endswith(f"/{SHAPE}")}
     sets = sorted(folder for folder in folders if is_candidate_set(files, folder))
     for folder in sets:

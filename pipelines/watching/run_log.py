@@ -106,7 +106,7 @@ class ObjectLines(logging.Handler):
                 return
             try:
                 (self._directory / f"log-{self._part:05d}.jsonl").write_bytes(bytes(self._lines))
-            except OSError:
+            except Exception:  # whatever a store's client raises; botocore's are no OSError
                 return  # the next time writes these lines too
             self._last = time.monotonic()
             self._written = len(self._lines)

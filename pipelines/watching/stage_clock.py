@@ -117,6 +117,9 @@ def waits(sample: Mapping[str, StageState]) -> str:
     """
     said = []
     for name, state in sample.items():
+        if state.input_done and not (state.actors or state.pending or state.in_flight or state.queued):
+            said.append(f"{name.replace('_', ' ')}: done")
+            continue
         words = f"{name.replace('_', ' ')}: {state.active} of {state.actors} actors at work"
         words += f" on {state.in_flight} tasks" if state.in_flight else ""
         words += f", {state.pending} more not started" if state.pending else ""

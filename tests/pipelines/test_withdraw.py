@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import copy
 import csv
 import io
 import json
+import os
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -20,16 +23,28 @@ from echoprime.errors import SettingError, TableError
 from echoprime.interpretation.building import CandidateSources, build_candidates
 from echoprime.retrieval import CandidateFiles, CandidateSet
 from echoprime.storage import Location
-from echoprime.tables import MANIFEST, SCHEMA_VERSION, RunRecord, StudyTable, Withdrawn, WriterLock, list_runs
-from echoprime.withdrawal import Traces, find_traces, search
+from echoprime.tables import (
+    MANIFEST,
+    SCHEMA_VERSION,
+    OutputLock,
+    RunRecord,
+    StudyTable,
+    Withdrawn,
+    WriterLock,
+    list_runs,
+)
+from echoprime.withdrawal import Search, Traces, find_traces, search
 from echoprime.withdrawal.neighbours import NAMELESS
+from pipelines.compact import compact_tables
 from pipelines.encode import encode
 from pipelines.export import export_tables
+from pipelines.interpret import interpret
 from pipelines.manifest import list_archive
 from pipelines.run import run
 from pipelines.settings import (
     EncodeSettings,
     ExportSettings,
+    InterpretSettings,
     ManifestSettings,
     OutputSettings,
     RunAllSettings,
@@ -153,8 +168,8 @@ def test_nothing_names_them_and_all_other_rows_are_the_same(
     said = capsys.readouterr().out
     found = search(output, traces)
     assert found.naming == ()
-    # the three heartbeats are gone now
-    assert f"{found.files + 3} files searched, none names them" in said
+    # the heartbeat is gone now
+    assert f"{found.files + 1} files searched, none names them" in said
     assert not any(each in said for each in (PATIENT, *THEIRS))
     _same_but_theirs(before, everything(output))
     _other_files(output)
@@ -250,9 +265,172 @@ def test_what_cannot_be_done_is_one_line_and_changes_nothing(tmp_path: Path, bun
     ):
         with pytest.raises(SettingError, match=words):
             withdraw(settings(output, **wrong))
-    with WriterLock(output, "encodings", "run"), pytest.raises(TableError, match="is writing encodings"):
+    assert everything_below(tmp_path) == before
+
+
+@pytest.mark.parametrize("table", ["encodings", "interpretations-not-made-yet", "manifest", "compaction"])
+def test_it_is_refused_while_anything_is_written(tmp_path: Path, bundle: Bundle, table: str) -> None:
+    output = Location.parse(tmp_path)
+    write_encodings(tmp_path / "encodings", bundle, 6)
+    before = everything_below(tmp_path)
+    with WriterLock(output, table, "run"), pytest.raises(TableError, match=f"is writing {table}"):
         withdraw(settings(output))
     assert everything_below(tmp_path) == before
+
+
+def test_nothing_else_is_written_while_somebody_is_withdrawn(tmp_path: Path, bundle: Bundle) -> None:
+    """A compaction's new file would be removed before its commit; a listing would name them at its end."""
+    output = Location.parse(tmp_path / "out")
+    write_encodings(output / "encodings", bundle, 6)
+    archive = write_tiny_archive(tmp_path / "archive", studies=2)
+    listing = ManifestSettings(archive=str(archive), manifest=str(output / "manifest.parquet"))
+    with OutputLock(output, "withdrawal"):
+        with pytest.raises(TableError, match="is writing everything"):
+            compact_tables(OutputSettings(output=str(output)))
+        with pytest.raises(TableError, match="is writing everything"):
+            list_archive(listing)
+    assert compact_tables(OutputSettings(output=str(output))) == 0
+    assert list_archive(listing).studies == 2
+
+
+def test_a_study_of_theirs_that_was_not_there_is_not_interpreted(tmp_path: Path, bundle: Bundle) -> None:
+    """An encodings table from a copy has another study of the patient: its id is on no list."""
+    output = Location.parse(tmp_path)
+    write_encodings(tmp_path / "encodings", bundle, 2)
+    assert {row["patient_id"] for row in StudyTable.existing(output / "encodings").newest().to_pylist()} == {
+        PATIENT
+    }
+    Withdrawn("11" * 16).adding(patients=[PATIENT]).write(output)
+    result = interpret(InterpretSettings(bundle=str(bundle.location), output=str(output), progress=False))
+    assert result.nothing_to_do
+    assert result.studies == 0
+
+
+def test_what_a_killed_process_had_not_finished_goes_too(
+    tmp_path: Path, bundle: Bundle, capsys: pytest.CaptureFixture[str]
+) -> None:
+    output = Location.parse(tmp_path)
+    write_encodings(tmp_path / "encodings", bundle, 6)
+    ours = tmp_path / f".manifest.parquet.{os.getpid()}.0123abcd"
+    killed = tmp_path / ".manifest.parquet.99999999.0123abcd"
+    for path in (ours, killed):
+        pq.write_table(pa.table({"study_id": ["s-0004"]}), path)
+    assert withdraw(settings(output, study="s-0004")) == 3
+    assert not killed.exists()
+    said = capsys.readouterr().out
+    assert "1 unfinished files of processes that were killed" in said
+    assert ours.name in said  # of a process that lives
+
+
+def test_files_that_are_not_what_they_are_called_end_nothing(
+    tmp_path: Path, bundle: Bundle, capsys: pytest.CaptureFixture[str]
+) -> None:
+    output = Location.parse(tmp_path)
+    write_encodings(tmp_path / "encodings", bundle, 6)
+    pq.write_table(pa.table({"study_id": ["s-0004"]}), tmp_path / "whole.parquet")
+    (output / "cut.parquet").write_bytes((tmp_path / "whole.parquet").read_bytes()[:-20])
+    (output / "cut.arrow").write_bytes(b"ARROW1 and no more")
+    (output / "note.arrow").write_bytes(b"a text")
+    (output / "wide.csv").write_bytes(b"study_id,text\ns-0003," + b"x" * 200_000)
+    assert withdraw(settings(output, study="s-0004")) == 3
+    said = capsys.readouterr().out
+    assert "none names them" in said
+    assert "2 files are packed or damaged" in said
+    assert "cut.parquet" in said
+    assert "cut.arrow" in said
+    assert not find_traces(output, {"s-0004"}, ()).keys  # the whole one was emptied
+
+
+@pytest.mark.parametrize("writes", range(4))
+def test_killed_within_a_candidate_set_it_is_done_by_doing_it_again(
+    output: Location, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], writes: int
+) -> None:
+    put, left = Location.put_file, [writes]
+
+    def killed(self: Location, source: Path) -> None:
+        if self.parent.name == "own set":
+            if not left[0]:
+                raise KeyboardInterrupt
+            left[0] -= 1
+        put(self, source)
+
+    traces = find_traces(output, (), {PATIENT})
+    with monkeypatch.context() as patch:
+        patch.setattr(Location, "put_file", killed)
+        with pytest.raises(KeyboardInterrupt):
+            withdraw(settings(output))
+    assert withdraw(settings(output)) == 0
+    assert search(output, traces).naming == ()
+    said = capsys.readouterr().out.replace("\n", " ")
+    assert "the candidate set own set, which an earlier withdrawal was killed in; make it again" in said
+    assert (output / "own set").files() == []
+
+
+class KilledError(BaseException):
+    """No handler of errors sees it."""
+
+
+def kill_at(step: int, patch: pytest.MonkeyPatch) -> list[str]:
+    """Kill a withdrawal before its step of this number; the steps that were taken."""
+    steps: list[str] = []
+
+    def stepping(of: type, name: str) -> None:
+        done = getattr(of, name)
+
+        def killing(self: Any, *arguments: Any) -> Any:
+            if len(steps) == step:
+                raise KilledError
+            steps.append(name)
+            return done(self, *arguments)
+
+        patch.setattr(of, name, killing)
+
+    for name in ("write_bytes", "put_file", "remove"):
+        stepping(Location, name)
+    for name in ("erase", "append", "drop_superseded", "forget"):
+        stepping(StudyTable, name)
+    return steps
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("place", ["folder"], indirect=True)
+def test_killed_anywhere_it_is_done_by_doing_it_again(output: Location, tmp_path: Path) -> None:
+    """Also where nothing but the list tells the patient's studies any more."""
+    traces, before = find_traces(output, (), {PATIENT}), everything(output)
+    with pytest.MonkeyPatch.context() as patch:
+        shutil.copytree(output.local_path, tmp_path / "whole")
+        steps = kill_at(-1, patch)
+        assert withdraw(settings(Location.parse(tmp_path / "whole"))) == 0
+    assert {"put_file", "erase", "append", "forget", "remove"} <= set(steps)
+    for step in range(2, len(steps), 9):
+        there = Location.parse(tmp_path / f"killed-{step}")
+        shutil.copytree(output.local_path, there.local_path)
+        with pytest.MonkeyPatch.context() as patch:
+            kill_at(step, patch)
+            with pytest.raises(KilledError):
+                withdraw(settings(there))
+        (there / "runs" / "writing-everything.json").remove()  # a killed process's would be passed over
+        assert withdraw(settings(there)) == 0, step
+        assert search(there, traces) == Search(len(there.files()), ()), step
+        _same_but_theirs(copy.deepcopy(before), everything(there))
+        shutil.rmtree(there.local_path)
+
+
+def test_a_candidate_set_killed_at_its_last_removals_is_kept(
+    output: Location, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def killed(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    (output / "own set" / "unrecognised.csv").write_bytes(b"words")
+    with monkeypatch.context() as patch:
+        patch.setattr("echoprime.withdrawal.candidate_sets._remove_others", killed)
+        with pytest.raises(KeyboardInterrupt):
+            withdraw(settings(output))
+    assert withdraw(settings(output)) == 0
+    candidates = CandidateFiles.open(output / "own set")
+    assert CandidateSet.open(candidates).rows == STUDIES_DRAWN - 2
+    assert set((output / "own set").files()) == {*candidates.summary["files"], "summary.json"}
 
 
 def everything_below(folder: Path) -> dict[str, bytes]:

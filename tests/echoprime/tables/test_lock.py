@@ -12,7 +12,7 @@ import pytest
 
 from echoprime.errors import TableError
 from echoprime.storage import Location
-from echoprime.tables import WriterLock, lock
+from echoprime.tables import OutputLock, WriterLock, lock
 
 
 def heartbeat(out: Location) -> Location:
@@ -104,4 +104,30 @@ def test_a_file_that_is_no_heartbeat_stops_nobody(tmp_path) -> None:
     out = Location.parse(tmp_path)
     heartbeat(out).write_bytes(b"{")
     with WriterLock(out, "encodings", "second", force=False):
+        pass
+
+
+def test_a_whole_output_is_not_held_beside_any_writer_nor_a_writer_beside_it(place: Location) -> None:
+    """Of tables that do not exist yet neither."""
+    with WriterLock(place, "interpretations-new", "first"):
+        with pytest.raises(TableError, match=r"run first .* is writing interpretations-new"):
+            OutputLock(place, "second", force=True).__enter__()
+        # who was refused leaves nothing behind that would keep others out
+        with WriterLock(place, "encodings", "third"):
+            pass
+    with OutputLock(place, "second"):
+        for table in ("encodings", "interpretations-newer"):
+            with pytest.raises(TableError, match=r"run second .* is writing everything"):
+                WriterLock(place, table, "third", force=True).__enter__()
+        with pytest.raises(TableError, match=r"run second .* is writing everything"):
+            OutputLock(place, "third").__enter__()
+    assert (place / "runs").names() == []
+    with WriterLock(place, "encodings", "third"):
+        pass
+
+
+def test_a_whole_output_is_held_after_a_writer_that_was_killed(tmp_path) -> None:
+    out = Location.parse(tmp_path)
+    write(out, started="1")
+    with OutputLock(out, "second"):
         pass

@@ -7,6 +7,7 @@ import logging
 from typing import Any
 
 import pytest
+from botocore.exceptions import EndpointConnectionError
 
 from echoprime.storage import Location
 from pipelines.watching import run_log as module
@@ -38,14 +39,17 @@ def test_lines_are_there_when_the_run_ends(place: Location, monkeypatch: pytest.
 
 
 @pytest.mark.s3
+@pytest.mark.parametrize(
+    "error", [OSError("the store is away"), EndpointConnectionError(endpoint_url="http://127.0.0.1:9")]
+)
 def test_a_store_that_refuses_costs_no_line_and_no_run(
-    s3_location: Location, monkeypatch: pytest.MonkeyPatch
+    s3_location: Location, monkeypatch: pytest.MonkeyPatch, error: Exception
 ) -> None:
     monkeypatch.setattr(module, "PART_SECONDS", 0.0)
     write = Location.write_bytes
 
     def refuse(self: Location, data: bytes) -> None:
-        raise OSError("the store is away")
+        raise error
 
     with run_log(s3_location):
         monkeypatch.setattr(Location, "write_bytes", refuse)

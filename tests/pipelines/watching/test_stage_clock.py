@@ -68,4 +68,8 @@ def test_what_is_waited_for_is_one_line() -> None:
         "encoders: 1 of 2 actors at work on 2 tasks; "
         "view classifiers: 0 of 2 actors at work, 1 more not started, 4 blocks waiting before them"
     )
+    ended = state(actors=0, input_done=True)
+    assert waits({"readers": ended, "encoders": state(input_done=True)}) == (
+        "readers: done; encoders: 0 of 2 actors at work"
+    )
     assert waits({}) == ""

@@ -5,10 +5,10 @@ from __future__ import annotations
 import json
 import os
 import re
-import threading
 import time
 import urllib.request
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -98,19 +98,21 @@ def run(cluster: ClusterSize, bundle: Bundle, tmp_path_factory: pytest.TempPathF
     time.sleep(1)  # what other tests' runs counted is served by now
     texts = [served()]
 
-    def let_go() -> None:
-        until(lambda: len(hung(events_of(place / "out"))) == 2)
-        until(lambda: value_of(served(), "echoprime_silent_seconds") >= 1)  # what came before is served too
-        texts.append(served())
-        writer = os.open(pipe, os.O_RDWR)  # lets the hanging read go
-        pipe.unlink()  # and what it does again find nothing
-        os.close(writer)
+    def look_and_let_go() -> None:
+        try:
+            until(lambda: len(hung(events_of(place / "out"))) == 2)
+            # what came before is served by then too
+            until(lambda: value_of(served(), "echoprime_silent_seconds") >= 1)
+            texts.append(served())
+        finally:  # whatever went wrong: else the run would hang until its read's time limit
+            writer = os.open(pipe, os.O_RDWR)  # lets the hanging read go
+            pipe.unlink()  # and what it does again find nothing
+            os.close(writer)
 
     said: list[str] = []
-    with pytest.MonkeyPatch.context() as patch:
+    with pytest.MonkeyPatch.context() as patch, ThreadPoolExecutor(1) as pool:
         patch.setattr("pipelines.progress.JobProgress.say", lambda self, line: said.append(line))
-        other = threading.Thread(target=let_go, daemon=True)
-        other.start()
+        looking = pool.submit(look_and_let_go)
         encode(
             EncodeSettings(
                 manifest=str(manifest),
@@ -122,7 +124,7 @@ def run(cluster: ClusterSize, bundle: Bundle, tmp_path_factory: pytest.TempPathF
                 progress=False,
             )
         )
-        other.join()
+        looking.result()
     (record,) = list_runs(Location.parse(place / "out"))
     return WatchedRun(record, events_of(place / "out"), "\n".join(said), *texts)
 

@@ -1,0 +1,27 @@
+"""Rows go whole, whatever characters stand in them, and all others stay byte for byte."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from echoprime.storage import Location
+from echoprime.withdrawal import Traces
+from echoprime.withdrawal.plain_files import take_out
+
+TRACES = Traces(frozenset({"echo-0001"}))
+ENDS = "\x0b\x0c\x1c\x85\u2028\u2029"
+"""Python ends a line at each of these; CSV and JSON lines do not."""
+
+
+@pytest.mark.parametrize("end", ENDS)
+def test_no_character_within_a_value_ends_its_row(tmp_path: Path, end: str) -> None:
+    rows = [f"{study},before{end}after {study[-1]},{end}\r\n" for study in ("echo-0001", "echo-0002")]
+    lines = [f'{{"study": "{study}", "said": "before{end}after"}}\n' for study in ("echo-0001", "echo-0002")]
+    for name, head, content in (("rows.csv", "study_id,a,b\r\n", rows), ("log.jsonl", "", lines)):
+        place = Location.parse(tmp_path / name)
+        place.write_bytes((head + "".join(content)).encode())
+        assert take_out(place, TRACES, dry_run=True) == 1
+        assert take_out(place, TRACES) == 1
+        assert place.read_bytes().decode() == head + content[1]
