@@ -10,7 +10,7 @@ from pipelines.ray_session import ClusterSize
 from pipelines.settings import EncoderPools
 
 READER_CORES = 0.9
-"""Of a reader that has a core to itself. Less than one, so that it is never fused with Ray's own read tasks."""
+"""Of a reader that has a core to itself. Less than one: Ray would fuse it with its own read tasks."""
 
 READ_TASK_CORES = 1.0
 """What Ray's own read tasks ask for; without it no row ever starts."""

@@ -1,7 +1,7 @@
 """Counters and gauges of a job in Ray's own metrics: its nodes serve them to Prometheus.
 
-Ray puts `ray_` before each name. Tags are stages, outcomes and reasons; no study, patient, path or run. None is
-called `job` or `instance`: Prometheus has labels of its own of these names, and would rename ours.
+Ray puts `ray_` before each name. Tags are stages, outcomes and reasons; no study, patient, path or run.
+None is called `job` or `instance`: Prometheus has labels of these names, and would rename ours.
 
 Ray serves a gauge for two of its reports (20 seconds) after it was set last, so whoever sets one goes on.
 """

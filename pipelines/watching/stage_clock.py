@@ -9,7 +9,6 @@ from dataclasses import dataclass
 
 from pipelines.watching.ray_data import Sample, StageState
 
-
 STATES = ("working", "blocked", "starved", "held", "done")
 """What an actor may be at; exactly one of them at any moment."""
 

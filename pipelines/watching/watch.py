@@ -118,7 +118,9 @@ class JobWatch:
         self._metrics.count("echoprime_studies", studies)
         self._metrics.count("echoprime_commits", 1)
         self._metrics.count("echoprime_stage_seconds", seconds, stage="commit")
-        event("commit", studies=studies, seconds=round(seconds, 3), committed=self._committed, left=self._left)
+        event(
+            "commit", studies=studies, seconds=round(seconds, 3), committed=self._committed, left=self._left
+        )
 
     def waiting(self, rows: int) -> None:
         """So many whole studies wait for the next commit."""

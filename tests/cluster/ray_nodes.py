@@ -33,11 +33,14 @@ class RayNodes:
         http://HOST:PORT, what `--address` takes.
     environment
         Variables with the token.
+    targets
+        The file that tells Prometheus where the cluster's metrics are.
     """
 
     gcs: str
     jobs: str
     environment: Mapping[str, str]
+    targets: Path
 
 
 @contextmanager
@@ -104,7 +107,12 @@ def ray_nodes(
             _wait_for(f"http://127.0.0.1:{dashboard}", access, started, folder)
             for _ in range(nodes - 1):
                 start(f"--address=127.0.0.1:{gcs}")
-            found = RayNodes(f"127.0.0.1:{gcs}", f"http://127.0.0.1:{dashboard}", access)
+            found = RayNodes(
+                f"127.0.0.1:{gcs}",
+                f"http://127.0.0.1:{dashboard}",
+                access,
+                folder / "0" / "prom_metrics_service_discovery.json",
+            )
             _wait_for_nodes(found, nodes, started, folder)
             yield found
         finally:
@@ -159,6 +167,8 @@ def _autoscaling(folder: Path, gcs: int, cores: int, most: int) -> str:
         },
         "head_node_type": "ray.head.default",
         "upscaling_speed": 1.0,
+        "cluster_synced_files": [],
+        "file_mounts_sync_continuously": False,
         **{key: [] for key in _COMMANDS},
         **{key: {} for key in ("auth", "docker", "file_mounts")},
     }
