@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
 
-from botocore.exceptions import ClientError
-
 from echoprime.storage import Location
 from pipelines.examination.findings import Finding, failure, ok
 
@@ -70,8 +68,8 @@ def _makes(trial: Location, writer: int) -> bool:
     except FileExistsError:
         return False
     except OSError as error:
-        cause = error.__cause__
-        if isinstance(cause, ClientError) and cause.response.get("Error", {}).get("Code") in REFUSED:
+        answer = getattr(error.__cause__, "response", {})  # botocore's own error behind that of s3fs
+        if answer.get("Error", {}).get("Code") in REFUSED:
             return False
         raise
     return True

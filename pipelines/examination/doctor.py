@@ -7,7 +7,8 @@ from collections.abc import Callable, Iterator
 
 from rich.table import Table
 
-from echoprime.bundle import open_bundle
+from echoprime.archive import Entry
+from echoprime.bundle import Bundle, open_bundle
 from echoprime.errors import UserError
 from echoprime.storage import Location
 from echoprime.storage.dicomweb_address import is_dicomweb
@@ -75,7 +76,9 @@ def _groups(settings: DoctorSettings) -> Iterator[tuple[str, Callable[[], Iterat
 
 def _small_job(settings: DoctorSettings) -> SmallJob:
     """What the nodes are asked to do, of what was given and can be opened; the rest has its own findings."""
-    bundle, archive, entries = None, None, ()
+    bundle: Bundle | None = None
+    archive: Location | None = None
+    entries: tuple[Entry, ...] = ()
     with contextlib.suppress(UserError, OSError):
         bundle = None if settings.bundle is None else open_bundle(settings.bundle)
     if settings.archive is not None:

@@ -48,7 +48,8 @@ def memory_finding(nodes: Mapping[str, NodeSize], pools: EncodePools) -> Finding
     pools
         Of the job, as it starts; Ray spreads a pool by what its actors ask for.
     """
-    short, told = [], []
+    short: list[tuple[float, str]] = []
+    told: list[tuple[float, str]] = []
     for name, node in sorted(nodes.items()):
         if node.reader is None or node.network is None:
             continue

@@ -26,7 +26,7 @@ class _Seconds:
 
     @property
     def all(self) -> float:
-        return sum(getattr(self, state) for state in STATES)
+        return self.working + self.blocked + self.starved + self.held + self.done
 
 
 class StageClock:

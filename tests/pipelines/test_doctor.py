@@ -146,7 +146,7 @@ def test_a_check_that_breaks_is_a_failure_and_the_others_go_on(
 
     monkeypatch.setattr(doctor, "archive_findings", broken)
     monkeypatch.setattr(doctor, "output_findings", denied)
-    monkeypatch.setattr(doctor, "ray_findings", broken)
+    monkeypatch.setattr(doctor, "ray_findings", lambda address, job: broken(str(address)))
     assert main(["doctor", "--archive", str(tmp_path), "--output", str(tmp_path)]) == 2
     failures = [line for line in capsys.readouterr().out.splitlines() if line.startswith("failure")]
     assert failures[0].split() == ["failure", "archive", "ValueError"]
