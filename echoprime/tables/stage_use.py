@@ -38,7 +38,7 @@ class StageUse:
     name
         "readers", "encoders", "view_classifiers", "interpreters", "driver".
     actors, cores, gpus
-        Its size, and what one actor asks of Ray.
+        How many it had, at most where it grew, and what one of them asks of Ray.
     seconds
         Part of the work -> seconds that its actors spent, summed over them.
     busy
@@ -96,7 +96,7 @@ def stage_uses(
         found.append(
             StageUse(
                 name=name,
-                actors=pool["actors"],
+                actors=pool.get("most_actors", pool["actors"]),
                 cores=pool["cores"],
                 gpus=pool["gpus"],
                 seconds=spent,
