@@ -60,6 +60,14 @@ def on_each_node(
     return Answers(results, problems, frozenset(asked[reference] for reference in late))
 
 
-def _line(error: Any) -> str:  # noqa: ANN401
-    """The project's own words where it is one of its errors, else the last of Ray's."""
-    return str(user_error_behind(error) or " ".join(str(error).split())[-200:])
+def _line(error: Exception) -> str:
+    """What went wrong there, in a line: the project's own words, or no more than what holds no path."""
+    cause = getattr(error, "cause", None)  # Ray's own error has the traceback in its words
+    if cause is None:
+        return " ".join(str(error).split())[-200:]
+    if (ours := user_error_behind(cause)) is not None:
+        return str(ours)
+    said = (
+        cause.strerror if isinstance(cause, OSError) else str(cause) if isinstance(cause, ImportError) else ""
+    )
+    return f"{type(cause).__name__}: {said}" if said else type(cause).__name__

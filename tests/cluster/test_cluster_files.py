@@ -262,7 +262,9 @@ def test_the_image_has_everything_that_the_wheel_is_made_of() -> None:
     assert re.findall(r"^USER (\S+)$", text, re.MULTILINE) == ["1000"]
 
 
-@pytest.mark.parametrize("name", ["Dockerfile", "launcher-aws.yaml", "raycluster.yaml", "rayjob.yaml", "slurm.sh"])
+@pytest.mark.parametrize(
+    "name", ["Dockerfile", "launcher-aws.yaml", "raycluster.yaml", "rayjob.yaml", "slurm.sh"]
+)
 def test_each_file_says_what_it_was_not_run_on(name: str) -> None:
     head = "\n".join((CLUSTER / name).read_text().splitlines()[:25])
     assert "# Checked: " in head
