@@ -67,7 +67,9 @@ def test_readers_grow_with_the_nodes_that_come(bundle: Bundle, tmp_path: Path) -
             job.wait()
     assert job.returncode == 0
     assert most_nodes == 2
-    (record,) = [record for record in list_runs(Location.parse(tmp_path / "out")) if record.job == "encode"]
+    (record,) = [
+        record for record in list_runs(Location.parse(tmp_path / "out")) if record.command == "encode"
+    ]
     readers = record.pools["readers"]
     assert (readers["actors"], readers["most"]) == (1, 4), json.dumps(readers)
     assert readers["most_actors"] > 2  # more than the first node has room for

@@ -191,7 +191,7 @@ def test_what_the_pools_did_adds_up(run: Watched) -> None:
         assert set(states) <= set(STATES), stage
     encoders = seconds["encoders"]  # one actor
     assert encoders.get("working", 0.0) + encoders.get("blocked", 0.0) > 0
-    (wall,) = [record.wall["work"] for record in list_runs(run.output) if record.job == "encode"]
+    (wall,) = [record.wall["work"] for record in list_runs(run.output) if record.command == "encode"]
     assert sum(encoders.values()) == pytest.approx(wall, rel=0.2)
     total = run.prometheus.ask("query", query="ray_echoprime_studies_total", time=run.end)["result"]
     assert {series["metric"]["pipeline"]: float(series["value"][1]) for series in total} == {
