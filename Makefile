@@ -59,7 +59,8 @@ test-golden: install ## agreement with the published system: make test-golden GO
 	@test -d '$(GOLDEN)' || { echo "GOLDEN='$(GOLDEN)' is no folder; say make test-golden GOLDEN=DIR"; exit 2; }
 	ECHOPRIME_GOLDEN='$(abspath $(GOLDEN))' $(PYTEST) tests/parity
 
-test-cluster: install ## two Ray nodes with a token and an S3 server: jobs submitted, tables compared (minutes)
+test-cluster: install ## Ray nodes with a token, an autoscaler, an S3 server, Prometheus: jobs submitted, tables compared, the dashboard's queries answered (minutes)
+	@command -v prometheus > /dev/null || { echo "no prometheus; as root: apt-get install prometheus (Debian's)"; exit 2; }
 	$(PYTEST) -m 'cluster and not gpu'
 
 test-gpu: install ## tests that need a GPU

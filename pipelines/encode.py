@@ -120,7 +120,7 @@ def encode(settings: EncodeSettings) -> JobResult:
                 itertools.chain([first], planning),
                 run.directory,
                 root=manifest.root,
-                workers=settings.readers or os.cpu_count() or 1,
+                workers=settings.max_readers or settings.readers or os.cpu_count() or 1,
             )
             require_room(output, plan.videos * BYTES_PER_VIDEO)
             # 3. Ray streams the plan's chunks through the three pools; the driver commits what comes out.
@@ -143,6 +143,7 @@ def check_encoding(settings: EncodeSettings | RunAllSettings, bundle: Bundle) ->
     require_positive(
         limit=settings.limit,
         readers=settings.readers,
+        max_readers=settings.max_readers,
         encoders=settings.encoders,
         view_classifiers=settings.view_classifiers,
         max_bytes=settings.max_bytes,
@@ -258,7 +259,8 @@ def _encode(
             "commit": committer.commit_seconds,
             "start": pace.start_seconds,
         }
-        for stage, shares in watch.shares().items():
+        growing = {"readers"} if pools.readers.most else set()
+        for stage, shares in watch.shares(growing).items():
             result.pools[stage] |= shares
         result.wall = pace.wall
         result.clips_per_second = pace.per_second
@@ -280,7 +282,9 @@ def _dataset(settings: EncodeSettings, bundle: Bundle, plan: Plan, pools: Encode
             ReadClips,
             fn_constructor_args=(plan.location, plan.root, reading_limits(settings), settings.mode),
             batch_size=1,
-            compute=ActorPoolStrategy(size=pools.readers.actors),
+            compute=ActorPoolStrategy(
+                min_size=pools.readers.actors, max_size=pools.readers.most or pools.readers.actors
+            ),
             num_cpus=pools.readers.cores,
         )
         .map_batches(

@@ -9,6 +9,9 @@ from echoprime.errors import SettingError
 from pipelines.ray_session import ClusterSize
 from pipelines.settings import EncoderPools
 
+READER_CORES = 0.9
+"""Of a reader that has a core to itself. Less than one: Ray would fuse it with its own read tasks."""
+
 READ_TASK_CORES = 1.0
 """What Ray's own read tasks ask for; without it no row ever starts."""
 
@@ -17,11 +20,22 @@ ROUNDING = 1e-6
 
 @dataclass(frozen=True)
 class Pool:
-    """One actor pool: its size, and what one actor asks for."""
+    """One actor pool.
+
+    Attributes
+    ----------
+    actors
+        How many there are; of a pool that grows, at first and at least.
+    cores, gpus
+        What one of them asks of Ray.
+    most
+        How many a pool may have that grows with the cluster; None: it stays as it is.
+    """
 
     actors: int
     cores: float
     gpus: float = 0.0
+    most: int | None = None
 
     def recorded(self, *stages: str) -> dict[str, Any]:
         """As a run's record keeps it, with the stages that it spends its seconds in.
@@ -31,7 +45,8 @@ class Pool:
         >>> Pool(2, cores=0.25).recorded("encode")
         {'actors': 2, 'cores': 0.25, 'gpus': 0.0, 'stages': ['encode']}
         """
-        return {**asdict(self), "stages": list(stages)}
+        fields = {name: value for name, value in asdict(self).items() if value is not None}
+        return {**fields, "stages": list(stages)}
 
 
 @dataclass(frozen=True)
@@ -59,7 +74,8 @@ def encode_pools(settings: EncoderPools, cluster: ClusterSize) -> EncodePools:
     Raises
     ------
     SettingError
-        A GPU is asked for and there is none, or the actors do not fit the cluster.
+        A GPU is asked for and there is none, the actors do not fit the cluster, or readers would grow to
+        fewer than they are at first.
     """
     device = settings.device
     if device == "auto":
@@ -73,7 +89,11 @@ def encode_pools(settings: EncoderPools, cluster: ClusterSize) -> EncodePools:
         # Decoding feeds it, so nearly all cores read.
         pools = EncodePools(
             device,
-            readers=Pool(settings.readers or max(1, cluster.cores - cluster.gpus - 1), cores=0.9),
+            readers=Pool(
+                settings.readers or max(1, cluster.cores - cluster.gpus - 1),
+                cores=READER_CORES,
+                most=settings.max_readers,
+            ),
             encoders=Pool(settings.encoders or cluster.gpus, cores=0.0, gpus=0.75),
             view_classifiers=Pool(settings.view_classifiers or cluster.gpus, cores=0.0, gpus=0.25),
         )
@@ -83,16 +103,34 @@ def encode_pools(settings: EncoderPools, cluster: ClusterSize) -> EncodePools:
         few = max(1, cluster.cores // 4)
         pools = EncodePools(
             device,
-            readers=Pool(settings.readers or few, cores=0.1),
-            encoders=Pool(settings.encoders or cluster.cores, cores=0.25),
+            # Ray adds nodes where cores are asked for: readers that grow ask for what they use.
+            readers=Pool(
+                settings.readers or (1 if settings.max_readers else few),
+                cores=READER_CORES if settings.max_readers else 0.1,
+                most=settings.max_readers,
+            ),
+            encoders=Pool(settings.encoders or _encoders_beside(settings, few, cluster), cores=0.25),
             view_classifiers=Pool(settings.view_classifiers or few, cores=0.15),
         )
     _require_fit(pools, cluster)
     return pools
 
 
+def _encoders_beside(settings: EncoderPools, few: int, cluster: ClusterSize) -> int:
+    """One a core, or what readers leave that ask for whole ones."""
+    if not settings.max_readers:
+        return cluster.cores
+    left = cluster.cores - READ_TASK_CORES - READER_CORES * (settings.readers or 1)
+    return max(1, min(cluster.cores, int((left - 0.15 * (settings.view_classifiers or few)) / 0.25)))
+
+
 def _require_fit(pools: EncodePools, cluster: ClusterSize) -> None:
     """Actors that find no place wait for ever and without a word: refuse them here."""
+    if pools.readers.most is not None and pools.readers.most < pools.readers.actors:
+        raise SettingError(
+            f"--max-readers {pools.readers.most}: there are {pools.readers.actors} readers at first; "
+            "give at least as many, or fewer --readers"
+        )
     all_pools = (pools.readers, pools.encoders, pools.view_classifiers)
     cores = READ_TASK_CORES + sum(pool.actors * pool.cores for pool in all_pools)
     gpus = sum(pool.actors * pool.gpus for pool in all_pools)

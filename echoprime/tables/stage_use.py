@@ -38,7 +38,7 @@ class StageUse:
     name
         "readers", "encoders", "view_classifiers", "interpreters", "driver".
     actors, cores, gpus
-        Its size, and what one actor asks of Ray.
+        How many it had, at most where it grew, and what one of them asks of Ray.
     seconds
         Part of the work -> seconds that its actors spent, summed over them.
     busy
@@ -84,7 +84,8 @@ def stage_uses(
     found = []
     for name, pool in pools.items():
         spent = {stage: seconds.get(stage, 0.0) for stage in pool["stages"]}
-        had = pool["actors"] * work if work else 0.0
+        actors = pool.get("mean_actors", pool["actors"])  # of a pool that grew: on average
+        had = actors * work if work else 0.0
         # time is taken row by row, so a last row can end a little after the clock was read
         busy = min(1.0, sum(spent.values()) / had) if had else None
         rest = 1.0 - (busy or 0.0)
@@ -95,7 +96,7 @@ def stage_uses(
         found.append(
             StageUse(
                 name=name,
-                actors=pool["actors"],
+                actors=pool.get("most_actors", pool["actors"]),
                 cores=pool["cores"],
                 gpus=pool["gpus"],
                 seconds=spent,

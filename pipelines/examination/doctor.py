@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Callable, Iterator
 
 from rich.table import Table
 
+from echoprime.archive import Entry
+from echoprime.bundle import Bundle, open_bundle
 from echoprime.errors import UserError
 from echoprime.storage import Location
 from echoprime.storage.dicomweb_address import is_dicomweb
@@ -19,9 +22,11 @@ from pipelines.examination.places import (
     dicomweb_findings,
     output_findings,
     s3_findings,
+    sampled_entries,
 )
-from pipelines.examination.ray_cluster import ray_findings
+from pipelines.examination.ray_cluster import SmallJob, ray_findings
 from pipelines.exit_codes import DONE, MISTAKEN
+from pipelines.settings import EncoderPools
 from pipelines.settings.cluster import DoctorSettings
 
 STYLES = {"ok": "green", "warning": "yellow", "failure": "bold red"}
@@ -66,7 +71,28 @@ def _groups(settings: DoctorSettings) -> Iterator[tuple[str, Callable[[], Iterat
     if settings.output is not None:
         output = settings.output
         yield "output", lambda: output_findings(output)
-    yield "Ray", lambda: ray_findings(settings.ray_address)
+    yield "Ray", lambda: ray_findings(settings.ray_address, _small_job(settings))
+
+
+def _small_job(settings: DoctorSettings) -> SmallJob:
+    """What the nodes are asked to do, of what was given and can be opened; the rest has its own findings."""
+    bundle: Bundle | None = None
+    archive: Location | None = None
+    entries: tuple[Entry, ...] = ()
+    with contextlib.suppress(UserError, OSError):
+        bundle = None if settings.bundle is None else open_bundle(settings.bundle)
+    if settings.archive is not None:
+        archive = Location.parse_archive(settings.archive)
+        with contextlib.suppress(UserError, OSError):
+            entries = sampled_entries(archive)
+    pools = EncoderPools(
+        device=settings.device,
+        readers=settings.readers,
+        max_readers=settings.max_readers,
+        encoders=settings.encoders,
+        view_classifiers=settings.view_classifiers,
+    )
+    return SmallJob(pools=pools, bundle=bundle, archive=archive, entries=entries)
 
 
 def _all(title: str, checks: Callable[[], Iterator[Finding]]) -> list[Finding]:

@@ -32,7 +32,7 @@ def machine_findings() -> Iterator[Finding]:
     yield from _python()
     yield _cores()
     yield _memory()
-    yield shared_memory(_shared_bytes(), _memory_bytes())
+    yield shared_memory(_shared_bytes(), memory_bytes())
     yield from _disks()
     yield _gpu()
     yield _bf16()
@@ -96,7 +96,7 @@ def _cores() -> Finding:
 
 def _memory() -> Finding:
     cores = len(os.sched_getaffinity(0))
-    total = _memory_bytes() / 1e9
+    total = memory_bytes() / 1e9
     if total < LEAST_MEMORY * cores:
         return warning(
             "memory",
@@ -106,7 +106,7 @@ def _memory() -> Finding:
     return ok("memory", f"{total:.1f} GB")
 
 
-def _memory_bytes() -> int:
+def memory_bytes() -> int:
     """Of the machine, or of the control group (container, Slurm) where that is less."""
     total = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
     for name in ("/sys/fs/cgroup/memory.max", "/sys/fs/cgroup/memory/memory.limit_in_bytes"):

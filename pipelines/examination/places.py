@@ -12,13 +12,14 @@ from collections.abc import Iterator, Sequence
 from email.utils import parsedate_to_datetime
 from pathlib import Path
 
-from echoprime.archive import DicomwebListing, Listing
+from echoprime.archive import DicomwebListing, Entry, Listing
 from echoprime.bundle import open_bundle
 from echoprime.errors import ArchiveError, BundleError, SettingError, UserError, VideoError
 from echoprime.storage import Location, free_bytes, read_object
 from echoprime.storage.dicomweb_address import CREDENTIALS, in_the_clear
 from echoprime.storage.s3 import endpoint, region, without_password
 from pipelines.checks import LEAST_ROOM
+from pipelines.examination.conditional_put import conditional_put_finding
 from pipelines.examination.findings import Finding, failure, ok, warning
 
 LISTED = 1_000
@@ -116,9 +117,7 @@ def bundle_findings(named: str, device: str) -> Iterator[Finding]:
 def archive_findings(named: str) -> Iterator[Finding]:
     """That it can be listed, holds what may be videos, and that some of it can be read; no names."""
     root = Location.parse_archive(named)
-    # which links are taken, the job's --follow-links says
-    listing = DicomwebListing(root) if root.is_dicomweb else Listing(root, follow_links=True)
-    entries = list(itertools.islice(listing, LISTED))
+    entries, listing = _listed(root)
     left_out = f"; {sum(listing.left_out.values()):,} others passed over" if listing.left_out else ""
     if not entries:
         yield failure(
@@ -128,9 +127,8 @@ def archive_findings(named: str) -> Iterator[Finding]:
     more = "the first " if len(entries) == LISTED else ""
     size = "" if root.is_dicomweb else f", {sum(entry.size for entry in entries) / 1e9:.2f} GB"
     yield ok("listing", f"{more}{len(entries):,} objects{size}{left_out}")
-    step = max(1, len(entries) // READ)
     problems, started, read = [], time.monotonic(), 0
-    chosen = entries[::step][:READ]
+    chosen = _sampled(entries)
     for entry in chosen:
         try:
             read += len(read_object(root, entry.path, size=entry.size, token=entry.token))
@@ -147,8 +145,29 @@ def archive_findings(named: str) -> Iterator[Finding]:
         yield ok("reading", f"{len(chosen)} objects read, {read / 1e6 / seconds:.0f} MB a second")
 
 
+def sampled_entries(root: Location) -> tuple[Entry, ...]:
+    """The objects that `archive_findings` reads.
+
+    Raises
+    ------
+    UserError
+        The archive cannot be listed.
+    """
+    return tuple(_sampled(_listed(root)[0]))
+
+
+def _listed(root: Location) -> tuple[list[Entry], Listing | DicomwebListing]:
+    # which links are taken, the job's --follow-links says
+    listing = DicomwebListing(root) if root.is_dicomweb else Listing(root, follow_links=True)
+    return list(itertools.islice(listing, LISTED)), listing
+
+
+def _sampled(entries: list[Entry]) -> list[Entry]:
+    return entries[:: max(1, len(entries) // READ)][:READ]
+
+
 def output_findings(named: str) -> Iterator[Finding]:
-    """Room, and a small table truly committed, read and removed again."""
+    """Room, a file that one of several writers may make, and a small table written, read and removed."""
     import pyarrow as pa
     from deltalake import DeltaTable, write_deltalake
 
@@ -164,8 +183,9 @@ def output_findings(named: str) -> Iterator[Finding]:
         )
     trial = output / f".doctor-{secrets.token_hex(4)}"
     made = _folders_to_make(output)
-    problem = None
+    problem, put = None, None
     try:
+        put = conditional_put_finding(trial / "put")
         for number in (1, 2):  # the second needs the store's conditional put
             rows = pa.table({"number": [number]})
             write_deltalake(trial.uri, rows, mode="append", storage_options=trial.delta_options or None)
@@ -187,6 +207,8 @@ def output_findings(named: str) -> Iterator[Finding]:
         yield failure("commit", f"{count} rows of 2 came back", "the store does not keep what it is given")
     elif left is None:
         yield ok("commit", "two commits written, read and removed")
+    if put is not None:
+        yield put
 
 
 def _folders_to_make(output: Location) -> list[Path]:

@@ -77,4 +77,16 @@ class DoctorSettings:
     """Place where a small table is written and removed again."""
 
     device: Device = "auto"
-    """Where the bundle's sample is computed."""
+    """Where the bundle's sample is computed, and where the job would encode."""
+
+    readers: int | None = None
+    """Of the job whose memory is asked for: as of `echoprime encode`."""
+
+    max_readers: int | None = None
+    """As of `echoprime encode`."""
+
+    encoders: int | None = None
+    """As of `echoprime encode`."""
+
+    view_classifiers: int | None = None
+    """As of `echoprime encode`."""

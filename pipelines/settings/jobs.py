@@ -88,6 +88,9 @@ class EncoderPools:
     readers: int | None = None
     """Actors that read and decode. Default: one for four cores, at least one."""
 
+    max_readers: int | None = None
+    """On an autoscaling cluster: readers grow to so many as nodes come. Default: as many as at first."""
+
     encoders: int | None = None
     """Actors with the video encoder. Default: one a GPU, or one a core."""
 

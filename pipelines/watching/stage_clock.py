@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 
 from pipelines.watching.ray_data import Sample, StageState
+
+STATES = ("working", "blocked", "starved", "held", "done")
+"""What an actor may be at; exactly one of them at any moment."""
 
 
 @dataclass
@@ -15,9 +18,15 @@ class _Seconds:
     """Of one stage, summed over its actors; `actors` is the most that it had at once."""
 
     actors: int = 0
+    working: float = 0.0
+    blocked: float = 0.0
     starved: float = 0.0
     held: float = 0.0
-    blocked: float = 0.0
+    done: float = 0.0
+
+    @property
+    def all(self) -> float:
+        return self.working + self.blocked + self.starved + self.held + self.done
 
 
 class StageClock:
@@ -25,8 +34,8 @@ class StageClock:
 
     An actor without work is *starved* where nothing waits before its stage, and *held* where something does:
     then Ray Data gives it nothing, because what follows is full. An actor with work whose stage may take or
-    give nothing is *blocked*: it computes, or waits for what follows. One of a stage to which nothing more
-    will come is neither.
+    give nothing is *blocked*: it computes, or waits for what follows; any other with work is *working*. One
+    without work of a stage to which nothing more will come is *done*.
 
     Parameters
     ----------
@@ -68,10 +77,16 @@ class StageClock:
                 spent.actors = max(spent.actors, state.actors)
             self._latest = sample
 
-    def shares(self) -> dict[str, dict[str, float]]:
+    def shares(self, growing: Collection[str] = ()) -> dict[str, dict[str, float]]:
         """Stage -> starved, held and blocked, as shares of its actors' time since the beginning.
 
         Of a stage that is done the rest is neither. Empty without samples.
+
+        Parameters
+        ----------
+        growing
+            Stages whose number of actors changes. Their shares are of the time that actors were there, and
+            `mean_actors` and `most_actors` stand beside them.
 
         Examples
         --------
@@ -86,24 +101,52 @@ class StageClock:
         {'encoders': {'starved': 1.0, 'held': 0.0, 'blocked': 0.0}}
         """
         with self._lock:
-            return {
-                name: {
-                    share: getattr(spent, share) / (spent.actors * self._whole)
-                    for share in ("starved", "held", "blocked")
+            found = {}
+            for name, spent in self._seconds.items():
+                whole = spent.all if name in growing else spent.actors * self._whole
+                if not whole:
+                    continue
+                found[name] = {
+                    share: getattr(spent, share) / whole for share in ("starved", "held", "blocked")
                 }
+                if name in growing:
+                    found[name] |= {"mean_actors": whole / self._whole, "most_actors": spent.actors}
+            return found
+
+    def actor_seconds(self) -> dict[str, dict[str, float]]:
+        """Stage -> state -> seconds of its actors in it since the beginning; the states add up to all.
+
+        Examples
+        --------
+        >>> ticks = iter([0.0, 0.0, 4.0])
+        >>> clock = StageClock(lambda: next(ticks))
+        >>> one_of_two = StageState(actors=2, pending=0, active=1, in_flight=1, queued=0,
+        ...                         input_done=False, held=False)
+        >>> clock.begin()
+        >>> for sample in ({"encoders": one_of_two}, {}):
+        ...     clock.add(sample)
+        >>> clock.actor_seconds()
+        {'encoders': {'working': 4.0, 'blocked': 0.0, 'starved': 4.0, 'held': 0.0, 'done': 0.0}}
+        """
+        with self._lock:
+            return {
+                name: {state: getattr(spent, state) for state in STATES}
                 for name, spent in self._seconds.items()
-                if spent.actors and self._whole
             }
 
 
 def _count(spent: _Seconds, state: StageState, seconds: float) -> None:
     idle = max(0, state.actors - state.active)
-    if state.queued:
-        spent.held += idle * seconds
-    elif not state.input_done:
-        spent.starved += idle * seconds
     if state.held:
         spent.blocked += state.active * seconds
+    else:
+        spent.working += state.active * seconds
+    if state.queued:
+        spent.held += idle * seconds
+    elif state.input_done:
+        spent.done += idle * seconds
+    else:
+        spent.starved += idle * seconds
 
 
 def waits(sample: Mapping[str, StageState]) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 
@@ -40,7 +40,9 @@ class JobWatch:
         self._clock = StageClock()
         self._metrics = RunMetrics(job)
         self._committed = 0
+        self._uncommitted = 0
         self._counted: dict[tuple[str, str], int] = {}
+        self._spent: dict[tuple[str, str], float] = {}
         self._heard = self._shown = time.monotonic()
         self._waited = self._worked = 0.0
         self._working = False
@@ -50,6 +52,10 @@ class JobWatch:
     def driver_seconds(self) -> float:
         """Seconds that the driver spent between rows: studies put together, commits."""
         return self._worked
+
+    @property
+    def _left(self) -> int:
+        return max(0, self._studies - self._committed)
 
     def rows(self, batches: Iterable[pa.Table]) -> Iterator[pa.Table]:
         """The batches as they come, with a note of when they did."""
@@ -78,8 +84,19 @@ class JobWatch:
         now = time.monotonic()
         if now - self._shown >= SHOW_SECONDS:
             self._shown = now
-            self._metrics.show(sample)
-            self._metrics.set("echoprime_silent_seconds", now - self._heard)
+            self.show()
+
+    def show(self) -> None:
+        """Set every gauge and add what the stages' actors did since the last time."""
+        self._metrics.show(self._clock.latest)
+        self._metrics.set("echoprime_silent_seconds", time.monotonic() - self._heard)
+        self._metrics.set("echoprime_studies_left", self._left)
+        self._metrics.set("echoprime_rows_uncommitted", self._uncommitted)
+        for stage, states in self._clock.actor_seconds().items():
+            for state, seconds in states.items():
+                before = self._spent.get((stage, state), 0.0)
+                self._metrics.count("echoprime_actor_seconds", seconds - before, stage=stage, state=state)
+                self._spent[stage, state] = seconds
 
     def count(self, *, clips: int = 0, size: int = 0, seconds: Mapping[str, float] | None = None) -> None:
         """Count what came out with a batch: clips, bytes of the videos, seconds of each part of the work."""
@@ -98,16 +115,16 @@ class JobWatch:
     def commit(self, studies: int, seconds: float) -> None:
         """A commit of so many studies took so many seconds."""
         self._committed += studies
-        left = max(0, self._studies - self._committed)
         self._metrics.count("echoprime_studies", studies)
         self._metrics.count("echoprime_commits", 1)
         self._metrics.count("echoprime_stage_seconds", seconds, stage="commit")
-        self._metrics.set("echoprime_studies_left", left)
-        event("commit", studies=studies, seconds=round(seconds, 3), committed=self._committed, left=left)
+        event(
+            "commit", studies=studies, seconds=round(seconds, 3), committed=self._committed, left=self._left
+        )
 
     def waiting(self, rows: int) -> None:
         """So many whole studies wait for the next commit."""
-        self._metrics.set("echoprime_rows_uncommitted", rows)
+        self._uncommitted = rows
 
     def tell(self, silent: float) -> None:
         """Say what the job waits for; called by the watchdog."""
@@ -133,11 +150,11 @@ class JobWatch:
             },
         )
 
-    def shares(self) -> dict[str, dict[str, float]]:
+    def shares(self, growing: Collection[str] = ()) -> dict[str, dict[str, float]]:
         """Stage -> shares of its actors' time, see `StageClock.shares`; of the driver too."""
         whole = self._waited + self._worked
         driver = {"starved": self._waited / whole, "held": 0.0, "blocked": 0.0} if whole else {}
-        return {**self._clock.shares(), "driver": driver}
+        return {**self._clock.shares(growing), "driver": driver}
 
 
 @contextmanager
@@ -166,4 +183,7 @@ def watched(
     watch = JobWatch(job, studies, say)
     with sampled(dataset, stages, watch.sample), Watchdog(seconds, watch.tell) as watchdog:
         watch.watchdog = watchdog
-        yield watch
+        try:
+            yield watch
+        finally:
+            watch.show()

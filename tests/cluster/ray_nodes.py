@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import secrets
 import shutil
@@ -32,16 +33,24 @@ class RayNodes:
         http://HOST:PORT, what `--address` takes.
     environment
         Variables with the token.
+    targets
+        The file that tells Prometheus where the cluster's metrics are.
     """
 
     gcs: str
     jobs: str
     environment: Mapping[str, str]
+    targets: Path
 
 
 @contextmanager
 def ray_nodes(
-    nodes: int, *, python: str = sys.executable, cores: int = 2, more: Mapping[str, str] | None = None
+    nodes: int,
+    *,
+    python: str = sys.executable,
+    cores: int = 2,
+    more: Mapping[str, str] | None = None,
+    most: int | None = None,
 ) -> Iterator[RayNodes]:
     """A head and `nodes` - 1 workers, for the length of a `with`.
 
@@ -55,6 +64,8 @@ def ray_nodes(
         What each says that it has.
     more
         Environment of the nodes, beside the token's.
+    most
+        Workers that Ray's autoscaler may start, and end where they have nothing to do; None: no autoscaler.
     """
     # Short, because Ray puts sockets below it, whose paths may have 107 characters.
     folder = Path(tempfile.mkdtemp(prefix="ray-"))
@@ -65,7 +76,7 @@ def ray_nodes(
     started: list[subprocess.Popen[bytes]] = []
     with (folder / "nodes.log").open("ab") as log:
 
-        def start(*options: str) -> None:
+        def start(*options: str, own: Mapping[str, str] | None = None) -> None:
             agent, grpc, metrics = (ports.pop() for _ in range(3))
             command = [
                 python,
@@ -79,7 +90,7 @@ def ray_nodes(
                 f"--temp-dir={folder / str(len(started))}",
                 *options,
             ]
-            environment = {**_environment(), **access, **(more or {})}
+            environment = {**_environment(), **access, **(more or {}), **(own or {})}
             started.append(subprocess.Popen(command, cwd=folder, env=environment, stdout=log, stderr=log))
 
         try:
@@ -90,16 +101,80 @@ def ray_nodes(
                 "--include-dashboard=true",
                 "--dashboard-host=127.0.0.1",
                 f"--dashboard-port={dashboard}",
+                *([] if most is None else [_autoscaling(folder, gcs, cores, most)]),
+                own=None if most is None else _AUTOSCALED,
             )
             _wait_for(f"http://127.0.0.1:{dashboard}", access, started, folder)
             for _ in range(nodes - 1):
                 start(f"--address=127.0.0.1:{gcs}")
-            found = RayNodes(f"127.0.0.1:{gcs}", f"http://127.0.0.1:{dashboard}", access)
+            found = RayNodes(
+                f"127.0.0.1:{gcs}",
+                f"http://127.0.0.1:{dashboard}",
+                access,
+                folder / "0" / "prom_metrics_service_discovery.json",
+            )
             _wait_for_nodes(found, nodes, started, folder)
             yield found
         finally:
             _end(started)
     shutil.rmtree(folder, ignore_errors=True)
+
+
+_HEAD_ID = "f" * 51 + "00000"
+_AUTOSCALED = {
+    "RAY_FAKE_CLUSTER": "1",
+    "RAY_enable_autoscaler_v2": "1",
+    "RAY_CLOUD_INSTANCE_ID": _HEAD_ID,
+    "RAY_OVERRIDE_NODE_ID_FOR_TESTING": _HEAD_ID,
+    "AUTOSCALER_UPDATE_INTERVAL_S": "1",
+}
+"""What the head of an autoscaled cluster is told. `ray.cluster_utils.AutoscalingCluster` tells its head the
+same, but begins and ends by `ray stop --force`, which ends every Ray of the machine."""
+
+
+_COMMANDS = (
+    "initialization_commands",
+    "setup_commands",
+    "head_setup_commands",
+    "worker_setup_commands",
+    "head_start_ray_commands",
+    "worker_start_ray_commands",
+)
+
+
+def _autoscaling(folder: Path, gcs: int, cores: int, most: int) -> str:
+    """Ray's autoscaler with the provider whose machines are processes here."""
+    worker = {
+        "resources": {"CPU": cores, "object_store_memory": STORE_BYTES},
+        "node_config": {},
+        "min_workers": 0,
+        "max_workers": most,
+    }
+    description = {
+        "cluster_name": "test",
+        "max_workers": most,
+        "idle_timeout_minutes": 5,
+        "provider": {
+            "type": "external",  # the wheel lacks the defaults of "fake_multinode"
+            "module": "ray.autoscaler._private.fake_multi_node.node_provider.FakeMultiNodeProvider",
+            "gcs_address": f"127.0.0.1:{gcs}",
+            "head_node_id": _HEAD_ID,
+            "launch_multiple": True,
+        },
+        "available_node_types": {
+            "ray.head.default": {"resources": {"CPU": cores}, "node_config": {}, "max_workers": 0},
+            "cores": worker,
+        },
+        "head_node_type": "ray.head.default",
+        "upscaling_speed": 1.0,
+        "cluster_synced_files": [],
+        "file_mounts_sync_continuously": False,
+        **{key: [] for key in _COMMANDS},
+        **{key: {} for key in ("auth", "docker", "file_mounts")},
+    }
+    file = folder / "autoscaling.json"
+    file.write_text(json.dumps(description))
+    return f"--autoscaling-config={file}"
 
 
 def bare_python(folder: Path) -> str:

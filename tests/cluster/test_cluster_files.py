@@ -23,6 +23,7 @@ from referencing.jsonschema import DRAFT202012
 from pipelines.commands import app
 from pipelines.configuration import take_configuration
 from pipelines.examination.machine import shared_memory
+from pipelines.pools import READ_TASK_CORES, READER_CORES
 from pipelines.settings import RunAllSettings
 from pipelines.submission.words import read_command
 
@@ -119,6 +120,42 @@ def test_pods_are_not_root_and_have_shared_memory(name: str) -> None:
         assert pod["terminationGracePeriodSeconds"] > 60
         assert "/cache" in mounts
     assert cluster["authOptions"]["mode"] == "token"
+
+
+@FILES
+def test_cores_come_and_go_beside_a_fixed_group_of_gpus(name: str) -> None:
+    cluster = cluster_of(read(name))
+    assert cluster["enableInTreeAutoscaling"]
+    assert cluster["autoscalerOptions"]["version"] == "v2"
+    cores, gpus = cluster["workerGroupSpecs"]
+    assert cores["minReplicas"] <= cores["replicas"] < cores["maxReplicas"]
+    assert gpus["minReplicas"] == gpus["replicas"] == gpus["maxReplicas"]
+    for group in (cluster["headGroupSpec"], cores, gpus):  # version 2 replaces pods itself
+        assert group["template"]["spec"]["restartPolicy"] == "Never"
+
+
+def test_the_readers_of_the_rayjob_find_a_place_on_the_largest_cluster() -> None:
+    """And Ray's own read task beside them."""
+    content = read("rayjob.yaml")
+    words = shlex.split(content["spec"]["entrypoint"])
+    most = int(words[words.index("--max-readers") + 1])
+    cores = sum(
+        group["maxReplicas"] * int(group["template"]["spec"]["containers"][0]["resources"]["limits"]["cpu"])
+        for group in cluster_of(content)["workerGroupSpecs"]
+    )
+    assert cores - 5 <= most <= cores - 1
+    assert READER_CORES * most + READ_TASK_CORES <= cores
+
+
+@FILES
+def test_secrets_are_named_and_never_written(name: str) -> None:
+    text = (CLUSTER / name).read_text()
+    assert not re.search(r"^[^#]*(AKIA|aws_secret|secret_access|auth_token:|password)", text, re.I | re.M)
+    cluster = cluster_of(read(name))
+    for group in (cluster["headGroupSpec"], *cluster["workerGroupSpecs"]):
+        (container,) = group["template"]["spec"]["containers"]
+        assert container["envFrom"] == [{"secretRef": {"name": "echoprime-s3"}}]
+        assert [variable["name"] for variable in container["env"]] == ["AWS_REGION"]
 
 
 @pytest.mark.parametrize("memory", [8, 16, 32, 64, 256])
@@ -225,7 +262,9 @@ def test_the_image_has_everything_that_the_wheel_is_made_of() -> None:
     assert re.findall(r"^USER (\S+)$", text, re.MULTILINE) == ["1000"]
 
 
-@pytest.mark.parametrize("name", ["Dockerfile", "raycluster.yaml", "rayjob.yaml", "slurm.sh"])
+@pytest.mark.parametrize(
+    "name", ["Dockerfile", "launcher-aws.yaml", "raycluster.yaml", "rayjob.yaml", "slurm.sh"]
+)
 def test_each_file_says_what_it_was_not_run_on(name: str) -> None:
     head = "\n".join((CLUSTER / name).read_text().splitlines()[:25])
     assert "# Checked: " in head

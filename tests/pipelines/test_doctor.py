@@ -99,7 +99,8 @@ def test_objects_that_cannot_be_read_are_counted_without_their_names(
 
 def test_an_output_is_left_as_it_was(place: Location) -> None:
     output = place / "deep" / "out"
-    assert states(output_findings(str(output)))["commit"] == "ok"
+    found = states(output_findings(str(output)))
+    assert (found["commit"], found["conditional put"]) == ("ok", "ok")
     if output.is_local:
         assert not output.exists()
     else:  # this server shows a folder where an object was
@@ -127,7 +128,7 @@ def test_keys_that_may_not_delete(
         Bucket=s3_location.bucket, Policy=json.dumps({"Version": "2012-10-17", "Statement": [statement]})
     )
     monkeypatch.setenv("AWS_ACCESS_KEY_ID", s3_server.member)
-    (finding,) = output_findings(str(s3_location))
+    finding, _ = output_findings(str(s3_location))
     assert (finding.state, finding.what) == ("failure", "removal")
     assert "must delete" in finding.cure
 
@@ -145,7 +146,7 @@ def test_a_check_that_breaks_is_a_failure_and_the_others_go_on(
 
     monkeypatch.setattr(doctor, "archive_findings", broken)
     monkeypatch.setattr(doctor, "output_findings", denied)
-    monkeypatch.setattr(doctor, "ray_findings", broken)
+    monkeypatch.setattr(doctor, "ray_findings", lambda address, job: broken(str(address)))
     assert main(["doctor", "--archive", str(tmp_path), "--output", str(tmp_path)]) == 2
     failures = [line for line in capsys.readouterr().out.splitlines() if line.startswith("failure")]
     assert failures[0].split() == ["failure", "archive", "ValueError"]
@@ -180,7 +181,7 @@ def test_s3_settings_without_secrets(s3_server: S3Server, s3_location: Location)
 
 @pytest.mark.ray
 def test_ray(cluster: ClusterSize) -> None:
-    assert states(ray_findings(None)) == {"start": "ok", "versions": "ok", "object store": "ok"}
+    assert states(ray_findings(None)) == {"start": "ok", "versions": "ok", "clocks": "ok"}
 
 
 @pytest.mark.ray

@@ -60,6 +60,13 @@ def test_a_short_run_and_one_without_times_bound_nothing() -> None:
     assert "not known" in what_bounded({}, {}, {}).advice
 
 
+def test_of_a_pool_that_grew_shares_are_of_the_actors_that_were_there() -> None:
+    """One reader at first, four at the end, two and a half on average."""
+    grown = {"actors": 1, "most": 4, "most_actors": 4, "mean_actors": 2.5, "starved": 0.1, "held": 0.0}
+    use = stage_uses(pools(readers=grown), {"read": 200.0}, {"work": 100.0})[0]
+    assert (use.actors, use.busy, use.starved) == (4, 0.8, 0.1)
+
+
 def test_shares_add_up_to_no_more_than_the_whole() -> None:
     """Blocked actors may be computing: what their own clocks say is no wait."""
     shares = {"starved": 0.1, "held": 0.2, "blocked": 0.9}

@@ -62,6 +62,36 @@ def test_nothing_counts_before_the_beginning_and_a_stage_that_is_gone_has_no_wai
     assert clock.shares()["encoders"]["starved"] == 0.5
 
 
+def test_every_second_of_an_actor_is_at_one_thing() -> None:
+    seconds = iter(range(100))
+    clock = StageClock(lambda: float(next(seconds)))
+    clock.begin()
+    for each in (
+        state(active=1),
+        state(active=1, held=True),
+        state(queued=1),
+        state(input_done=True),
+        state(),
+    ):
+        clock.add({"encoders": each})
+    assert clock.actor_seconds() == {
+        "encoders": {"working": 1.0, "blocked": 1.0, "starved": 2.0, "held": 2.0, "done": 2.0}
+    }
+
+
+def test_shares_of_a_stage_that_grows_are_of_the_actors_that_were_there() -> None:
+    seconds = iter(range(100))
+    clock = StageClock(lambda: float(next(seconds)))
+    clock.begin()
+    for each in (state(actors=1), state(actors=1), state(actors=4, active=4), state(actors=4)):
+        clock.add({"readers": each})
+    # of the 4 seconds the first is before a sample; 1 + 1 + 4 actor-seconds, 2 of them without work
+    assert clock.shares({"readers"})["readers"] == {
+        "starved": 2 / 6, "held": 0.0, "blocked": 0.0, "mean_actors": 6 / 4, "most_actors": 4,
+    }  # fmt: skip
+    assert clock.shares()["readers"]["starved"] == 2 / 16
+
+
 def test_what_is_waited_for_is_one_line() -> None:
     line = waits({"encoders": state(active=1, in_flight=2), "view_classifiers": state(pending=1, queued=4)})
     assert line == (

@@ -187,8 +187,8 @@ def test_prometheus_finds_every_metric_at_the_node(run: WatchedRun) -> None:
     events = run.events[: run.events.index(hung(run.events)[1])]
     came = sum(each["studies"] for each in events if each["event"] == "commit")
     assert 1 <= came <= 3
-    assert value("echoprime_studies_total", job="encode") == came
-    assert value("echoprime_studies_left", job="encode") == 4 - came
+    assert value("echoprime_studies_total", pipeline="encode") == came
+    assert value("echoprime_studies_left", pipeline="encode") == 4 - came
     assert value("echoprime_clips_total") == value("echoprime_videos_total", outcome="encoded") == came
     assert value("echoprime_actors", stage="readers", state="working") == 1
     assert value("echoprime_stage_seconds_total", stage="encode") > 0
