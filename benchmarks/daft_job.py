@@ -1,0 +1,214 @@
+"""Studies an hour of the encode job against the same job written plainly for Daft.
+
+    make bench-daft      # makes Daft's environment; from then on
+    .venv/bin/python benchmarks/daft_job.py [--studies N] [--rounds N] [--bundle DIR] [--daft PYTHON]
+
+Both list the same manifest of drawn loops, read them with `ClipReader`, encode them with the same networks
+(seeded, untrained, full size, float32, one thread an actor), and write one row a study: the job (`pipelines
+encode`, on a Ray of its own) into a Delta table, `plain_daft` into Parquet. Both have one reader for four
+cores and one encoder a core. They run in turn, each as a command of its own. The time is what all studies
+take more than the first ones alone, so that starting either cancels out; it is told apart. Memory is the
+largest sum of the proportional set sizes of a command's processes; processor seconds are those of all of
+them. Daft wants an older pyarrow than this project is tested with, so it has an environment of its own, and
+the job's packages (torch and the rest) from the project's.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from statistics import median
+
+import numpy as np
+import pyarrow.parquet as pq
+from encode_job import LOOPS_PER_STUDY, draw
+from machine import heading
+
+from echoprime.archive import write_manifest
+from echoprime.demonstration import write_demonstration_bundle
+from echoprime.storage import Location
+from echoprime.tables import StudyTable
+
+CHECKOUT = Path(__file__).parents[1]
+DAFT = CHECKOUT / "build" / "daft" / "bin" / "python"
+FIRST_STUDIES = 4
+SAMPLE_SECONDS = 0.25
+TICKS = os.sysconf("SC_CLK_TCK")
+
+
+@dataclass
+class Spent:
+    """What a command took: wall seconds, processor seconds, bytes of memory at its peak."""
+
+    wall: float = 0.0
+    processor: float = 0.0
+    memory: int = 0
+
+
+def tree(pid: int) -> Iterator[Path]:
+    """A process and all below it, as folders of /proc."""
+    children: dict[int, list[int]] = {}
+    for stat in Path("/proc").glob("[0-9]*/stat"):
+        try:
+            parent = int(stat.read_text().rpartition(")")[2].split()[1])
+        except OSError:
+            continue
+        children.setdefault(parent, []).append(int(stat.parent.name))
+    todo = [pid]
+    while todo:
+        current = todo.pop()
+        yield Path(f"/proc/{current}")
+        todo += children.get(current, [])
+
+
+def watched(command: list[str]) -> Spent:
+    """Run a command to its end and look at its processes four times a second."""
+    spent, processors = Spent(), dict[str, float]()
+    # Ray's workers are as nice as can be; where others use the machine too, both sides must be alike
+    began = time.monotonic()
+    process = subprocess.Popen(
+        ["nice", "-n", "19", *command],
+        cwd=CHECKOUT,
+        env={**os.environ, "PYTHONPATH": str(CHECKOUT), "DAFT_PROGRESS_BAR": "0"},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+    )
+
+    def look() -> None:
+        while process.poll() is None:
+            memory = 0
+            for each in tree(process.pid):
+                try:
+                    clocks = (each / "stat").read_text().rpartition(")")[2].split()
+                    processors[each.name] = (int(clocks[11]) + int(clocks[12])) / TICKS
+                    memory += _proportional(each)
+                except (OSError, StopIteration):
+                    continue  # it has ended
+            spent.memory = max(spent.memory, memory)
+            time.sleep(SAMPLE_SECONDS)
+
+    watcher = threading.Thread(target=look)
+    watcher.start()
+    said, _ = process.communicate()
+    spent.wall = time.monotonic() - began
+    watcher.join()
+    spent.processor = sum(processors.values())
+    if process.returncode:
+        raise SystemExit(f"{' '.join(command)} ended with {process.returncode}:\n{said[-4000:]}")
+    return spent
+
+
+def _proportional(process: Path) -> int:
+    lines = (process / "smaps_rollup").read_text().splitlines()
+    return int(next(line for line in lines if line.startswith("Pss:")).split()[1]) << 10
+
+
+def job(manifest: Path, bundle: Path, output: Path) -> Spent:
+    """The encode job."""
+    words = ["--manifest", manifest, "--bundle", bundle, "--output", output, "--no-progress"]
+    return watched([sys.executable, "-m", "pipelines", "encode", *map(str, words)])
+
+
+def plain_daft(python: Path, manifest: Path, bundle: Path, output: Path) -> Spent:
+    """The same on Daft."""
+    cores = len(os.sched_getaffinity(0))
+    words = [manifest, bundle, output, max(1, cores // 4), cores]
+    return watched([str(python), "benchmarks/plain_daft.py", *map(str, words)])
+
+
+def least_cosine(table: Path, parquet: Path) -> float:
+    """Of all studies' embeddings, one side's to the other's."""
+    ours = StudyTable.existing(Location.parse(str(table)) / "encodings").newest(["study_id", "embeddings"])
+    theirs = {row["study_id"]: row for row in pq.read_table(parquet).to_pylist()}
+    least = 1.0
+    for study, embeddings in zip(*(ours[name].to_pylist() for name in ours.column_names), strict=True):
+        row = theirs.pop(study)
+        by_path = sorted(zip(row["path"], row["numbers"], strict=True), key=lambda pair: pair[0])
+        others = np.array([numbers["embedding"] for _, numbers in by_path])
+        some = np.array(embeddings)
+        lengths = np.linalg.norm(some, axis=1) * np.linalg.norm(others, axis=1)
+        least = min(least, float(((some * others).sum(axis=1) / lengths).min()))
+    assert not theirs
+    return least
+
+
+def main() -> None:
+    """Draw, time in turn, print."""
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--studies", type=int, default=28)
+    parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--daft", type=Path, default=DAFT)
+    parser.add_argument("--bundle", type=Path, help="with weights of your own; default: the demonstration's")
+    asked = parser.parse_args()
+    further = asked.studies - FIRST_STUDIES
+    clips = further * LOOPS_PER_STUDY
+    spent: dict[str, list[tuple[Spent, Spent]]] = {"Daft": [], "encode job": []}
+    with tempfile.TemporaryDirectory() as scratch:
+        place = Path(scratch)
+        bundle, manifests = asked.bundle or place / "bundle", []
+        if asked.bundle is None:
+            write_demonstration_bundle(bundle)
+        for studies in (FIRST_STUDIES, asked.studies):
+            draw(place / f"archive-{studies}", studies)
+            manifests.append(place / f"manifest-{studies}.parquet")
+            write_manifest(
+                Location.parse(str(place / f"archive-{studies}")), Location.parse(str(manifests[-1]))
+            )
+        loads = [os.getloadavg()[0]]
+        for number in range(asked.rounds):
+            for name, run in (("Daft", lambda *words: plain_daft(asked.daft, *words)), ("encode job", job)):
+                outputs = [place / f"{name}-{number}-{size}" for size in ("first", "all")]
+                first, whole = (run(m, bundle, o) for m, o in zip(manifests, outputs, strict=True))
+                spent[name].append((first, whole))
+                loads.append(os.getloadavg()[0])
+                print(f"round {number + 1}, {name}: {first}, {whole}, load {loads[-1]:.1f}", file=sys.stderr)
+        cosine = least_cosine(place / "encode job-0-all", place / "Daft-0-all")
+    versions = "import daft, pyarrow; print(daft.__version__, 'with pyarrow', pyarrow.__version__)"
+    daft = subprocess.check_output([asked.daft, "-c", versions], text=True).strip()
+    print(heading(__doc__, ["ray", "torch", "torchvision", "pyarrow"]))
+    cores = len(os.sched_getaffinity(0))
+    networks = "seeded, untrained networks of full size" if asked.bundle is None else "networks of one's own"
+    print(
+        f"Daft {daft} (pyarrow). {further} studies of {LOOPS_PER_STUDY} drawn loops; {networks}, float32; ",
+        end="",
+    )
+    print(
+        f"median of {asked.rounds} rounds in turn; load average {min(loads):.0f} to {max(loads):.0f}, ",
+        end="",
+    )
+    print(f"of which a command's own is about {cores}.\n")
+    columns = (
+        "studies an hour",
+        "processor seconds a clip",
+        "first four studies and start, s",
+        "peak memory, GB",
+    )
+    print(f"| | {' | '.join(columns)} |")
+    print("|---|---|---|---|---|")
+    for name, rounds in spent.items():
+        hour = median(3600 * further / (whole.wall - first.wall) for first, whole in rounds)
+        processor = median((whole.processor - first.processor) / clips for first, whole in rounds)
+        start = median(first.wall for first, _ in rounds)
+        memory = median(whole.memory for _, whole in rounds)
+        print(f"| {name} | {hour:.0f} | {processor:.2f} | {start:.0f} | {memory / 1e9:.1f} |")
+    ratios = [
+        (theirs[1].wall - theirs[0].wall) / (ours[1].wall - ours[0].wall)
+        for theirs, ours in zip(spent["Daft"], spent["encode job"], strict=True)
+    ]
+    print(
+        f"\nEncode job over Daft, round by round: {', '.join(f'{ratio:.2f}' for ratio in ratios)}; ", end=""
+    )
+    print(f"median {median(ratios):.2f}. Least cosine of all embeddings, one to the other: {cosine:.7f}.")
+
+
+if __name__ == "__main__":
+    main()
