@@ -3,9 +3,9 @@
     .venv/bin/python benchmarks/forecast.py [--studies N] [--rounds N] [--seconds S] [--bundle DIR]
 
 An archive of drawn loops, seeded and untrained networks of full size. Each round plans into an empty output,
-runs the same settings there, and compares the run's own record with the range that was said. Both are commands
-of their own. From the second round on the plan takes the seconds of the start from the runs before. With 48
-studies of four loops a run takes some four minutes on two quiet cores.
+runs the same settings there, and compares the run's own record with the range that was said. Both are
+commands of their own. From the second round on the plan takes the seconds of the start from the runs before.
+With 48 studies of four loops a run takes some four minutes on two quiet cores.
 """
 
 from __future__ import annotations

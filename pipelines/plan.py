@@ -19,14 +19,14 @@ from pipelines.checks import require_apart, require_positive, require_precision
 from pipelines.encode import check_encoding, encoding_identity, reading_limits
 from pipelines.exit_codes import DONE
 from pipelines.forecasting.forecast import Forecast, forecast
-from pipelines.forecasting.ranges import exactly, plain
+from pipelines.forecasting.ranges import Range, exactly, plain
 from pipelines.forecasting.rates import Rates, rates
 from pipelines.forecasting.shown import show_counts, show_forecast
 from pipelines.forecasting.start import START_SECONDS, start_of_earlier_runs
 from pipelines.forecasting.to_do import ToDo, to_do
-from pipelines.forecasting.trial import try_sample
+from pipelines.forecasting.trial import Trial, try_sample
 from pipelines.manifest import listing_of, write_listing
-from pipelines.pools import encode_pools
+from pipelines.pools import EncodePools, encode_pools
 from pipelines.ray_session import ClusterSize
 from pipelines.settings import EncodeSettings, PlanSettings
 
@@ -42,6 +42,42 @@ def plan(settings: PlanSettings) -> int:
     # 1. Everything that the job would refuse, and the trial's own settings.
     bundle = open_bundle(settings.bundle)
     job = _encode_settings(settings)
+    _check(settings, job, bundle)
+    cluster = _cluster(settings)
+    pools = encode_pools(job, cluster)
+    if settings.gpu_clips_per_second is not None and pools.device != "cuda":
+        raise SettingError(
+            f"--gpu-clips-per-second {settings.gpu_clips_per_second}: the job would run on cores; give --gpus"
+        )
+    with _manifest(settings, bundle) as (manifest, listed):
+        # 2. What is left to do, and a sample of it.
+        todo = to_do(job, manifest, encoding_identity(bundle, job), settings.sample, settings.seed)
+        # 3. The sample through the job's own stages, and from that the whole.
+        trial = _trial(settings, job, bundle, todo, manifest.root, pools) if todo.sample else None
+    found: Forecast | None = None
+    model: Rates | None = None
+    if trial is not None:
+        found = forecast(
+            trial,
+            videos=todo.videos,
+            studies=todo.studies,
+            pools=pools,
+            cluster=cluster,
+            start=_start(settings, cluster, trial),
+            gpu_clips_per_second=settings.gpu_clips_per_second,
+        )
+        model = rates(found, todo, settings.price_per_hour) if found.encoded.value else None
+    if settings.json:
+        _write_json(todo, found, model, cluster, listed)
+    else:
+        show_counts(todo, listed)
+        if found is not None:
+            show_forecast(found, model, cluster)
+    return DONE
+
+
+def _check(settings: PlanSettings, job: EncodeSettings, bundle: Bundle) -> None:
+    """Refuse what the job would refuse, before anything is listed."""
     check_encoding(job, bundle)
     require_positive(
         sample=settings.sample,
@@ -51,56 +87,41 @@ def plan(settings: PlanSettings) -> int:
         gpu_clips_per_second=settings.gpu_clips_per_second,
         price_per_hour=settings.price_per_hour,
     )
-    given = settings.gpu_clips_per_second is not None  # then this machine need not have what the job has
-    if not given:
+    if settings.gpu_clips_per_second is None:  # else this machine need not have what the job's has
         require_precision(job)
     output = Location.parse(settings.output)
     output.require_reachable("--output", SettingError)
     if output.exists() and not output.is_dir():
         raise SettingError(f"--output {output}: is a file; give a folder or s3:// prefix")
-    cluster = _cluster(settings)
-    pools = encode_pools(job, cluster)
-    if given and pools.device != "cuda":
-        raise SettingError(
-            f"--gpu-clips-per-second {settings.gpu_clips_per_second}: the job would run on cores; give --gpus"
-        )
-    with _manifest(settings, output, bundle) as (manifest, listed):
-        # 2. What is left to do, and a sample of it.
-        todo = to_do(job, manifest, encoding_identity(bundle, job), settings.sample, settings.seed)
-        # 3. The sample through the job's own stages, and from that the whole.
-        found: Forecast | None = None
-        model: Rates | None = None
-        if todo.sample:
-            trial = try_sample(
-                todo.sample,
-                manifest.root,
-                bundle,
-                device="cpu" if given else pools.device,
-                precision="float32" if given else job.precision,
-                mode=job.mode,
-                limits=reading_limits(job),
-                seconds=settings.seconds,
-                networks_share=0.0 if given else 0.5,
-                at_once=1 if pools.device == "cuda" else min(pools.encoders.actors, _cores_here()),
-            )
-            start = start_of_earlier_runs(output, cluster) or START_SECONDS.plus(exactly(trial.load_seconds))
-            found = forecast(
-                trial,
-                videos=todo.videos,
-                studies=todo.studies,
-                pools=pools,
-                cluster=cluster,
-                start=start,
-                gpu_clips_per_second=settings.gpu_clips_per_second,
-            )
-            model = rates(found, todo, settings.price_per_hour) if found.encoded.value else None
-    if settings.json:
-        _write_json(todo, found, model, cluster, listed)
-    else:
-        show_counts(todo, listed)
-        if found is not None:
-            show_forecast(found, model, cluster)
-    return DONE
+
+
+def _trial(
+    settings: PlanSettings,
+    job: EncodeSettings,
+    bundle: Bundle,
+    todo: ToDo,
+    root: Location,
+    pools: EncodePools,
+) -> Trial:
+    """As the job would; where a GPU's speed is given, one clip on a core, for the bytes of its row."""
+    given = settings.gpu_clips_per_second is not None
+    return try_sample(
+        todo.sample,
+        root,
+        bundle,
+        device="cpu" if given else pools.device,
+        precision="float32" if given else job.precision,
+        mode=job.mode,
+        limits=reading_limits(job),
+        seconds=settings.seconds,
+        networks_share=0.0 if given else 0.5,
+        at_once=1 if pools.device == "cuda" else min(pools.encoders.actors, _cores_here()),
+    )
+
+
+def _start(settings: PlanSettings, cluster: ClusterSize, trial: Trial) -> Range:
+    earlier = start_of_earlier_runs(Location.parse(settings.output), cluster)
+    return earlier or START_SECONDS.plus(exactly(trial.load_seconds))
 
 
 def _encode_settings(settings: PlanSettings) -> EncodeSettings:
@@ -129,16 +150,15 @@ def _cores_here() -> int:
 
 
 @contextmanager
-def _manifest(
-    settings: PlanSettings, output: Location, bundle: Bundle
-) -> Iterator[tuple[Manifest, ManifestSummary | None]]:
+def _manifest(settings: PlanSettings, bundle: Bundle) -> Iterator[tuple[Manifest, ManifestSummary | None]]:
     """The manifest that was given, or a listing that is thrown away, as `echoprime run` makes it."""
     if settings.manifest is not None:
         yield open_manifest(Location.parse(settings.manifest)), None
         return
     if settings.archive is None:
         raise SettingError("give --archive, to list it, or --manifest, listed before")
-    require_apart(Location.parse_archive(settings.archive), output=output, bundle=bundle.location)
+    archive, output = Location.parse_archive(settings.archive), Location.parse(settings.output)
+    require_apart(archive, output=output, bundle=bundle.location)
     with TemporaryDirectory(prefix="echoprime-plan-") as scratch:
         place = str(Path(scratch) / "manifest.parquet")
         summary = write_listing(listing_of(settings, settings.archive, place, settings.studies))

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import asdict
 from datetime import datetime
 from statistics import median
 
@@ -28,7 +27,7 @@ def start_of_earlier_runs(output: Location, cluster: ClusterSize) -> Range | Non
     output
         Where they wrote; need not be there.
     cluster
-        Runs on others do not count.
+        Runs on more or fewer cores or GPUs do not count.
 
     Returns
     -------
@@ -42,7 +41,8 @@ def start_of_earlier_runs(output: Location, cluster: ClusterSize) -> Range | Non
 def _beside_work(output: Location, cluster: ClusterSize) -> Iterator[float]:
     for run in list_runs(output):
         ended = run.exit_code in (DONE, INCOMPLETE) and run.finished_at is not None
-        if not ended or run.command != "encode" or run.cluster != asdict(cluster):
+        alike = (run.cluster.get("cores"), run.cluster.get("gpus")) == (cluster.cores, cluster.gpus)
+        if not ended or run.command != "encode" or not alike:
             continue
         whole = datetime.fromisoformat(run.finished_at or "") - datetime.fromisoformat(run.started_at)
         yield max(0.0, whole.total_seconds() - run.wall.get("work", 0.0))
