@@ -17,6 +17,7 @@ from __future__ import annotations
 
 import argparse
 import os
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -158,12 +159,12 @@ def main() -> None:
         bundle, manifests = asked.bundle or place / "bundle", []
         if asked.bundle is None:
             write_demonstration_bundle(bundle)
-        for studies in (FIRST_STUDIES, asked.studies):
-            draw(place / f"archive-{studies}", studies)
-            manifests.append(place / f"manifest-{studies}.parquet")
-            write_manifest(
-                Location.parse(str(place / f"archive-{studies}")), Location.parse(str(manifests[-1]))
-            )
+        draw(place / "all", asked.studies)
+        for study in sorted((place / "all").iterdir())[:FIRST_STUDIES]:
+            shutil.copytree(study, place / "first" / study.name)
+        for name in ("first", "all"):
+            manifests.append(place / f"{name}.parquet")
+            write_manifest(Location.parse(str(place / name)), Location.parse(str(manifests[-1])))
         loads = [os.getloadavg()[0]]
         for number in range(asked.rounds):
             for name, run in (("Daft", lambda *words: plain_daft(asked.daft, *words)), ("encode job", job)):

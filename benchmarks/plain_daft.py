@@ -22,8 +22,9 @@ from echoprime.networks import keep_freed_memory, load_encoder, load_view_classi
 from echoprime.reading import ClipReader
 from echoprime.storage import Location
 
-VIDEOS_TOGETHER = 8
-"""In one batch: as many as the job's rows hold. Daft's own batches would put all into one actor."""
+VIDEOS_TOGETHER = 4
+"""In one batch. Daft's own would put all into one actor; larger ones leave an actor idle at the end, and on
+cores each clip is computed alone."""
 
 CLIP = DataType.struct(
     {

@@ -199,7 +199,7 @@ def test_a_hung_read_does_not_keep_the_process(bundle: Bundle, tmp_path: Path) -
         [sys.executable, "-m", "pipelines", *map(str, words), "--seconds", "1", "--json"],
         capture_output=True,
         text=True,
-        timeout=120,
+        timeout=300,
         check=False,
     )
     assert process.returncode == 0, process.stderr
