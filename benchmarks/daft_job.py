@@ -16,6 +16,7 @@ the job's packages (torch and the rest) from the project's.
 from __future__ import annotations
 
 import argparse
+import math
 import os
 import shutil
 import subprocess
@@ -23,7 +24,7 @@ import sys
 import tempfile
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from statistics import median
@@ -37,6 +38,7 @@ from echoprime.archive import write_manifest
 from echoprime.demonstration import write_demonstration_bundle
 from echoprime.storage import Location
 from echoprime.tables import StudyTable
+from tests.process_tree import descendants
 
 CHECKOUT = Path(__file__).parents[1]
 DAFT = CHECKOUT / "build" / "daft" / "bin" / "python"
@@ -52,22 +54,6 @@ class Spent:
     wall: float = 0.0
     processor: float = 0.0
     memory: int = 0
-
-
-def tree(pid: int) -> Iterator[Path]:
-    """A process and all below it, as folders of /proc."""
-    children: dict[int, list[int]] = {}
-    for stat in Path("/proc").glob("[0-9]*/stat"):
-        try:
-            parent = int(stat.read_text().rpartition(")")[2].split()[1])
-        except OSError:
-            continue
-        children.setdefault(parent, []).append(int(stat.parent.name))
-    todo = [pid]
-    while todo:
-        current = todo.pop()
-        yield Path(f"/proc/{current}")
-        todo += children.get(current, [])
 
 
 def watched(command: list[str]) -> Spent:
@@ -88,7 +74,8 @@ def watched(command: list[str]) -> Spent:
     def look() -> None:
         while process.poll() is None:
             memory = 0
-            for each in tree(process.pid):
+            for pid in descendants(process.pid):
+                each = Path(f"/proc/{pid}")
                 try:
                     clocks = (each / "stat").read_text().rpartition(")")[2].split()
                     processors[each.name] = (int(clocks[11]) + int(clocks[12])) / TICKS
@@ -143,6 +130,67 @@ def least_cosine(table: Path, parquet: Path) -> float:
     return least
 
 
+def lay_out(place: Path, studies: int) -> tuple[Path, Path]:
+    """Draw an archive; the manifests of its first studies and of all of them."""
+    draw(place / "all", studies)
+    for study in sorted((place / "all").iterdir())[:FIRST_STUDIES]:
+        shutil.copytree(study, place / "first" / study.name)
+    manifests = place / "first.parquet", place / "all.parquet"
+    for manifest in manifests:
+        write_manifest(Location.parse(str(place / manifest.stem)), Location.parse(str(manifest)))
+    return manifests
+
+
+@dataclass
+class Round:
+    """One side's two commands."""
+
+    first: Spent
+    whole: Spent
+
+    @property
+    def further(self) -> float:
+        """Seconds of the further studies; beside much other work starting may differ by more than that."""
+        return max(self.whole.wall - self.first.wall, math.nextafter(0, 1))
+
+
+Sides = dict[str, list[Round]]
+
+
+def run_rounds(place: Path, bundle: Path, studies: int, rounds: int, python: Path) -> tuple[Sides, float]:
+    """Both sides in turn; and the least cosine of their embeddings."""
+    manifests = lay_out(place, studies)
+    commands: dict[str, Callable[[Path, Path, Path], Spent]] = {
+        "Daft": lambda *words: plain_daft(python, *words),
+        "encode job": job,
+    }
+    found: Sides = {name: [] for name in commands}
+    for number in range(rounds):
+        for name, run in commands.items():
+            first, whole = (run(m, bundle, place / f"{name}-{number}-{m.stem}") for m in manifests)
+            found[name].append(Round(first, whole))
+            print(f"round {number + 1}, {name}: {found[name][-1]}", file=sys.stderr)
+    return found, least_cosine(place / "encode job-0-all", place / "Daft-0-all")
+
+
+def show(found: Sides, further: int) -> None:
+    """Medians of each side, and the ratio of each round."""
+    print(
+        "| | studies an hour | processor seconds a clip | start and first four studies, s | peak memory, GB |"
+    )
+    print("|---|---|---|---|---|")
+    clips = further * LOOPS_PER_STUDY
+    for name, rounds in found.items():
+        hour = median(3600 * further / each.further for each in rounds)
+        processor = median((each.whole.processor - each.first.processor) / clips for each in rounds)
+        start, memory = median(each.first.wall for each in rounds), median(e.whole.memory for e in rounds)
+        print(f"| {name} | {hour:.0f} | {processor:.2f} | {start:.0f} | {memory / 1e9:.1f} |")
+    pairs = zip(found["Daft"], found["encode job"], strict=True)
+    ratios = [theirs.further / ours.further for theirs, ours in pairs]
+    each = ", ".join(f"{ratio:.2f}" for ratio in ratios)
+    print(f"\nStudies an hour of the encode job over Daft's: {each}; median {median(ratios):.2f}.")
+
+
 def main() -> None:
     """Draw, time in turn, print."""
     parser = argparse.ArgumentParser()
@@ -151,65 +199,22 @@ def main() -> None:
     parser.add_argument("--daft", type=Path, default=DAFT)
     parser.add_argument("--bundle", type=Path, help="with weights of your own; default: the demonstration's")
     asked = parser.parse_args()
-    further = asked.studies - FIRST_STUDIES
-    clips = further * LOOPS_PER_STUDY
-    spent: dict[str, list[tuple[Spent, Spent]]] = {"Daft": [], "encode job": []}
-    with tempfile.TemporaryDirectory() as scratch:
-        place = Path(scratch)
-        bundle, manifests = asked.bundle or place / "bundle", []
-        if asked.bundle is None:
-            write_demonstration_bundle(bundle)
-        draw(place / "all", asked.studies)
-        for study in sorted((place / "all").iterdir())[:FIRST_STUDIES]:
-            shutil.copytree(study, place / "first" / study.name)
-        for name in ("first", "all"):
-            manifests.append(place / f"{name}.parquet")
-            write_manifest(Location.parse(str(place / name)), Location.parse(str(manifests[-1])))
-        loads = [os.getloadavg()[0]]
-        for number in range(asked.rounds):
-            for name, run in (("Daft", lambda *words: plain_daft(asked.daft, *words)), ("encode job", job)):
-                outputs = [place / f"{name}-{number}-{size}" for size in ("first", "all")]
-                first, whole = (run(m, bundle, o) for m, o in zip(manifests, outputs, strict=True))
-                spent[name].append((first, whole))
-                loads.append(os.getloadavg()[0])
-                print(f"round {number + 1}, {name}: {first}, {whole}, load {loads[-1]:.1f}", file=sys.stderr)
-        cosine = least_cosine(place / "encode job-0-all", place / "Daft-0-all")
     versions = "import daft, pyarrow; print(daft.__version__, 'with pyarrow', pyarrow.__version__)"
     daft = subprocess.check_output([asked.daft, "-c", versions], text=True).strip()
+    load = os.getloadavg()[0]
+    with tempfile.TemporaryDirectory() as scratch:
+        place = Path(scratch)
+        if asked.bundle is None:
+            write_demonstration_bundle(place / "bundle")
+        bundle = asked.bundle or place / "bundle"
+        found, cosine = run_rounds(place, bundle, asked.studies, asked.rounds, asked.daft)
+    further = asked.studies - FIRST_STUDIES
     print(heading(__doc__, ["ray", "torch", "torchvision", "pyarrow"]))
-    cores = len(os.sched_getaffinity(0))
-    networks = "seeded, untrained networks of full size" if asked.bundle is None else "networks of one's own"
-    print(
-        f"Daft {daft} (pyarrow). {further} studies of {LOOPS_PER_STUDY} drawn loops; {networks}, float32; ",
-        end="",
-    )
-    print(
-        f"median of {asked.rounds} rounds in turn; load average {min(loads):.0f} to {max(loads):.0f}, ",
-        end="",
-    )
-    print(f"of which a command's own is about {cores}.\n")
-    columns = (
-        "studies an hour",
-        "processor seconds a clip",
-        "first four studies and start, s",
-        "peak memory, GB",
-    )
-    print(f"| | {' | '.join(columns)} |")
-    print("|---|---|---|---|---|")
-    for name, rounds in spent.items():
-        hour = median(3600 * further / (whole.wall - first.wall) for first, whole in rounds)
-        processor = median((whole.processor - first.processor) / clips for first, whole in rounds)
-        start = median(first.wall for first, _ in rounds)
-        memory = median(whole.memory for _, whole in rounds)
-        print(f"| {name} | {hour:.0f} | {processor:.2f} | {start:.0f} | {memory / 1e9:.1f} |")
-    ratios = [
-        (theirs[1].wall - theirs[0].wall) / (ours[1].wall - ours[0].wall)
-        for theirs, ours in zip(spent["Daft"], spent["encode job"], strict=True)
-    ]
-    print(
-        f"\nEncode job over Daft, round by round: {', '.join(f'{ratio:.2f}' for ratio in ratios)}; ", end=""
-    )
-    print(f"median {median(ratios):.2f}. Least cosine of all embeddings, one to the other: {cosine:.7f}.")
+    print(f"Daft {daft}. {further} studies of {LOOPS_PER_STUDY} drawn loops, float32; ", end="")
+    print("the demonstration's networks" if asked.bundle is None else "networks of one's own", end="")
+    print(f"; median of {asked.rounds} rounds in turn; load average before: {load:.1f}\n")
+    show(found, further)
+    print(f"Least cosine of all embeddings, one side's to the other's: {cosine:.7f}.")
 
 
 if __name__ == "__main__":
