@@ -111,10 +111,13 @@ def _size(number: float) -> str:
 
     Examples
     --------
-    >>> _size(2_500_000), _size(61_000_000_000)
-    ('2.5 MB', '61.0 GB')
+    >>> _size(2_900), _size(2_500_000), _size(61_000_000_000)
+    ('2.9 kB', '2.5 MB', '61.0 GB')
     """
-    return f"{number / 1e6:,.1f} MB" if number < 1e9 else f"{number / 1e9:,.1f} GB"
+    for unit, name in ((1e9, "GB"), (1e6, "MB")):
+        if number >= unit:
+            return f"{number / unit:,.1f} {name}"
+    return f"{number / 1e3:,.1f} kB"
 
 
 def _time(hours: float) -> str:
