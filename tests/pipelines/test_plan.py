@@ -34,7 +34,7 @@ def planned(
     """Run it with --json and give what it wrote."""
 
     def run(**settings: Any) -> dict[str, Any]:
-        places = {"bundle": str(bundle.location), "output": str(tmp_path / "out"), "seconds": 20.0}
+        places = {"bundle": str(bundle.location), "output": str(tmp_path / "out"), "seconds": 240.0}
         capsys.readouterr()
         assert plan(PlanSettings(**{**places, "json": True, **settings})) == 0
         return json.loads(capsys.readouterr().out)
@@ -235,7 +235,7 @@ def test_a_person_reads_what_a_machine_reads(
     bundle: Bundle, archive: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     places = {"bundle": str(bundle.location), "output": str(tmp_path / "out"), "archive": str(archive)}
-    assert plan(PlanSettings(**places, seconds=20.0, price_per_hour=3.0)) == 0
+    assert plan(PlanSettings(**places, seconds=240.0, price_per_hour=3.0)) == 0
     said = capsys.readouterr().out
     for words in ("to do: 6 studies, 15 videos", "studies an hour", "cost of 1,000 studies", "one core"):
         assert words in said
