@@ -7,10 +7,11 @@ crash is one failed video and not a lost worker.
 
 from __future__ import annotations
 
+import threading
 import time
 from collections import deque
 from collections.abc import Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import Future
 from dataclasses import asdict
 from typing import Any
 
@@ -69,17 +70,10 @@ class ReadClips:
         self._read_seconds = read_seconds
         self._reader = ClipReader(limits, mode)
         self._limits = limits
-        self._fetchers = self._new_fetchers()
-
-    @staticmethod
-    def _new_fetchers() -> ThreadPoolExecutor:
-        return ThreadPoolExecutor(READS_AHEAD, thread_name_prefix="fetch")
 
     def close(self) -> None:
-        """End the decoding process and let go of the threads; a later call starts others."""
+        """End the decoding process; a later call starts another."""
         self._reader.close()
-        self._fetchers.shutdown(wait=False, cancel_futures=True)
-        self._fetchers = self._new_fetchers()
 
     def __call__(self, batch: dict[str, np.ndarray]) -> Iterator[pa.Table]:
         """Yield one table of one row (schema `CLIPS`) for every up to eight videos."""
@@ -115,7 +109,23 @@ class ReadClips:
             size = waiting[0]["size"] or UNTOLD_BYTES
             if len(ahead) >= least and sum(size for size, _ in ahead) + size > BYTES_AHEAD:
                 break
-            ahead.append((size, self._fetchers.submit(self._fetch, waiting.popleft())))
+            ahead.append((size, self._asked_for(waiting.popleft())))
+
+    def _asked_for(self, video: Video) -> Future[bytes]:
+        """One object's bytes, fetched by a thread of its own.
+
+        A pool's threads are waited for when the process ends: one that hangs would keep it for ever.
+        """
+        arriving: Future[bytes] = Future()
+
+        def fetch() -> None:
+            try:
+                arriving.set_result(self._fetch(video))
+            except BaseException as error:
+                arriving.set_exception(error)
+
+        threading.Thread(target=fetch, name="fetch", daemon=True).start()
+        return arriving
 
     def _fetch(self, video: Video) -> bytes:
         """One object whole; its size is looked at before a byte of it is asked for."""
@@ -131,10 +141,7 @@ class ReadClips:
     def _arrived(self, fetched: Future[bytes]) -> bytes:
         try:
             return fetched.result(timeout=self._read_seconds)
-        except TimeoutError:
-            # The threads that hang are left behind; a new pool goes on with the next objects.
-            self._fetchers.shutdown(wait=False, cancel_futures=False)
-            self._fetchers = self._new_fetchers()
+        except TimeoutError:  # the thread that hangs is left behind
             raise ReadError(
                 Reason.READ_ERROR, f"reading took longer than {self._read_seconds:.0f} seconds"
             ) from None

@@ -39,6 +39,22 @@ def require_room(output: Location, needed: int) -> None:
         )
 
 
+def require_apart(archive: Location, **places: Location) -> None:
+    """Refuse a place that lies in the archive: it would be listed with it.
+
+    Raises
+    ------
+    SettingError
+        Naming the flag and the place.
+    """
+    for name, place in places.items():
+        if f"{place}/".startswith(f"{archive}/"):
+            raise SettingError(
+                f"--{name.replace('_', '-')} {place} lies in the archive and would be listed with it; "
+                "move it out"
+            )
+
+
 def require_positive(**settings: int | float | None) -> None:
     """Refuse a number that makes sense only above zero.
 

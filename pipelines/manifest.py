@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import fields
 from datetime import date
 
 from rich.console import Console
@@ -23,7 +24,7 @@ from echoprime.errors import ArchiveError, SettingError
 from echoprime.storage import Location
 from echoprime.tables import Withdrawn, WriterLock, new_run_id
 from pipelines.console import console
-from pipelines.settings import ManifestSettings
+from pipelines.settings import ArchiveListing, ManifestSettings
 
 
 def list_archive(settings: ManifestSettings) -> ManifestSummary:
@@ -38,23 +39,13 @@ def list_archive(settings: ManifestSettings) -> ManifestSummary:
     TableError
         In the manifest's output another process writes a manifest, or withdraws somebody.
     """
-    columns = require_study_from(settings.study_from, settings.columns)
-    archive = Location.parse_archive(settings.archive)
     manifest = Location.parse(settings.manifest)
     manifest.require_reachable("manifest", ArchiveError)
-    chosen = study_filter(archive, settings.modalities, settings.study_dates, settings.studies)
     with _held(manifest.parent):
-        summary = write_manifest(
-            archive,
-            manifest,
-            study_from=settings.study_from,
-            columns=columns,
-            chosen=chosen,
-            follow_links=settings.follow_links,
-            withdrawn=Withdrawn.read(manifest.parent),
-        )
+        summary = write_listing(settings, Withdrawn.read(manifest.parent))
     out = console()
     _show(out, summary)
+    archive = summary.root
     by_folder = settings.study_from == "folder" and not archive.is_dicomweb
     looks = data_sets.looks_like(archive) if by_folder else None
     if looks is not None:
@@ -70,6 +61,53 @@ def _held(place: Location) -> Iterator[None]:
         return
     with WriterLock(place, "manifest", new_run_id(), force=True):
         yield
+
+
+def write_listing(settings: ManifestSettings, withdrawn: Withdrawn | None = None) -> ManifestSummary:
+    """List an archive into a manifest, without a word.
+
+    Parameters
+    ----------
+    settings
+        Of the manifest job.
+    withdrawn
+        Studies and patients that are not listed.
+
+    Raises
+    ------
+    SettingError, ArchiveError
+        As `list_archive`.
+    """
+    columns = require_study_from(settings.study_from, settings.columns)
+    archive = Location.parse_archive(settings.archive)
+    return write_manifest(
+        archive,
+        Location.parse(settings.manifest),
+        study_from=settings.study_from,
+        columns=columns,
+        chosen=study_filter(archive, settings.modalities, settings.study_dates, settings.studies),
+        follow_links=settings.follow_links,
+        withdrawn=withdrawn,
+    )
+
+
+def listing_of(
+    settings: ArchiveListing, archive: str, manifest: str, studies: str | None
+) -> ManifestSettings:
+    """The manifest job within another one.
+
+    Parameters
+    ----------
+    settings
+        Of the other job.
+    archive, manifest
+        What is listed, and into what.
+    studies
+        That the other job takes. Of a folder all is listed: what of it is encoded is asked for later.
+    """
+    listing = {field.name: getattr(settings, field.name) for field in fields(ArchiveListing)}
+    searched = studies if Location.parse_archive(archive).is_dicomweb else None
+    return ManifestSettings(archive=archive, manifest=manifest, studies=searched, **listing)
 
 
 def require_study_from(study_from: str, columns: Sequence[str]) -> dict[str, str]:
@@ -184,6 +222,11 @@ def _show(out: Console, summary: ManifestSummary) -> None:
     kinds = {kind or "not said": count for kind, count in summary.study_kinds.items()}
     if set(kinds) != {"not said"}:
         out.print(f"kind of study, by the list: {_counted(kinds)}")
+    show_left_out(out, summary)
+
+
+def show_left_out(out: Console, summary: ManifestSummary) -> None:
+    """What of an archive is not in its listing, and what was noticed."""
     if summary.left_out:
         out.print(f"left out: {_counted(summary.left_out)}")
     for note, count in summary.notes.items():

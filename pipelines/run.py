@@ -7,18 +7,17 @@ from typing import TypeVar
 
 from echoprime.archive import open_manifest, read_studies
 from echoprime.bundle import open_bundle
-from echoprime.errors import SettingError
 from echoprime.interpretation import require_listed
 from echoprime.storage import Location
 from echoprime.tables import ENCODINGS, StudyTable, table_exists
-from pipelines.checks import require_precision, require_writable
+from pipelines.checks import require_apart, require_precision, require_writable
 from pipelines.choices import Choices, opened_choices
 from pipelines.encode import check_encoding, encode, encoding_identity
 from pipelines.exit_codes import DONE, INCOMPLETE
 from pipelines.interpret import interpret
-from pipelines.manifest import list_archive, require_study_from, study_filter
+from pipelines.manifest import list_archive, listing_of, require_study_from, study_filter
 from pipelines.ray_session import kept_ray, require_ray_address
-from pipelines.settings import EncodeSettings, InterpretSettings, ManifestSettings, RunAllSettings
+from pipelines.settings import EncodeSettings, InterpretSettings, RunAllSettings
 from pipelines.summary import show_encoding, show_interpretation
 
 Settings = TypeVar("Settings", EncodeSettings, InterpretSettings)
@@ -38,23 +37,9 @@ def run(settings: RunAllSettings) -> int:
     with opened_choices(settings) as choices:
         _check(settings, choices)
 
-        archive = Location.parse_archive(settings.archive)
-
         # 1. What lies in the archive now; new, changed and replaced files are found by this.
         manifest = str(Location.parse(settings.output) / "manifest.parquet")
-        list_archive(
-            ManifestSettings(
-                archive=settings.archive,
-                manifest=manifest,
-                study_from=settings.study_from,
-                columns=settings.columns,
-                modalities=settings.modalities,
-                study_dates=settings.study_dates,
-                # of a folder all is listed: what of it is encoded is asked for later
-                studies=settings.studies if archive.is_dicomweb else None,
-                follow_links=settings.follow_links,
-            )
-        )
+        list_archive(listing_of(settings, settings.archive, manifest, settings.studies))
         if choices.views is not None:
             require_listed(choices.views, open_manifest(Location.parse(manifest)), choices.scratch)
 
@@ -77,9 +62,7 @@ def _check(settings: RunAllSettings, choices: Choices) -> None:
     archive, output = Location.parse_archive(settings.archive), Location.parse(settings.output)
     require_study_from(settings.study_from, settings.columns)
     study_filter(archive, settings.modalities, settings.study_dates)
-    for flag, place in (("--output", output), ("--bundle", bundle.location)):
-        if f"{place}/".startswith(f"{archive}/"):
-            raise SettingError(f"{flag} {place} lies in the archive and would be listed with it; move it out")
+    require_apart(archive, output=output, bundle=bundle.location)
     require_writable(output)
     if settings.studies is not None:
         read_studies(Location.parse(settings.studies))

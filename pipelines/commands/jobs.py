@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from typing import Annotated
 
 from cyclopts import Parameter
@@ -9,16 +10,16 @@ from cyclopts import Parameter
 from pipelines.commands.app import app, examples
 from pipelines.exit_codes import DONE
 from pipelines.settings import (
+    ArchiveListing,
     DemoSettings,
     EncodeSettings,
     InterpretSettings,
     ManifestSettings,
     PlanSettings,
     RunAllSettings,
-    StudySearch,
 )
 
-_ALL_STUDIES = StudySearch()
+_BY_FOLDER = ArchiveListing()
 
 
 @app.command(
@@ -34,11 +35,8 @@ def manifest(
     manifest: str,
     /,
     *,
-    study_from: str = "folder",
-    columns: tuple[str, ...] = (),
     studies: str | None = None,
-    search: Annotated[StudySearch, Parameter(name="*")] = _ALL_STUDIES,
-    follow_links: bool = False,
+    listing: Annotated[ArchiveListing, Parameter(name="*")] = _BY_FOLDER,
 ) -> int:
     """List an archive: one row a video.
 
@@ -48,30 +46,13 @@ def manifest(
         Folder or s3:// prefix, or dicomweb://HOST/PATH.
     manifest
         Parquet file to write.
-    study_from
-        folder: a study is a folder. dicom: StudyInstanceUID. mimic-iv-echo, echonet-dynamic,
-        echonet-pediatric, echonet-lvh: by the data set's lists. Or a CSV or Parquet file with columns path,
-        study_id.
-    columns
-        NAME=COLUMN where that file's columns have other names: path=dicom_filepath. Once for each.
     studies
         Of a dicomweb:// archive: CSV with a column study_id; only these StudyInstanceUIDs are listed.
-    follow_links
-        Follow links that lead out of a folder; without it they are left out and counted.
     """
     from pipelines.manifest import list_archive
 
     list_archive(
-        ManifestSettings(
-            archive=archive,
-            manifest=manifest,
-            study_from=study_from,
-            columns=columns,
-            studies=studies,
-            modalities=search.modalities,
-            study_dates=search.study_dates,
-            follow_links=follow_links,
-        )
+        ManifestSettings(archive=archive, manifest=manifest, studies=studies, **dataclasses.asdict(listing))
     )
     return DONE
 

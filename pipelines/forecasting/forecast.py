@@ -1,41 +1,21 @@
-"""From a trial to a whole job: outcomes, seconds of each stage, hours, bytes and cost, each with a range."""
+"""From a trial to a whole job: outcomes, seconds of each stage, hours and bytes, each with a range."""
 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, fields, is_dataclass
-from typing import NamedTuple
+from collections.abc import Sequence
+from dataclasses import dataclass
 
 import numpy as np
 
 from echoprime.population.estimates import Estimate, mean, share
+from pipelines.forecasting.ranges import Range, exactly
 from pipelines.forecasting.trial import Trial
 from pipelines.pools import EncodePools
+from pipelines.ray_session import ClusterSize
 
 STUDY_SECONDS = 0.002
 """The driver's work for a study: a commit of 64 takes 80 ms, streaming 1,000 through Ray 0.5 s."""
-
-
-RAY_SECONDS = 15.0
-"""Ray's start and that of its actors, the networks' loading apart (measured: 12 to 20 on two cores)."""
-
-
-class Range(NamedTuple):
-    """A number with its 95 % interval."""
-
-    value: float
-    low: float
-    high: float
-
-    def times(self, other: Range | float) -> Range:
-        """The product; of two ranges its ends are the products of theirs, which is on the safe side."""
-        by = other if isinstance(other, Range) else Range(other, other, other)
-        return Range(self.value * by.value, self.low * by.low, self.high * by.high)
-
-    def plus(self, other: Range) -> Range:
-        """The sum, end by end."""
-        return Range(self.value + other.value, self.low + other.low, self.high + other.high)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -68,23 +48,45 @@ class Forecast:
     outcomes
         By outcome and reason, as the sample had them.
     stages
-        Each pool alone, and the cores that they share.
+        Each pool alone, and the GPUs and cores that they share.
     bound
         The stage that takes longest.
-    hours
-        Of the whole job.
+    work_hours, hours
+        Of that stage, and of the whole job with its start.
     output_bytes
         That the table will have.
+    encoded
+        Share of the videos that give a clip.
+    decode_seconds
+        Of a core for each video that is read.
+    network_seconds
+        Of a core, or of a GPU, for each clip that goes through both networks.
+    on_gpu
+        Whether that is a GPU.
     """
 
     outcomes: Sequence[Outcome]
     stages: Sequence[StageForecast]
     bound: str
+    work_hours: Range
     hours: Range
     output_bytes: Range
+    encoded: Range
+    decode_seconds: Range
+    network_seconds: Range
+    on_gpu: bool
 
 
-def forecast(trial: Trial, *, videos: int, studies: int, pools: EncodePools, cores: int) -> Forecast:
+def forecast(
+    trial: Trial,
+    *,
+    videos: int,
+    studies: int,
+    pools: EncodePools,
+    cluster: ClusterSize,
+    start: Range,
+    gpu_clips_per_second: float | None = None,
+) -> Forecast:
     """Reckon a job from a trial.
 
     Parameters
@@ -95,23 +97,36 @@ def forecast(trial: Trial, *, videos: int, studies: int, pools: EncodePools, cor
         To do.
     pools
         That the job will have.
-    cores
-        Of the machine or cluster; pools that compute on them share them.
+    cluster
+        Its cores and GPUs; pools that compute on them share them.
+    start
+        Seconds until the work begins and after its end.
+    gpu_clips_per_second
+        Of one GPU, both networks, as measured elsewhere; None = as the trial's own clips.
     """
     outcomes = _outcomes(trial, videos)
     encoded = [each.share for each in outcomes if each.outcome == "encoded"]
     some = encoded[0] if encoded else Range(0.0, 0.0, _none_seen(trial).high)
     read = _mean(trial.read_seconds, trial.studies)
     decode = _mean(np.subtract(trial.read_seconds, trial.fetch_seconds), trial.studies)
-    encode = _mean(trial.encode_seconds, trial.clip_studies).times(some)
-    classify = _mean(trial.classify_seconds, trial.clip_studies).times(some)
-    computing = decode if pools.device == "cuda" else decode.plus(encode).plus(classify)
-    driver = Range(STUDY_SECONDS, STUDY_SECONDS, STUDY_SECONDS).times(studies / videos)
-    stages = [
-        _stage("readers", pools.readers.actors, read, videos),
-        _stage("encoders", pools.encoders.actors, encode, videos),
-        _stage("view_classifiers", pools.view_classifiers.actors, classify, videos),
-        _stage("cores", cores, computing, videos),
+    encode = _mean(trial.encode_seconds, trial.clip_studies)
+    classify = _mean(trial.classify_seconds, trial.clip_studies)
+    networks = encode.plus(classify)
+    if gpu_clips_per_second is not None:
+        networks = exactly(1 / gpu_clips_per_second)
+    on_gpu = pools.device == "cuda"
+    computing = decode if on_gpu else decode.plus(networks.times(some))
+    driver = exactly(STUDY_SECONDS).times(studies / videos)
+    stages = [_stage("readers", pools.readers.actors, read, videos)]
+    if gpu_clips_per_second is None:
+        stages += [
+            _stage("encoders", pools.encoders.actors, encode.times(some), videos),
+            _stage("view_classifiers", pools.view_classifiers.actors, classify.times(some), videos),
+        ]
+    if on_gpu:
+        stages.append(_stage("gpus", cluster.gpus, networks.times(some), videos))
+    stages += [
+        _stage("cores", cluster.cores, computing, videos),
         _stage("driver", 1, driver, videos),
     ]
     longest = max(stages, key=lambda stage: stage.hours.value)
@@ -122,8 +137,13 @@ def forecast(trial: Trial, *, videos: int, studies: int, pools: EncodePools, cor
         outcomes=outcomes,
         stages=stages,
         bound=longest.name,
-        hours=hours.plus(_start(trial)),
+        work_hours=hours,
+        hours=hours.plus(start.times(1 / 3600)),
         output_bytes=each.plus(rest).times(videos),
+        encoded=some,
+        decode_seconds=decode,
+        network_seconds=networks,
+        on_gpu=on_gpu,
     )
 
 
@@ -131,11 +151,6 @@ def _stage(name: str, actors: int, seconds: Range, videos: int) -> StageForecast
     return StageForecast(
         name=name, actors=actors, seconds_each=seconds, hours=seconds.times(videos / actors / 3600)
     )
-
-
-def _start(trial: Trial) -> Range:
-    hours = (RAY_SECONDS + trial.load_seconds) / 3600
-    return Range(hours, hours, hours)
 
 
 def _outcomes(trial: Trial, videos: int) -> list[Outcome]:
@@ -146,7 +161,7 @@ def _outcomes(trial: Trial, videos: int) -> list[Outcome]:
         yes = np.array([float(each == (outcome, reason)) for each in trial.outcomes])
         part = _range(share(yes, np.array(trial.studies)))
         if whole:
-            part = Range(part.value, part.value, part.value)
+            part = exactly(part.value)
         found.append(
             Outcome(
                 outcome=outcome, reason=reason, sampled=sampled, share=part, videos=part.times(float(videos))
@@ -168,33 +183,3 @@ def _range(estimate: Estimate) -> Range:
     value = estimate.value or 0.0
     low = value if estimate.low is None else max(0.0, estimate.low)
     return Range(value, low, value if estimate.high is None else estimate.high)
-
-
-def cost(hours: Range, price: float) -> Range:
-    """What so many hours cost.
-
-    Examples
-    --------
-    >>> cost(Range(2.0, 1.5, 3.0), 1.5)
-    Range(value=3.0, low=2.25, high=4.5)
-    """
-    return hours.times(price)
-
-
-def plain(value: object) -> object:
-    """As JSON has it: ranges as value, low and high, records by their fields.
-
-    Examples
-    --------
-    >>> plain({"hours": [Range(2.0, 1.5, 3.0)]})
-    {'hours': [{'value': 2.0, 'low': 1.5, 'high': 3.0}]}
-    """
-    if isinstance(value, Range):
-        return value._asdict()
-    if is_dataclass(value):
-        return {each.name: plain(getattr(value, each.name)) for each in fields(value)}
-    if isinstance(value, Mapping):
-        return {str(name): plain(each) for name, each in value.items()}
-    if isinstance(value, list | tuple):
-        return [plain(each) for each in value]
-    return value

@@ -2,19 +2,27 @@
 
 from __future__ import annotations
 
+import math
+
 from rich.table import Table
 
+from echoprime.archive import ManifestSummary
 from pipelines.console import console
-from pipelines.forecasting.forecast import Forecast, Range
+from pipelines.forecasting.forecast import Forecast
+from pipelines.forecasting.ranges import Range
+from pipelines.forecasting.rates import Rates
 from pipelines.forecasting.to_do import ToDo
+from pipelines.manifest import show_left_out
 from pipelines.ray_session import ClusterSize
 from pipelines.summary import studies_said
 
 
-def show_counts(todo: ToDo) -> None:
+def show_counts(todo: ToDo, listed: ManifestSummary | None) -> None:
     """What is listed, done and to do."""
     out = console()
     out.print(f"listed: {todo.listed_studies:,} studies, {todo.listed_videos:,} videos")
+    if listed is not None:
+        show_left_out(out, listed)
     for word, count in studies_said(todo.counts).items():
         out.print(f"  {count:,} {word}")
     if todo.duplicate_paths:
@@ -25,7 +33,7 @@ def show_counts(todo: ToDo) -> None:
     out.print(f"to do: {todo.studies:,} studies, {todo.videos:,} videos, {_size(todo.bytes)}", style="bold")
 
 
-def show_forecast(found: Forecast, todo: ToDo, cluster: ClusterSize, costs: Range | None) -> None:
+def show_forecast(found: Forecast, model: Rates | None, cluster: ClusterSize) -> None:
     """What the sample says of the whole; ranges are 95 % intervals."""
     out = console()
     sampled = sum(each.sampled for each in found.outcomes)
@@ -56,8 +64,46 @@ def show_forecast(found: Forecast, todo: ToDo, cluster: ClusterSize, costs: Rang
     out.print(f"bounded by: {found.bound.replace('_', ' ')}")
     size, least, most = map(_size, found.output_bytes)
     out.print(f"table: {size} ({least} to {most})")
-    if costs is not None:
-        out.print(f"cost: {costs.value:,.2f} ({costs.low:,.2f} to {costs.high:,.2f})")
+    if model is not None:
+        _show_rates(model)
+
+
+def _show_rates(model: Rates) -> None:
+    """The model, start left out: by it other archives and machines are reckoned."""
+    out = console()
+    table = Table("once it runs", box=None, pad_edge=False)
+    for column in ("", "from", "to"):
+        table.add_column(column, justify="right")
+    for name, found, way in (
+        ("clips a second, one core, reading included", model.core_clips_per_second, _number),
+        ("videos read a second, one core", model.core_videos_read_per_second, _number),
+        ("clips a second, one GPU", model.gpu_clips_per_second, _number),
+        ("cores that read for one GPU", model.cores_per_gpu, _number),
+        ("bytes of a study, in", model.study_bytes_in, _size),
+        ("bytes of a study, out", model.study_bytes_out, _size),
+        ("studies an hour", model.studies_per_hour, _number),
+        ("cost of 1,000 studies", model.cost_per_1000_studies, _number),
+        ("cost of all, start included", model.cost, _number),
+    ):
+        if isinstance(found, Range):
+            table.add_row(name, *map(way, found))
+        elif found is not None:
+            table.add_row(name, way(found), "", "")
+    out.print(table)
+
+
+def _number(value: float) -> str:
+    """With three digits that say something.
+
+    Examples
+    --------
+    >>> _number(0.4567), _number(12.34), _number(1620.4), _number(float("inf"))
+    ('0.457', '12.3', '1,620', 'unknown')
+    """
+    if not math.isfinite(value):
+        return "unknown"
+    digits = max(0, 2 - math.floor(math.log10(value))) if value > 0 else 0
+    return f"{value:,.{digits}f}"
 
 
 def _size(number: float) -> str:
@@ -65,10 +111,13 @@ def _size(number: float) -> str:
 
     Examples
     --------
-    >>> _size(2_500_000), _size(61_000_000_000)
-    ('2.5 MB', '61.0 GB')
+    >>> _size(2_900), _size(2_500_000), _size(61_000_000_000)
+    ('2.9 kB', '2.5 MB', '61.0 GB')
     """
-    return f"{number / 1e6:,.1f} MB" if number < 1e9 else f"{number / 1e9:,.1f} GB"
+    for unit, name in ((1e9, "GB"), (1e6, "MB")):
+        if number >= unit:
+            return f"{number / unit:,.1f} {name}"
+    return f"{number / 1e3:,.1f} kB"
 
 
 def _time(hours: float) -> str:

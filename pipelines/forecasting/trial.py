@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from tempfile import TemporaryDirectory
 from typing import NamedTuple
@@ -11,6 +12,7 @@ from typing import NamedTuple
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
+import torch
 
 from echoprime.archive import PlannedStudy, write_plan
 from echoprime.bundle import Bundle
@@ -24,9 +26,6 @@ from pipelines.assembly import StudyAssembler
 
 MOST_CLIPS = 32
 """Clips that go through the networks: their seconds differ little, and each is 2.4 MB until then."""
-
-READING_SHARE = 0.5
-"""Of the trial's seconds; the networks get the rest, and one clip whatever it takes."""
 
 
 class SampledVideo(NamedTuple):
@@ -82,6 +81,8 @@ def try_sample(
     mode: Mode,
     limits: Limits,
     seconds: float,
+    networks_share: float = 0.5,
+    at_once: int = 1,
 ) -> Trial:
     """Read a sample's videos in their order and send the first clips through the networks.
 
@@ -95,6 +96,11 @@ def try_sample(
         As the job has them.
     seconds
         That the trial may take; loading the networks and the first video and clip are not counted.
+    networks_share
+        Of these seconds; reading gets the rest.
+    at_once
+        Threads that compute clips on cores: as many as the job's encoders, so that what they take from each
+        other - memory, caches, the two halves of one core - is in the seconds.
 
     Raises
     ------
@@ -102,8 +108,9 @@ def try_sample(
         The device does not reproduce the bundle's sample, or lacks the precision.
     """
     trial = Trial()
-    rows = _read(sample, root, ReadingJob(limits, mode), seconds * READING_SHARE, trial)
-    _encode(rows, bundle, device, precision, seconds * (1 - READING_SHARE), trial)
+    rows = _read(sample, root, ReadingJob(limits, mode), seconds * (1 - networks_share), trial)
+    networks = Networks(bundle, device, precision, at_once)
+    _encode(rows, networks, seconds * networks_share, trial)
     return trial
 
 
@@ -112,6 +119,15 @@ class ReadingJob(NamedTuple):
 
     limits: Limits
     mode: Mode
+
+
+class Networks(NamedTuple):
+    """With what clips are encoded."""
+
+    bundle: Bundle
+    device: str
+    precision: str
+    at_once: int
 
 
 def _read(
@@ -147,29 +163,20 @@ def _read(
     return rows
 
 
-def _encode(
-    rows: list[pa.Table], bundle: Bundle, device: str, precision: str, seconds: float, trial: Trial
-) -> None:
+def _encode(rows: list[pa.Table], networks: Networks, seconds: float, trial: Trial) -> None:
     """Rows through the networks, as many together as the job's own blocks hold; on cores one by one."""
+    bundle, device, precision, at_once = networks
     encode, classify = EncodeVideos(bundle, device, precision), ClassifyViews(bundle, device, precision)
-    began = time.perf_counter()
     assembler = StudyAssembler(bundle.views, "", "")
     others = [row for row in rows if row["videos"][0].as_py()[0]["outcome"] != "encoded"]
     clips = [row for row in rows if row["videos"][0].as_py()[0]["outcome"] == "encoded"]
     together = VIDEOS_PER_ROW if device == "cuda" else 1
-    ends = None
-    for first in range(0, len(clips), together):
-        batch = classify(encode(pa.concat_tables(clips[first : first + together])))
-        if ends is None:
-            spent = batch["encode_seconds"].to_pylist() + batch["classify_seconds"].to_pylist()
-            trial.load_seconds = time.perf_counter() - began - sum(spent)
-            ends = time.monotonic() + seconds
+    batches = [pa.concat_tables(clips[at : at + together]) for at in range(0, len(clips), together)]
+    for batch in _through(lambda rows: classify(encode(rows)), batches, seconds, at_once, trial):
         trial.encode_seconds += batch["encode_seconds"].to_pylist()
         trial.classify_seconds += batch["classify_seconds"].to_pylist()
         trial.clip_studies += [trial.studies[int(name)] for name in batch["study_id"].to_pylist()]
         assembler.add(batch)
-        if time.monotonic() >= ends:
-            break
     if assembler.ready:
         trial.clip_bytes = _written(assembler.take()) / len(trial.clip_studies)
     if others:
@@ -177,8 +184,39 @@ def _encode(
         trial.other_bytes = _written(assembler.take()) / len(others)
 
 
+def _through(
+    compute: Callable[[pa.Table], pa.Table],
+    batches: list[pa.Table],
+    seconds: float,
+    at_once: int,
+    trial: Trial,
+) -> Iterator[pa.Table]:
+    """The first batch alone, which loads the networks; then the others, several at once, in time."""
+    if not batches:
+        return
+    began = time.perf_counter()
+    first = compute(batches[0])
+    spent = first["encode_seconds"].to_pylist() + first["classify_seconds"].to_pylist()
+    trial.load_seconds = time.perf_counter() - began - sum(spent)
+    ends = time.monotonic() + seconds
+
+    def in_time(batch: pa.Table) -> pa.Table | None:
+        return compute(batch) if time.monotonic() < ends else None
+
+    # each thread is told: torch keeps the number of its own threads for each thread that asks
+    with ThreadPoolExecutor(at_once, initializer=torch.set_num_threads, initargs=(1,)) as threads:
+        done = [batch for batch in threads.map(in_time, batches[1:]) if batch is not None]
+    # what was computed beside nothing else is kept only where there is nothing else
+    yield from done if len(done) >= at_once > 1 else [first, *done]
+
+
 def _written(rows: pa.Table) -> int:
-    """Bytes of rows as a table's files have them."""
+    """Bytes of rows as a table's files have them; the footer, which many rows share, is left out."""
     sink = pa.BufferOutputStream()
     pq.write_table(rows, sink, compression="zstd")
-    return len(sink.getvalue())
+    groups = pq.read_metadata(pa.BufferReader(sink.getvalue()))
+    return sum(
+        groups.row_group(group).column(column).total_compressed_size
+        for group in range(groups.num_row_groups)
+        for column in range(groups.num_columns)
+    )

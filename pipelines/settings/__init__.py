@@ -10,6 +10,7 @@ from pipelines.settings.cluster import (
 )
 from pipelines.settings.jobs import (
     ArchiveChanges,
+    ArchiveListing,
     DemoSettings,
     Device,
     EncoderPools,
@@ -23,7 +24,6 @@ from pipelines.settings.jobs import (
     ReadingLimits,
     RunAllSettings,
     RunSettings,
-    StudySearch,
     StudySelection,
 )
 from pipelines.settings.outputs import ExportSettings, FailuresSettings, OutputSettings, WithdrawSettings
@@ -34,6 +34,7 @@ from pipelines.settings.reprocess import CandidatesBuildSettings, CompareSetting
 
 __all__ = [
     "ArchiveChanges",
+    "ArchiveListing",
     "BundleCheckSettings",
     "BundleImportSettings",
     "CandidatesBuildSettings",
@@ -59,7 +60,6 @@ __all__ = [
     "ReadingLimits",
     "RunAllSettings",
     "RunSettings",
-    "StudySearch",
     "StudySelection",
     "SubmitSettings",
     "ViewSettings",

@@ -46,14 +46,24 @@ class StudySelection:
 
 
 @dataclass(frozen=True, kw_only=True)
-class StudySearch:
-    """Which part of a DICOMweb archive is listed."""
+class ArchiveListing:
+    """How an archive is listed: what a study of it is, and how far the listing reaches."""
+
+    study_from: str = "folder"
+    """folder: a study is a folder. dicom: StudyInstanceUID. mimic-iv-echo, echonet-dynamic,
+    echonet-pediatric, echonet-lvh: by the data set's lists. Or a CSV or Parquet file: path, study_id."""
+
+    columns: tuple[str, ...] = ()
+    """NAME=COLUMN where that file's columns have other names: path=dicom_filepath. Once for each."""
 
     modalities: Annotated[tuple[str, ...], Parameter(negative="", show_default=",".join)] = ("US",)
     """Of a dicomweb:// archive: only series of these modalities, separated by commas, or all."""
 
     study_dates: str = ""
     """Of a dicomweb:// archive: only studies of these days, YYYYMMDD-YYYYMMDD; an end may be left out."""
+
+    follow_links: bool = False
+    """Follow links that lead out of a folder; without it they are left out and counted."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -197,16 +207,6 @@ class _RunPlaces:
     output: str
     """Folder or s3:// prefix for the tables; the manifest is OUTPUT/manifest.parquet."""
 
-    study_from: str = "folder"
-    """folder: a study is a folder. dicom: StudyInstanceUID. mimic-iv-echo, echonet-dynamic,
-    echonet-pediatric, echonet-lvh: by the data set's lists. Or a CSV or Parquet file: path, study_id."""
-
-    columns: tuple[str, ...] = ()
-    """NAME=COLUMN where that file's columns have other names: path=dicom_filepath. Once for each."""
-
-    follow_links: bool = False
-    """Follow links that lead out of a folder; without it they are left out and counted."""
-
 
 # Bases from last to first are the order of the fields, and so of `--help`: where, which, what, how.
 
@@ -238,7 +238,7 @@ class RunAllSettings(
     InterpretationChoices,
     ArchiveChanges,
     StudySelection,
-    StudySearch,
+    ArchiveListing,
     _RunPlaces,
 ):
     """Settings of `echoprime run`: manifest, encode and interpret in one."""
@@ -258,12 +258,6 @@ class _PlanPlaces:
     manifest: str | None = None
     """Manifest written by `echoprime manifest`, as `echoprime encode` takes it; the archive is not listed."""
 
-    study_from: str = "folder"
-    """As of `echoprime manifest`; with --archive alone."""
-
-    columns: tuple[str, ...] = ()
-    """As of `echoprime manifest`; with --archive alone."""
-
 
 @dataclass(frozen=True, kw_only=True)
 class PlanSettings(
@@ -272,6 +266,7 @@ class PlanSettings(
     EncodingChoices,
     ArchiveChanges,
     StudySelection,
+    ArchiveListing,
     _PlanPlaces,
 ):
     """Settings of `echoprime plan`: those of the job, and how much of it is tried."""
@@ -291,6 +286,9 @@ class PlanSettings(
     gpus: int | None = None
     """Forecast for a cluster of so many GPUs like this machine's. Default: this machine's."""
 
+    gpu_clips_per_second: float | None = None
+    """What one GPU of another kind does, both networks, measured on one: forecast where there is none."""
+
     price_per_hour: float | None = None
     """Of the whole machine or cluster, in any currency: says what the job would cost."""
 
@@ -299,7 +297,7 @@ class PlanSettings(
 
 
 @dataclass(frozen=True, kw_only=True)
-class ManifestSettings(StudySearch):
+class ManifestSettings(ArchiveListing):
     """Settings of `echoprime manifest`."""
 
     archive: str
@@ -308,18 +306,8 @@ class ManifestSettings(StudySearch):
     manifest: str
     """Parquet file to write."""
 
-    study_from: str = "folder"
-    """folder: a study is a folder. dicom: StudyInstanceUID. mimic-iv-echo, echonet-dynamic,
-    echonet-pediatric, echonet-lvh: by the data set's lists. Or a CSV or Parquet file: path, study_id."""
-
-    columns: tuple[str, ...] = ()
-    """NAME=COLUMN where that file's columns have other names: path=dicom_filepath. Once for each."""
-
     studies: str | None = None
     """Of a dicomweb:// archive: CSV with a column study_id; only these StudyInstanceUIDs are listed."""
-
-    follow_links: bool = False
-    """Follow links that lead out of a folder; without it they are left out and counted."""
 
 
 @dataclass(frozen=True, kw_only=True)

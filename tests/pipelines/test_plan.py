@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 import os
 import shutil
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -17,6 +19,7 @@ from echoprime.archive import open_manifest
 from echoprime.bundle import Bundle
 from echoprime.errors import SettingError, TableError
 from echoprime.storage import Location
+from echoprime.tables import RunRecord
 from pipelines.forecasting.to_do import listed_twice
 from pipelines.manifest import list_archive
 from pipelines.plan import plan
@@ -31,7 +34,7 @@ def planned(
     """Run it with --json and give what it wrote."""
 
     def run(**settings: Any) -> dict[str, Any]:
-        places = {"bundle": str(bundle.location), "output": str(tmp_path / "out"), "seconds": 20.0}
+        places = {"bundle": str(bundle.location), "output": str(tmp_path / "out"), "seconds": 240.0}
         capsys.readouterr()
         assert plan(PlanSettings(**{**places, "json": True, **settings})) == 0
         return json.loads(capsys.readouterr().out)
@@ -65,9 +68,14 @@ def test_a_new_archive_is_listed_tried_and_left_as_it_is(
     }
     stages = {each["name"]: each for each in found["forecast"]["stages"]}
     assert all(stages[name]["seconds_each"]["value"] > 0 for name in ("readers", "encoders", "cores"))
-    hours, costs = found["forecast"]["hours"], found["cost"]
+    hours, model = found["forecast"]["hours"], found["rates"]
     assert 0 < hours["low"] <= hours["value"] <= hours["high"]
-    assert costs["value"] == pytest.approx(3 * hours["value"])
+    assert model["cost"]["value"] == pytest.approx(3 * hours["value"])
+    work = found["forecast"]["work_hours"]["value"]
+    assert model["studies_per_hour"]["value"] == pytest.approx(6 / work)
+    assert model["cost_per_1000_studies"]["value"] == pytest.approx(3 * work / 6 * 1000)
+    assert model["study_bytes_in"] == pytest.approx(sum(sizes) / 6)
+    assert model["core_clips_per_second"]["value"] > 0
     # 512 numbers of 4 bytes each, and what goes with them
     assert 13 * 2048 < found["forecast"]["output_bytes"]["value"] < 13 * 16_384
 
@@ -86,7 +94,7 @@ def test_what_is_done_changed_and_gone_is_told_apart(
     planned: Callable[..., dict[str, Any]], encoded: Path, archive: Path, manifest: Path, tmp_path: Path
 ) -> None:
     nothing = planned(manifest=str(manifest), output=str(encoded))
-    assert (nothing["to_do"]["videos"], nothing["forecast"], nothing["cost"]) == (0, None, None)
+    assert (nothing["to_do"]["videos"], nothing["forecast"], nothing["rates"]) == (0, None, None)
     place = tmp_path / "archive"
     shutil.copytree(archive, place)
     (place / "study-1" / "damaged.dcm").write_bytes(small_loop(6))
@@ -141,13 +149,20 @@ def test_paths_that_stand_in_two_studies_are_counted(bundle: Bundle, tmp_path: P
         ({"archive": "a", "seconds": -1.0}, "--seconds -1.0"),
         ({"archive": "a", "price_per_hour": 0.0}, "--price-per-hour 0.0"),
         ({"archive": "a", "encoders": 99}, "--encoders 99"),
+        ({"archive": "a", "study_dates": "2024-"}, "--study-dates: searches a dicomweb"),
+        ({"archive": "dicomweb://h/p", "study_dates": "2024-"}, "--study-dates 2024-"),
+        ({"archive": "a", "modalities": ("US", "IVUS")}, "--modalities"),
+        ({"archive": "a", "gpus": 4}, "--gpu-clips-per-second"),
+        ({"archive": "a", "gpu_clips_per_second": 0.0}, "--gpu-clips-per-second 0.0"),
+        ({"archive": "a", "gpu_clips_per_second": 90.0, "device": "cpu"}, "the job would run on cores"),
+        ({"archive": ".", "output": "out"}, "--output .*out lies in the archive"),
     ],
 )
 def test_a_mistake_is_told_before_anything_is_read(
     bundle: Bundle, settings: dict[str, Any], said: str
 ) -> None:
     with pytest.raises(SettingError, match=said):
-        plan(PlanSettings(bundle=str(bundle.location), output="out", **settings))
+        plan(PlanSettings(**{"bundle": str(bundle.location), "output": "out", **settings}))
 
 
 def test_a_hung_read_ends_with_the_trial(planned: Callable[..., dict[str, Any]], tmp_path: Path) -> None:
@@ -168,3 +183,69 @@ def test_a_hung_read_ends_with_the_trial(planned: Callable[..., dict[str, Any]],
         (archive / "0.dcm").unlink()
         os.close(pipe)
     assert (outcome["outcome"], outcome["reason"]) == ("failed", "read_error")
+
+
+def test_a_hung_read_does_not_keep_the_process(bundle: Bundle, tmp_path: Path) -> None:
+    """The plan is said, and the command ends: nothing waits for the thread that hangs."""
+    archive = tmp_path / "hung" / "s"
+    archive.mkdir(parents=True)
+    (archive / "0.dcm").write_bytes(b"")
+    manifest = tmp_path / "m.parquet"
+    list_archive(ManifestSettings(archive=str(tmp_path / "hung"), manifest=str(manifest)))
+    (archive / "0.dcm").unlink()
+    os.mkfifo(archive / "0.dcm")
+    words = ["plan", "--manifest", manifest, "--bundle", bundle.location, "--output", tmp_path / "out"]
+    process = subprocess.run(
+        [sys.executable, "-m", "pipelines", *map(str, words), "--seconds", "1", "--json"],
+        capture_output=True,
+        text=True,
+        timeout=300,
+        check=False,
+    )
+    assert process.returncode == 0, process.stderr
+    (outcome,) = json.loads(process.stdout)["forecast"]["outcomes"]
+    assert outcome["reason"] == "read_error"
+
+
+def test_links_out_of_the_archive_are_listed_as_by_the_job(
+    planned: Callable[..., dict[str, Any]], tmp_path: Path
+) -> None:
+    outside, archive = tmp_path / "outside", tmp_path / "archive"
+    for folder, seed in ((outside, 1), (archive / "inside", 2)):
+        folder.mkdir(parents=True)
+        (folder / "0.dcm").write_bytes(small_loop(seed))
+    (archive / "linked").symlink_to(outside)
+    found = planned(archive=str(archive))
+    assert (found["listed"]["studies"], sum(found["left_out"].values())) == (1, 1)
+    assert planned(archive=str(archive), follow_links=True)["listed"]["studies"] == 2
+
+
+def test_gpus_that_are_elsewhere_are_reckoned_from_what_one_does(
+    planned: Callable[..., dict[str, Any]], archive: Path
+) -> None:
+    found = planned(archive=str(archive), cores=32, gpus=4, gpu_clips_per_second=50.0, precision="bf16")
+    model = found["rates"]
+    assert (found["cluster"], model["core_clips_per_second"]) == ({"cores": 32, "gpus": 4}, None)
+    assert model["gpu_clips_per_second"] == pytest.approx({"value": 50.0, "low": 50.0, "high": 50.0})
+    assert model["cores_per_gpu"]["value"] > 0
+    assert {"gpus", "readers"} < {stage["name"] for stage in found["forecast"]["stages"]}
+
+
+def test_a_person_reads_what_a_machine_reads(
+    bundle: Bundle, archive: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    places = {"bundle": str(bundle.location), "output": str(tmp_path / "out"), "archive": str(archive)}
+    assert plan(PlanSettings(**places, seconds=240.0, price_per_hour=3.0)) == 0
+    said = capsys.readouterr().out
+    for words in ("to do: 6 studies, 15 videos", "studies an hour", "cost of 1,000 studies", "one core"):
+        assert words in said
+
+
+def test_what_an_earlier_run_took_to_start_is_taken(
+    planned: Callable[..., dict[str, Any]], archive: Path, tmp_path: Path
+) -> None:
+    cores = max(2, len(os.sched_getaffinity(0)))
+    run = RunRecord.start(Location.parse(str(tmp_path / "out")), "encode", {})
+    run.finish(0, wall={"work": 0.0}, cluster={"cores": cores, "gpus": 0, "nodes": 1})
+    found = planned(archive=str(archive))["forecast"]
+    assert found["hours"]["value"] - found["work_hours"]["value"] < 5 / 3600

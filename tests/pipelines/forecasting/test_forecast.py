@@ -5,9 +5,13 @@ from __future__ import annotations
 import pytest
 from statsmodels.stats.proportion import proportion_confint
 
-from pipelines.forecasting.forecast import RAY_SECONDS, Forecast, forecast
+from pipelines.forecasting.forecast import Forecast, forecast
+from pipelines.forecasting.ranges import Range
 from pipelines.forecasting.trial import Trial
 from pipelines.pools import EncodePools, Pool
+from pipelines.ray_session import ClusterSize
+
+START = Range(20.0, 15.0, 30.0)
 
 
 def trial(encoded: int = 15, failed: int = 5, **more: object) -> Trial:
@@ -36,9 +40,21 @@ def pools(device: str, readers: int, encoders: int) -> EncodePools:
 
 
 def forecast_of(
-    numbers: Trial, device: str = "cpu", readers: int = 1, encoders: int = 2, cores: int = 4
+    numbers: Trial,
+    device: str = "cpu",
+    readers: int = 1,
+    encoders: int = 2,
+    cores: int = 4,
+    gpus: int = 0,
+    **more: object,
 ) -> Forecast:
-    return forecast(numbers, videos=3_600, studies=360, pools=pools(device, readers, encoders), cores=cores)
+    return forecast(
+        numbers,
+        **{"videos": 3_600, "studies": 360, **more},
+        pools=pools(device, readers, encoders),
+        cluster=ClusterSize(cores=cores, gpus=gpus, nodes=1),
+        start=START,
+    )
 
 
 def test_outcomes_have_wilsons_range() -> None:
@@ -58,15 +74,32 @@ def test_the_slowest_stage_gives_the_time() -> None:
     assert hours["encoders"] == pytest.approx(3.75)
     assert hours["cores"] == pytest.approx((1.0 + 0.75 * 11) * 3_600 / 4 / 3_600)
     assert found.bound == "encoders"
-    assert found.hours.value == pytest.approx(3.75 + (RAY_SECONDS + 5) / 3_600)
-    assert found.hours.low < found.hours.value < found.hours.high  # of the share alone: no second varies
+    assert found.work_hours.value == pytest.approx(3.75)
+    assert found.hours.value == pytest.approx(3.75 + 20 / 3_600)
+    assert found.hours.low == pytest.approx(found.work_hours.low + 15 / 3_600)
+    assert found.work_hours.low < 3.75 < found.work_hours.high  # of the share alone: no second varies
 
 
 def test_waiting_for_bytes_takes_no_core_and_a_gpu_none_either() -> None:
     assert forecast_of(trial(), cores=1).bound == "cores"
-    on_gpu = forecast_of(trial(encode_seconds=[0.1] * 15), "cuda", readers=1, encoders=1, cores=1)
+    on_gpu = forecast_of(trial(encode_seconds=[0.1] * 15), "cuda", encoders=1, cores=1, gpus=1)
     cores = next(stage for stage in on_gpu.stages if stage.name == "cores")
     assert (on_gpu.bound, cores.hours.value) == ("readers", pytest.approx(1.0))
+
+
+def test_both_networks_share_a_gpu() -> None:
+    """2,700 clips of 3 s and 1 s on two GPUs: 1.5 h, although neither pool alone takes as long."""
+    quick = trial(encode_seconds=[3.0] * 15)
+    hours = {stage.name: stage.hours.value for stage in forecast_of(quick, "cuda", readers=9, gpus=2).stages}
+    assert hours["gpus"] == pytest.approx(2_700 * 4 / 2 / 3_600)
+    assert hours["gpus"] > max(hours["encoders"], hours["readers"])
+
+
+def test_a_gpus_speed_may_be_given() -> None:
+    """Then nothing that this machine's networks take counts: 2,700 clips at half a clip a second."""
+    found = forecast_of(trial(), "cuda", readers=9, encoders=1, gpus=1, gpu_clips_per_second=0.5)
+    assert {stage.name for stage in found.stages} == {"readers", "gpus", "cores", "driver"}
+    assert (found.bound, found.work_hours.value) == ("gpus", pytest.approx(1.5))
 
 
 def test_the_tables_bytes_are_those_of_both_kinds_of_rows() -> None:
@@ -89,5 +122,5 @@ def test_videos_of_few_studies_give_a_wider_range() -> None:
 
 
 def test_of_a_whole_archive_that_was_tried_the_outcomes_are_known() -> None:
-    found = forecast(trial(), videos=20, studies=20, pools=pools("cpu", 1, 1), cores=2)
+    found = forecast_of(trial(), videos=20, studies=20)
     assert {(each.videos.low, each.videos.high) for each in found.outcomes} == {(15, 15), (5, 5)}
