@@ -13,7 +13,7 @@ from typing import IO, Any
 from echoprime.errors import ReadError, SettingError, UserError
 from echoprime.storage import s3, s3_files
 from echoprime.storage.dicomweb_address import is_dicomweb, normalised
-from echoprime.storage.patience import patient_write
+from echoprime.storage.patience import write
 
 _SCHEME = re.compile(r"^([A-Za-z][A-Za-z0-9+.-]*)://")
 
@@ -224,7 +224,7 @@ class Location:
     def write_bytes(self, data: bytes) -> None:
         """Write all of it or nothing: a reader sees the old bytes or the new ones."""
         if not self.is_local:
-            patient_write(self.filesystem.pipe_file)(self.path, data)
+            write(self.filesystem.pipe_file, self.path, data)
             return
         target = Path(self.uri)
         target.parent.mkdir(parents=True, exist_ok=True)
@@ -247,7 +247,7 @@ class Location:
             The file; it is consumed when it lies on the same disk as a local destination.
         """
         if not self.is_local:
-            patient_write(self.filesystem.put_file)(str(source), self.path)
+            write(self.filesystem.put_file, str(source), self.path)
             return
         import shutil
 
@@ -266,7 +266,7 @@ class Location:
             Path(self.uri).unlink(missing_ok=True)
             return
         try:
-            self.filesystem.rm_file(self.path)
+            write(self.filesystem.rm_file, self.path)
         except FileNotFoundError:
             return
 

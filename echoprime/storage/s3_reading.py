@@ -16,7 +16,7 @@ from typing import Any
 
 import xxhash
 
-from echoprime.errors import DeniedError, ReadError, Reason
+from echoprime.errors import DeniedError, ReadError, Reason, UnansweredError
 from echoprime.storage import s3
 from echoprime.storage.etags import fits_etag
 
@@ -29,6 +29,9 @@ _THROTTLES = frozenset(
 _CUT_OFF = frozenset(
     {"ClientPayloadError", "ContentLengthError", "IncompleteReadError", "ResponseStreamingError"}
 )
+
+_UNANSWERED = frozenset({"502", "504", "BadGateway", "GatewayTimeout"})
+"""Of a load balancer that has nobody behind it; its 503 is a throttle."""
 
 _no_md5: set[tuple[str | None, str]] = set()
 """Endpoint and bucket where ETags were seen to be something else: an encrypting or compressing store's."""
@@ -186,5 +189,9 @@ def store_error(error: Exception) -> ReadError:
     kind = code or type(error).__name__
     if kind in _CUT_OFF:
         return ReadError(Reason.SHORT_READ, f"the body ended early ({kind})")
-    error_type = DeniedError if kind in {"AccessDenied", "403"} else ReadError
+    error_type = ReadError
+    if kind in {"AccessDenied", "403"}:
+        error_type = DeniedError
+    elif kind in _UNANSWERED or s3.unanswered(error):
+        error_type = UnansweredError
     return error_type(Reason.READ_ERROR, f"the store refused, reset or timed out ({kind})")
