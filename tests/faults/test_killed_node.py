@@ -13,16 +13,19 @@ from tests.cluster.ray_nodes import ray_nodes
 from tests.faults.job import ROOT, Job, is_alive, processes
 from tests.faults.killing import ENCODER, READER
 from tests.faults.table import Difference, FaultTable
-from tests.faults.undisturbed import TABLES, Undisturbed
+from tests.faults.undisturbed import STUDIES, TABLES, Undisturbed
 
 pytestmark = [pytest.mark.ray, pytest.mark.s3, pytest.mark.slow, pytest.mark.cluster]
 
 TIMES = 3
 FIND_SECONDS = 300.0
 
+PROGRESS = 8
+"""Studies that one node commits before another comes."""
+
 
 def test_a_raylet_of_two(store: Undisturbed, kill_table: FaultTable, moment: random.Random) -> None:
-    """The driver lives on the other node. Another one comes after each death."""
+    """The driver lives on the other node, which goes on alone, and then with another one."""
     output, left = "raylet", []
     start = time.monotonic()
     more = {**store.server.environment(), **store.environment(), "PYTHONPATH": str(ROOT)}
@@ -46,6 +49,7 @@ def test_a_raylet_of_two(store: Undisturbed, kill_table: FaultTable, moment: ran
                 time.sleep(0.1)
             assert not any(map(is_alive, workers)), "its workers outlived it"
             cluster.nodes[-1].wait(60)
+            _wait_for_progress(store, output, job)
             cluster.add()
         assert job.wait() == 0, job.said()
     found = store.difference(output)
@@ -66,3 +70,15 @@ def _wait_for_work(node: int, job: Job) -> None:
                 return
         time.sleep(0.02)
     raise AssertionError(f"nothing was at work on the node in {FIND_SECONDS:.0f} s: {job.said()}")
+
+
+def _wait_for_progress(store: Undisturbed, output: str, job: Job) -> None:
+    """Until more studies are committed, or all are."""
+    before = store.committed(output, TABLES[0])
+    ends = time.monotonic() + FIND_SECONDS
+    while time.monotonic() < ends:
+        if min(before + PROGRESS, STUDIES) <= store.committed(output, TABLES[0]):
+            return
+        job.require_running()
+        time.sleep(0.5)
+    raise AssertionError(f"nothing came out of one node in {FIND_SECONDS:.0f} s: {job.said()}")
