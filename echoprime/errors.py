@@ -131,6 +131,20 @@ class ReadError(VideoError):
         """Whether asking again would be answered the same way: it is gone, or another one now."""
         return self.reason in (Reason.MISSING, Reason.CHANGED)
 
+    @property
+    def of_the_store(self) -> bool:
+        """Whether all objects are as badly off as this one, so that waiting long costs nothing."""
+        return self.reason is Reason.THROTTLED
+
+
+class UnansweredError(ReadError):
+    """Nobody answered: a gateway that restarts, a link that is down."""
+
+    @property
+    def of_the_store(self) -> bool:
+        """It is."""
+        return True
+
 
 class DeniedError(ReadError):
     """The keys may not read it, however often it is asked for."""

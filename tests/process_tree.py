@@ -50,7 +50,7 @@ def watch(command: list[str], environment: dict[str, str], folder: Path, seconds
     def look() -> None:
         while process.poll() is None:
             pids = list(descendants(process.pid))
-            seen.command_lines.update(filter(None, map(_command_line, pids)))
+            seen.command_lines.update(filter(None, map(command_line, pids)))
             seen.sockets.update(listening(pids))
             time.sleep(0.1)
 
@@ -96,7 +96,7 @@ def listening(pids: list[int]) -> Iterator[tuple[str, str]]:
             if fields[3] == LISTENING and fields[9] in owner:
                 yield (
                     _address(family, fields[1]),
-                    Path(_command_line(owner[fields[9]]).partition(" ")[0]).name,
+                    Path(command_line(owner[fields[9]]).partition(" ")[0]).name,
                 )
 
 
@@ -106,7 +106,8 @@ def _address(family: int, field: str) -> str:
     return socket.inet_ntop(family, b"".join(raw[at : at + 4][::-1] for at in range(0, len(raw), 4)))
 
 
-def _command_line(pid: int) -> str:
+def command_line(pid: int) -> str:
+    """A process's words, or the title that it gave itself; "" where it is gone."""
     try:
         return Path(f"/proc/{pid}/cmdline").read_bytes().replace(b"\0", b" ").decode(errors="replace").strip()
     except OSError:

@@ -7,6 +7,7 @@ from typing import Any
 
 from echoprime.storage import Location
 from echoprime.tables import StudyTable
+from echoprime.tables.files import read_rows
 
 PER_RUN = frozenset({"run_id", "written_at", "encoded_at"})
 """What tells one run from another, and nothing of a study."""
@@ -17,3 +18,11 @@ def rows(table: Path | Location, *, leave_out: frozenset[str] = PER_RUN) -> list
     found = StudyTable.existing(Location.parse(table))
     names = [name for name in found.schema.names if name not in leave_out]
     return found.newest(names).to_pylist()
+
+
+def all_rows(table: Path | Location) -> list[dict[str, Any]]:
+    """Every row in the table's files, superseded ones too, without what differs from run to run."""
+    found = StudyTable.existing(Location.parse(table))
+    names = [name for name in found.schema.names if name not in PER_RUN]
+    parts = read_rows(found.location, found.keys(), names)
+    return [row for part in parts for row in part.select(names).to_pylist()]

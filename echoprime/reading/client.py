@@ -24,12 +24,20 @@ _START_SECONDS = 120.0  # a cold file system may take long to give out the libra
 _PATIENCE = 5.0  # seconds for a child that has closed its pipes to end, so that its own status is known
 _PIPE_BYTES = 1 << 20  # fewer and larger steps than the usual 64 KiB
 
+_LIVES = 3
+"""Children that may be killed over one file, before the file is held to be why."""
+
+_FROM_OUTSIDE = frozenset(-end for end in (signal.SIGKILL, signal.SIGTERM, signal.SIGINT, signal.SIGHUP))
+"""Exit statuses of a child that somebody else ended, such as a machine short of memory: no file can do it by
+itself, so it is read again. What a codec's crash raises (SIGSEGV, SIGABRT ...) is not among them."""
+
 
 class ClipReader:
     """Does what `read_file` does, in a child process that may crash, hang or run out of memory.
 
     The child is started by the first `read`, serves one read after the other, and is started anew after it
-    died. It ends with `close`, with the `with` block, or with this process.
+    died. A file over which it was killed from outside is read again. It ends with `close`, with the `with`
+    block, or with this process.
 
     Parameters
     ----------
@@ -87,19 +95,30 @@ class ClipReader:
             return Reading(error=error)
 
     def _reply(self, data: bytes) -> bytearray:
-        """The child's reply to one file."""
+        """A child's reply to one file; one that was killed from outside is replaced."""
+        lives = 0
+        while True:
+            reply, status = self._asked(data)
+            lives += 1
+            if reply is not None:
+                return reply
+            if status not in _FROM_OUTSIDE or lives == _LIVES:
+                break
+        times = f", {lives} times" if lives > 1 else ""
+        raise UnreadableVideo(Reason.DECODER_DIED, f"the decoding process ended {_how(status)}{times}")
+
+    def _asked(self, data: bytes) -> tuple[bytearray | None, int]:
+        """The reply of the child that runs now, or None and how it ended."""
         process = self._running()
         try:
-            return _exchange(process, data, time.monotonic() + self._limits.seconds)
+            return _exchange(process, data, time.monotonic() + self._limits.seconds), 0
         except TimeoutError:
             self._end()
             raise UnreadableVideo(
                 Reason.DECODER_TIMEOUT, f"decoding took longer than {self._limits.seconds:g} seconds"
             ) from None
         except (EOFError, BrokenPipeError):
-            raise UnreadableVideo(
-                Reason.DECODER_DIED, f"the decoding process ended {_how(self._end(_PATIENCE))}"
-            ) from None
+            return None, self._end(_PATIENCE)
         except BaseException:
             self._end()  # interrupted within a message: the rest of it would be taken for the next
             raise
@@ -120,7 +139,9 @@ class ClipReader:
     def _running(self) -> subprocess.Popen[bytes]:
         if self._process is not None and self._process.poll() is not None:
             self._end()  # ended while it was idle
-        if self._process is None:
+        for life in range(1, _LIVES + 1):
+            if self._process is not None:
+                break
             try:
                 self._process = _start(self._arguments)
             except OSError as error:  # no process or no memory left for one
@@ -130,10 +151,14 @@ class ClipReader:
             try:
                 _exchange(self._process, None, time.monotonic() + _START_SECONDS)
             except (EOFError, BrokenPipeError, TimeoutError):
+                status = self._end(_PATIENCE)
+                if status in _FROM_OUTSIDE and life < _LIVES:
+                    continue
                 raise EchoPrimeError(
-                    f"the decoding process does not start ({_how(self._end(_PATIENCE))}); "
+                    f"the decoding process does not start ({_how(status)}); "
                     f"run {sys.executable} -m echoprime.reading.child '{{}}' exact to see why"
                 ) from None
+        assert self._process is not None
         return self._process
 
     def _end(self, patience: float = 0.0) -> int:

@@ -13,7 +13,7 @@ from typing import IO, Any, Literal
 from echoprime.errors import ReadError, SettingError, UserError
 from echoprime.storage import local_files, s3, s3_files
 from echoprime.storage.dicomweb_address import is_dicomweb, normalised
-from echoprime.storage.patience import patient_write
+from echoprime.storage.patience import write
 from echoprime.storage.s3_listing import is_there, list_objects
 
 _SCHEME = re.compile(r"^([A-Za-z][A-Za-z0-9+.-]*)://")
@@ -239,7 +239,7 @@ class Location:
     def write_bytes(self, data: bytes) -> None:
         """Write all of it or nothing: a reader sees the old bytes or the new ones."""
         if not self.is_local:
-            patient_write(self.filesystem.pipe_file)(self.path, data)
+            write(self.filesystem.pipe_file, self.path, data)
             return
         local_files.write_whole(Path(self.uri), data)
 
@@ -252,7 +252,7 @@ class Location:
             The file; it is consumed when it lies on the same disk as a local destination.
         """
         if not self.is_local:
-            patient_write(self.filesystem.put_file)(str(source), self.path)
+            write(self.filesystem.put_file, str(source), self.path)
             return
         local_files.move_whole(source, Path(self.uri))
 
@@ -262,7 +262,7 @@ class Location:
             Path(self.uri).unlink(missing_ok=True)
             return
         with suppress(FileNotFoundError):
-            self.filesystem.rm_file(self.path)
+            write(self.filesystem.rm_file, self.path)
 
     def require_reachable(
         self, what: str, error: type[UserError] = UserError, *, must_exist: bool = False

@@ -24,6 +24,12 @@ REACHING_WAITS = (0.2, 0.4, 0.8, 0.0)
 REACHING_SECONDS = 5.0
 """A try that ends later than this is the last: a silent endpoint is told in ten seconds, not in a minute."""
 
+OUTAGE_SECONDS = 120.0
+"""A store that answers nobody is waited for so long, in mid-run: a gateway that restarts takes less."""
+
+OUTAGE_WAITS = (*(5.0,) * 24, 0.0)
+"""The same while a job goes on, where the bucket was there before."""
+
 _ENVIRONMENT = (
     "AWS_ACCESS_KEY_ID",
     "AWS_SECRET_ACCESS_KEY",
@@ -52,6 +58,9 @@ _NO_ANSWER = {
 }
 _MAY_PASS = {"ConnectionClosedError", "HTTPClientError", "ReadTimeoutError", "ResponseParserError"}
 """Not an endpoint where nothing listens, or a certificate: those are told at once."""
+
+_reached: set[tuple[str | None, str]] = set()
+"""Endpoint and bucket that have answered this process: where they do not any more, that is an outage."""
 
 _filesystems: dict[tuple[object, ...], Any] = {}
 _lock = threading.Lock()
@@ -213,17 +222,26 @@ def why_unreachable(bucket: str, key: str) -> str | None:
         Bucket, and the prefix below it ("" for all of it).
     """
     where = without_password(endpoint() or "Amazon S3")
-    ends, said = time.monotonic() + REACHING_SECONDS, None
-    for wait in REACHING_WAITS:
-        said, passing = _ask_for_a_name(bucket, key, where)
-        if not passing or time.monotonic() > ends:
+    known = (endpoint(), bucket) in _reached
+    waits = (*REACHING_WAITS[:-1], *OUTAGE_WAITS) if known else REACHING_WAITS
+    ends, said = time.monotonic() + (OUTAGE_SECONDS if known else REACHING_SECONDS), None
+    for wait in waits:
+        said, passing, silent = _ask_for_a_name(bucket, key, where)
+        if said is None:
+            _reached.add((endpoint(), bucket))
+        if not (passing or (known and silent)) or time.monotonic() > ends:
             break
         time.sleep(wait)
     return said
 
 
-def _ask_for_a_name(bucket: str, key: str, where: str) -> tuple[str | None, bool]:
-    """What is wrong, or None, and whether it may pass."""
+def unanswered(error: BaseException) -> bool:
+    """Whether an error of botocore's says that nobody answered, by its type."""
+    return type(error).__name__ in _NO_ANSWER
+
+
+def _ask_for_a_name(bucket: str, key: str, where: str) -> tuple[str | None, bool, bool]:
+    """What is wrong, or None; whether it may pass; whether nobody answered."""
     import botocore.session
     from botocore import UNSIGNED
     from botocore.config import Config
@@ -249,11 +267,11 @@ def _ask_for_a_name(bucket: str, key: str, where: str) -> tuple[str | None, bool
     except ClientError as error:
         code = str(error.response.get("Error", {}).get("Code", ""))
         status = int(error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0))
-        return _in_words(code, bucket, where), status >= 500
+        return _in_words(code, bucket, where), status >= 500, False
     except (BotoCoreError, ValueError) as error:
         kind = type(error).__name__
-        return _connection_in_words(kind, str(error), where), kind in _MAY_PASS
-    return None, False
+        return _connection_in_words(kind, str(error), where), kind in _MAY_PASS, unanswered(error)
+    return None, False, False
 
 
 def _in_words(code: str, bucket: str, where: str) -> str:

@@ -18,7 +18,7 @@ from typing import Any, NamedTuple
 
 import xxhash
 
-from echoprime.errors import DeniedError, ReadError, Reason
+from echoprime.errors import DeniedError, ReadError, Reason, UnansweredError
 from echoprime.storage import s3
 from echoprime.storage.etags import fits_etag
 
@@ -32,6 +32,9 @@ _DENIED = frozenset({"AccessDenied", "AllAccessDisabled", "InvalidAccessKeyId", 
 _CUT_OFF = frozenset(
     {"ClientPayloadError", "ContentLengthError", "IncompleteReadError", "ResponseStreamingError"}
 )
+
+_UNANSWERED = frozenset({"502", "504", "BadGateway", "GatewayTimeout"})
+"""Of a load balancer that has nobody behind it; its 503 is a throttle."""
 
 MISFITS = 3
 """Objects whose ETag is not their MD5, and none whose is: then it is something else there, and not damage."""
@@ -236,5 +239,7 @@ def store_error(error: Exception) -> ReadError:
         return ReadError(Reason.SHORT_READ, f"the body ended early ({kind})")
     if kind == "InvalidObjectState":
         return DeniedError(Reason.READ_ERROR, "the store keeps it in an archive tier; restore it there first")
-    error_type = DeniedError if kind in _DENIED else ReadError
+    error_type: type[ReadError] = DeniedError if kind in _DENIED else ReadError
+    if kind in _UNANSWERED or s3.unanswered(error):
+        error_type = UnansweredError
     return error_type(Reason.READ_ERROR, f"the store refused, reset or timed out ({kind})")

@@ -1,13 +1,19 @@
-"""An S3 server behind a proxy that breaks requests when it is told to."""
+"""An S3 server behind a proxy that breaks requests when it is told to, and jobs to be killed on it."""
 
 from __future__ import annotations
 
+import os
+import random
+import secrets
+import tempfile
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
 from tests.faults.proxy import FaultProxy
 from tests.faults.table import FaultTable
+from tests.faults.undisturbed import Undisturbed, undisturbed
 from tests.s3_server import S3Server
 
 
@@ -22,6 +28,33 @@ def proxy(s3_server: S3Server) -> Iterator[FaultProxy]:
 @pytest.fixture(scope="module")
 def fault_table() -> Iterator[FaultTable]:
     """Filled by a module's tests, and printed after the last (`pytest -s` shows it)."""
-    table = FaultTable()
+    table = FaultTable("fault", "requests", "faulty")
     yield table
     print(f"\n{table}")  # noqa: T201  # what the tests counted is their result
+
+
+@pytest.fixture(scope="session")
+def kill_table() -> Iterator[FaultTable]:
+    """The same of what was killed, for the tests of all modules."""
+    table = FaultTable("killed", "times", "rows left each time")
+    yield table
+    print(f"\n{table}")  # noqa: T201  # as above
+
+
+@pytest.fixture(scope="session")
+def store(s3_server: S3Server) -> Iterator[Undisturbed]:
+    """An archive in a bucket, and the rows of a run that nothing disturbed."""
+    # not pytest's folder: Ray puts sockets below it, whose paths may have 107 characters
+    with (
+        tempfile.TemporaryDirectory(prefix="f-", ignore_cleanup_errors=True) as folder,
+        undisturbed(s3_server, Path(folder)) as found,
+    ):
+        yield found
+
+
+@pytest.fixture
+def moment(request: pytest.FixtureRequest) -> random.Random:
+    """Draws when; its seed is printed, and repeats the draws."""
+    seed = int(os.environ.get("ECHOPRIME_FAULT_SEED") or secrets.randbelow(1 << 20))
+    print(f"\n{request.node.name}: ECHOPRIME_FAULT_SEED={seed}")  # noqa: T201  # to repeat it
+    return random.Random(seed)

@@ -39,20 +39,28 @@ def difference(disturbed: Sequence[Row], undisturbed: Sequence[Row]) -> Differen
 
 
 class FaultTable:
-    """Collects one line a test; printed when the module's tests have run."""
+    """Collects one line a test; printed when the tests have run.
 
-    def __init__(self) -> None:
-        self._lines: list[str] = []
+    Parameters
+    ----------
+    columns
+        Names of the first ones.
+    """
 
-    def add(self, name: str, counts: Mapping[str, int], found: Difference, seconds: float) -> None:
+    def __init__(self, *columns: str) -> None:
+        names = [*columns, "lost", "doubled", "wrong", "seconds"]
+        self._lines = [f"| {' | '.join(names)} |", "|---" * len(names) + "|"]
+
+    def add(self, *cells: object, found: Difference, seconds: float) -> None:
         """Note a run."""
-        faulty = sum(count for key, count in counts.items() if " " in key)
-        requests = sum(count for key, count in counts.items() if " " not in key)
-        cells = (name, requests, faulty, found.lost, found.doubled, found.wrong, f"{seconds:.0f}")
-        self._lines.append(f"| {' | '.join(map(str, cells))} |")
+        shown = (*cells, found.lost, found.doubled, found.wrong, f"{seconds:.0f}")
+        self._lines.append(f"| {' | '.join(map(str, shown))} |")
 
     def __str__(self) -> str:
-        head = (
-            "| fault | requests | faulty | lost | doubled | wrong | seconds |\n|---|---|---|---|---|---|---|"
-        )
-        return "\n".join([head, *self._lines])
+        return "\n".join(self._lines)
+
+
+def counted(counts: Mapping[str, int]) -> tuple[int, int]:
+    """Requests that a fault spoke of, and those that it hit, of `FaultProxy.counts`."""
+    faulty = sum(count for key, count in counts.items() if " " in key)
+    return sum(counts.values()) - faulty, faulty

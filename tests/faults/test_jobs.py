@@ -21,7 +21,7 @@ from pipelines.run import run
 from pipelines.settings import RunAllSettings
 from tests.faults.fault import Fault
 from tests.faults.proxy import FaultProxy
-from tests.faults.table import Difference, FaultTable, difference
+from tests.faults.table import Difference, FaultTable, counted, difference
 from tests.rows import rows
 from tests.s3_server import S3Server
 from tests.tiny import small_loop, write_tiny_archive, write_tiny_bundle
@@ -116,7 +116,7 @@ def test_requests_that_fail(
         encodings, interpretations = job(store.bucket, name.replace(" ", "-"))
     seconds = time.monotonic() - start
     found = difference(encodings, store.encodings)
-    fault_table.add(name, proxy.counts, found, seconds)
+    fault_table.add(name, *counted(proxy.counts), found=found, seconds=seconds)
     assert found == Difference(0, 0, 0)
     assert difference(interpretations, store.interpretations) == Difference(0, 0, 0)
     assert sum(count for key, count in proxy.counts.items() if " " in key) > 5

@@ -7,6 +7,7 @@ import sys
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from pathlib import Path
 
 import imagecodecs
@@ -36,6 +37,23 @@ def slow(make):
     )
 
 
+LARGE_FRAMES = 160
+
+
+@pytest.fixture(scope="module")
+def large(make):
+    """A sound object that takes a second."""
+    frames = np.random.default_rng(0).integers(0, 256, (2, 300, 300), np.uint8)
+    streams = [imagecodecs.jpeg2k_encode(frame, codecformat="J2K", reversible=True) for frame in frames]
+    return make.dicom(
+        frames,
+        "MONOCHROME2",
+        syntax=JPEG2000Lossless,
+        pixels=streams * (LARGE_FRAMES // 2),
+        NumberOfFrames=LARGE_FRAMES,
+    )
+
+
 def alive(pid):
     try:
         return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
@@ -48,6 +66,17 @@ def wait_for_end(pid, seconds=10):
     while alive(pid) and time.monotonic() < end:
         time.sleep(0.02)
     return not alive(pid)
+
+
+def wait_for_work(pid, reading):
+    """Until a child decodes: it has started (its standard output is silenced then) and is on a core."""
+    while not reading.done():
+        with suppress(OSError):
+            fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+            if Path(f"/proc/{pid}/fd/1").samefile(os.devnull) and fields[0] == "R":
+                return True
+        time.sleep(0.001)
+    return False
 
 
 def test_clip_is_that_of_this_process(make, reader):
@@ -84,17 +113,54 @@ def test_no_child_before_the_first_read_and_none_after_close(make):
     assert not alive(pid)
 
 
-def test_child_that_is_killed_while_it_decodes(make, reader, slow):
+@pytest.mark.parametrize("end", [signal.SIGKILL, signal.SIGTERM])
+def test_child_that_is_killed_while_it_decodes(make, reader, large, end):
+    """A machine short of memory kills whom it likes: the file is read again, by another child."""
     reader.read(make.jpeg_dicom())
     pid = reader.pid
-    killer = threading.Timer(0.3, os.kill, (pid, signal.SIGKILL))
-    killer.start()
-    died = reader.read(slow).error
-    killer.join()
-    assert (died.reason, died.outcome) == (Reason.DECODER_DIED, "failed")
-    assert died.message == "the decoding process ended by SIGKILL"
-    assert reader.read(make.jpeg_dicom()).clip.used == 4
+    with ThreadPoolExecutor(1) as threads:
+        reading = threads.submit(reader.read, large)
+        assert wait_for_work(pid, reading)
+        os.kill(pid, end)
+        assert reading.result().clip.frames_in_file == LARGE_FRAMES
     assert reader.pid != pid
+
+
+def test_child_that_is_killed_each_time_takes_its_file_with_it(make, reader, large):
+    reader.read(make.jpeg_dicom())
+    killed = []
+    with ThreadPoolExecutor(1) as threads:
+        reading = threads.submit(reader.read, large)
+        while not reading.done():
+            pid = reader.pid
+            if pid is not None and pid not in killed and wait_for_work(pid, reading):
+                killed.append(pid)
+                os.kill(pid, signal.SIGKILL)
+        died = reading.result().error
+    assert len(killed) == 3
+    assert (died.reason, died.outcome) == (Reason.DECODER_DIED, "failed")
+    assert died.message == "the decoding process ended by SIGKILL, 3 times"
+    assert reader.read(make.jpeg_dicom()).clip.used == 4
+
+
+def test_child_that_is_killed_while_it_starts_is_replaced(make):
+    with ClipReader() as reader, ThreadPoolExecutor(1) as threads:
+        reading = threads.submit(reader.read, make.jpeg_dicom())
+        while reader.pid is None:
+            time.sleep(0.001)
+        os.kill(reader.pid, signal.SIGKILL)
+        assert reading.result().require_clip().used == 4
+
+
+def test_child_that_crashes_is_not_asked_again(make, reader, large):
+    reader.read(make.jpeg_dicom())
+    pid = reader.pid
+    with ThreadPoolExecutor(1) as threads:
+        reading = threads.submit(reader.read, large)
+        assert wait_for_work(pid, reading)
+        os.kill(pid, signal.SIGSEGV)
+        died = reading.result().error
+    assert (died.reason, died.message) == (Reason.DECODER_DIED, "the decoding process ended by SIGSEGV")
 
 
 def test_child_that_dies_while_idle_is_replaced(make, reader):
