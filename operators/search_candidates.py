@@ -40,8 +40,8 @@ def search_candidates(shards: ShardActors, **arguments: Any) -> ShardHits:  # no
             break
         if attempt == TRIES:
             raise StalledError(
-                f"interpret: {len(late)} of {len(answers)} candidate shards do not answer, also after {TRIES} "
-                "new starts; look at their nodes, then run the same command again"
+                f"interpret: {len(late)} of {len(answers)} candidate shards do not answer, also after "
+                f"{TRIES} new starts; look at their nodes, then run the same command again"
             )
         log.warning("%d candidate shards are started anew: no answer", len(late))
         for answer in late:

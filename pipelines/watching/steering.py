@@ -96,8 +96,8 @@ class Steering:
         if self._tries == TRIES:
             raise StalledError(
                 f"{self._job}: nothing came out for {silent:,.0f} seconds, also after {TRIES} new starts of "
-                f"what was at work ({words}); what is finished is in the table: look at those nodes, then run "
-                "the same command again"
+                f"what was at work ({words}); what is finished is in the table: look at those nodes, then "
+                "run the same command again"
             )
         self._tries += 1
         stage, number = _known_parts(lambda: restart_last_at_work(executor, self._stages)) or ("", 0)

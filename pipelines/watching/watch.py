@@ -157,7 +157,7 @@ class JobWatch:
             Commits what is whole, now and from now on at once.
         """
         self._say(
-            f"{self._job}: ending; what is in flight is finished and committed. Once more (Ctrl-C) ends it now"
+            f"{self._job}: ending; what is in flight is finished and committed. Ctrl-C once more ends it now"
         )
         event("ending")
         if self.steering is not None:
