@@ -92,6 +92,8 @@ class Steering:
         if now - self._since < self._seconds:
             return
         self._since = now
+        if _known_parts(lambda: waits_for_actors(executor, self._stages)):
+            return  # a node that is to come, or a network that is being loaded: the watchdog says so
         words = self._waits()
         if self._tries == TRIES:
             raise StalledError(
@@ -100,9 +102,10 @@ class Steering:
                 "run the same command again"
             )
         self._tries += 1
-        stage, number = _known_parts(lambda: restart_last_at_work(executor, self._stages)) or ("", 0)
+        restarted = _known_parts(lambda: restart_last_at_work(executor, self._stages))
+        stage, number = restarted or ("actors", 0)
         self._say(
-            f"{self._job}: nothing came out for {silent:,.0f} seconds; {number} {stage or 'actors'} at work "
+            f"{self._job}: nothing came out for {silent:,.0f} seconds; {number} {stage} at work "
             f"are started anew ({words})"
         )
         event("stalled", logging.WARNING, seconds=round(silent, 1), stage=stage, actors=number)
@@ -114,6 +117,27 @@ def close_source(executor: Any, stages: Mapping[str, str]) -> None:  # noqa: ANN
         if any(part in operator.name for part in stages):
             return
         operator.mark_execution_finished()
+
+
+def waits_for_actors(executor: Any, stages: Mapping[str, str]) -> bool:  # noqa: ANN401  # Ray's
+    """Whether no actor is at work, and some are being started."""
+    actors = [
+        operator.get_actor_info()
+        for operator in executor._topology
+        if any(part in operator.name for part in stages)
+    ]
+    starting = sum(each.pending + each.restarting for each in actors)
+    return starting > 0 and not any(_at_work(operator, stages) for operator in executor._topology)
+
+
+def _at_work(operator: Any, stages: Mapping[str, str]) -> list[Any]:  # noqa: ANN401  # Ray's
+    """The actors of a stage that have started and have a task."""
+    if not any(part in operator.name for part in stages):
+        return []
+    running = operator._actor_pool._running_actors
+    return [
+        actor for actor, state in running.items() if state.num_tasks_in_flight and not state.is_restarting
+    ]
 
 
 def restart_last_at_work(executor: Any, stages: Mapping[str, str]) -> tuple[str, int] | None:  # noqa: ANN401  # Ray's
@@ -129,14 +153,11 @@ def restart_last_at_work(executor: Any, stages: Mapping[str, str]) -> tuple[str,
     import ray
 
     for operator in reversed(list(executor._topology)):
-        stage = next((stages[part] for part in stages if part in operator.name), None)
-        if stage is None:
-            continue
-        running = operator._actor_pool._running_actors
-        at_work = [actor for actor, state in running.items() if state.num_tasks_in_flight]
+        at_work = _at_work(operator, stages)
         for actor in at_work:
             ray.kill(actor, no_restart=False)
         if at_work:
+            stage = next(stages[part] for part in stages if part in operator.name)
             return stage.replace("_", " "), len(at_work)
     return None
 

@@ -2,13 +2,37 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 
 import pytest
 
+from echoprime.bundle import Bundle
+from pipelines.ray_session import ray_session
 from tests.faults.proxy import FaultProxy
 from tests.faults.table import FaultTable
 from tests.s3_server import S3Server
+from tests.tiny import write_tiny_bundle
+
+CORES = 8
+"""Places for two small jobs at once, however few cores there are."""
+
+
+@pytest.fixture(scope="module")
+def roomy_ray() -> Iterator[str]:
+    """A Ray that this process and commands of a test share; its address."""
+    import ray
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(os, "sched_getaffinity", lambda _: set(range(CORES)))
+        with ray_session(None):
+            yield ray.get_runtime_context().gcs_address
+
+
+@pytest.fixture(scope="module")
+def bundle(tmp_path_factory: pytest.TempPathFactory) -> Bundle:
+    """Untrained networks of two blocks."""
+    return write_tiny_bundle(tmp_path_factory.mktemp("tiny") / "bundle")
 
 
 @pytest.fixture(scope="module")
