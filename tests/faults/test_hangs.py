@@ -19,13 +19,18 @@ from pipelines.manifest import list_archive
 from pipelines.results import JobResult
 from pipelines.settings import EncodeSettings, InterpretSettings, ManifestSettings
 from tests.faults.table import Difference, FaultTable, difference
-from tests.faults.workers import processes, stopping
+from tests.faults.workers import cpu_seconds, processes, stopping
 from tests.rows import rows
-from tests.tiny import write_tiny_archive
+from tests.tiny import large_loop, write_tiny_archive
 
 pytestmark = [pytest.mark.ray, pytest.mark.slow, pytest.mark.usefixtures("roomy_ray")]
 
 STUDIES = 24
+LARGE = 20
+DECODER = "echoprime.reading.child"
+LOADED = 2.0
+"""Seconds of a core that the decoding process takes to start, generously."""
+
 LIMIT = 40.0
 """Seconds of each limit: far above what the work takes, on a busy machine too."""
 
@@ -110,11 +115,20 @@ def test_encoders_that_hang_again_and_again_end_the_job(
     assert difference(rows(output / "encodings"), undisturbed) == Difference(0, 0, 0)
 
 
-def test_a_hung_decoder_costs_one_video(
-    manifest: Path, bundle: Bundle, undisturbed: list[dict[str, Any]], tmp_path: Path, fault_table: FaultTable
-) -> None:
-    output, started = tmp_path / "out", time.monotonic()
-    with stopping("echoprime.reading.child", lambda: committed(output) > 0, times=1) as halted:
+def test_a_hung_decoder_costs_one_video(bundle: Bundle, tmp_path: Path, fault_table: FaultTable) -> None:
+    """Loops that take long to decode, so that it is halted within one of them."""
+    for number in range(LARGE):
+        (tmp_path / "archive" / f"{number:02d}").mkdir(parents=True)
+        (tmp_path / "archive" / f"{number:02d}" / "1.dcm").write_bytes(large_loop())
+    manifest, output, started = tmp_path / "manifest.parquet", tmp_path / "out", time.monotonic()
+    list_archive(ManifestSettings(archive=str(tmp_path / "archive"), manifest=str(manifest)))
+    assert encoded(manifest, bundle, tmp_path / "fresh").exit_code == 0
+    undisturbed = rows(tmp_path / "fresh" / "encodings")
+
+    def in_the_middle() -> bool:
+        return any(cpu_seconds(pid) > LOADED + 2 for pid in processes(DECODER))
+
+    with stopping(DECODER, in_the_middle, times=1) as halted:
         result = encoded(manifest, bundle, output, decode_seconds=LIMIT / 2)
     assert len(halted) == 1
     assert result.exit_code == 0  # the file may be what hung it: its outcome is permanent

@@ -12,11 +12,9 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pytest
 
 from echoprime.bundle import Bundle
-from echoprime.demonstration.dicom import loop_to_dicom
 from echoprime.storage import Location
 from echoprime.tables import list_runs, table_exists
 from tests.encoded import write_encodings
@@ -24,6 +22,7 @@ from tests.faults.table import Difference, difference
 from tests.faults.workers import processes, wait_for
 from tests.interrupting import interruptible
 from tests.rows import rows
+from tests.tiny import large_loop
 
 pytestmark = [pytest.mark.ray, pytest.mark.slow]
 
@@ -35,15 +34,10 @@ SAID = "interrupted; what was finished is in the table. The same command goes on
 @pytest.fixture(scope="module")
 def archive(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Loops that take longer to read than to encode, so that most are not begun when a signal comes."""
-    rng = np.random.default_rng(0)
-    loop = np.zeros((120, 600, 800, 3), np.uint8)
-    loop[:, 60:540, 80:720] = rng.integers(20, 120, (480, 640, 1))
-    for number in range(len(loop)):
-        loop[number, 100 + number : 300 + number, 200:500] = 200
-    place = tmp_path_factory.mktemp("long") / "archive"
+    place, loop = tmp_path_factory.mktemp("long") / "archive", large_loop()
     for number in range(STUDIES):
         (place / f"{number:03d}").mkdir(parents=True)
-        (place / f"{number:03d}" / "1.dcm").write_bytes(loop_to_dicom(loop, study=f"long-{number}"))
+        (place / f"{number:03d}" / "1.dcm").write_bytes(loop)
     return place
 
 

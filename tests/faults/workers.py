@@ -27,6 +27,15 @@ def processes(name: str, below: int | None = None) -> list[int]:
     return found
 
 
+def cpu_seconds(pid: int) -> float:
+    """Seconds of cores that a process has had; 0 once it is gone."""
+    try:
+        fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    except OSError:
+        return 0.0
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+
 @contextmanager
 def stopping(name: str, when: Callable[[], bool], *, times: int) -> Iterator[list[int]]:
     """While this lasts, processes of a name are halted (SIGSTOP) as they are found, once `when` is true.
