@@ -100,7 +100,16 @@ class InterpretStudies:
         """Yield one table a chunk, with a row a study."""
         for number in batch["id"]:
             if not self._stop.seen():
-                yield self._interpreted(self._studies.chunk(int(number)))
+                yield self._interpreted(self._chunk(int(number)))
+
+    def _chunk(self, number: int) -> pa.Table:
+        try:
+            return self._studies.chunk(number)
+        except OSError as error:
+            raise EchoPrimeError(
+                f"encoded studies cannot be read any more ({error.strerror or error}); mend it and run the "
+                "same command again"
+            ) from error
 
     def _interpreted(self, studies: pa.Table) -> pa.Table:
         names = pa.array(self._interpreter.bundle.views)

@@ -136,9 +136,9 @@ def test_keys_that_are_not_renewed_end_the_job_in_a_line(
     said = capfd.readouterr().err
     assert code == 1, said
     (line,) = [line for line in said.splitlines() if line.startswith("echoprime:")]
-    assert "cannot be written" in line
+    assert "cannot be" in line  # written, or read: whichever came first
     assert "ExpiredToken" in line
-    assert "what was committed before stays" in line
+    assert "run the same command again" in line
     assert "Traceback" not in said
     assert 1 < len(rows(session.bucket / "expired" / "encodings")) < STUDIES
     # the heartbeat could not be removed; its process is this one, which runs

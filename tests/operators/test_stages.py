@@ -13,7 +13,7 @@ import pytest
 
 from echoprime.archive import Plan, open_manifest, plan_studies, write_manifest, write_plan
 from echoprime.bundle import Bundle
-from echoprime.errors import BundleError
+from echoprime.errors import BundleError, EchoPrimeError
 from echoprime.reading import Limits, Reading
 from echoprime.storage import Location
 from operators import read_clips
@@ -67,6 +67,13 @@ def test_nothing_is_read_once_the_run_is_to_end(plan: Plan, tmp_path: Path) -> N
     reader = ReadClips(Location.parse(elsewhere), plan.root, limits=Limits())
     StopSign(Location.parse(elsewhere)).put()
     assert list(reader({"id": np.arange(plan.chunks)})) == []
+
+
+def test_a_plan_that_is_gone_ends_the_run_in_a_line(plan: Plan, tmp_path: Path) -> None:
+    elsewhere = Location.parse(tmp_path / "plan.parquet")
+    reader = ReadClips(elsewhere, plan.root, limits=Limits())
+    with pytest.raises(EchoPrimeError, match=r"plan cannot be read any more \(No such file.*run the same"):
+        list(reader({"id": np.array([0])}))
 
 
 def test_a_huge_object_is_refused_before_it_is_read(tmp_path: Path) -> None:
