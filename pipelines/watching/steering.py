@@ -22,6 +22,9 @@ log = logging.getLogger(__name__)
 TRIES = 2
 """How often what hangs is started anew; a job that is silent once more ends."""
 
+SILENCES = 4
+"""A job ends with the fourth in a row: until then actors that are being started are waited for."""
+
 STEP_SECONDS = 0.2
 """The scheduler turns at least ten times a second; signals and silence need not be looked at so often."""
 
@@ -60,7 +63,7 @@ class Steering:
         self._silent, self._waits, self._say = silent, waits, say
         self._seconds = seconds
         self._ending = self._ended = False
-        self._tries = 0
+        self._tries = self._silences = 0
         self._since = time.monotonic()
         self._stepped = float("-inf")
 
@@ -88,17 +91,18 @@ class Steering:
     def _look_at_silence(self, executor: Any, now: float) -> None:  # noqa: ANN401  # Ray's
         silent = self._silent()
         if silent < now - self._since:  # something came since the last try
-            self._tries, self._since = 0, now - silent
+            self._tries, self._silences, self._since = 0, 0, now - silent
         if now - self._since < self._seconds:
             return
         self._since = now
-        if _known_parts(lambda: waits_for_actors(executor, self._stages)):
-            return  # a node that is to come, or a network that is being loaded: the watchdog says so
+        self._silences += 1
+        if self._silences < SILENCES and _known_parts(lambda: waits_for_actors(executor, self._stages)):
+            return  # the watchdog says what is waited for
         words = self._waits()
-        if self._tries == TRIES:
+        if self._tries == TRIES or self._silences >= SILENCES:
             raise StalledError(
-                f"{self._job}: nothing came out for {silent:,.0f} seconds, also after {TRIES} new starts of "
-                f"what was at work ({words}); what is finished is in the table: look at those nodes, then "
+                f"{self._job}: nothing came out for {silent:,.0f} seconds, also after {self._tries} new "
+                f"starts of what was at work ({words}); what is finished is in the table: look at those nodes, then "
                 "run the same command again"
             )
         self._tries += 1

@@ -25,6 +25,8 @@ def roomy_ray() -> Iterator[str]:
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(os, "sched_getaffinity", lambda _: set(range(CORES)))
+        # commands look for it on loopback, where it listens, and not at the machine's own address
+        patch.setenv("RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER", "0")
         with ray_session(None):
             yield ray.get_runtime_context().gcs_address
 

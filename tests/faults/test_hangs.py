@@ -27,6 +27,9 @@ pytestmark = [pytest.mark.ray, pytest.mark.slow, pytest.mark.usefixtures("roomy_
 
 STUDIES = 24
 LARGE = 20
+ENCODING = "MapBatches(EncodeVideos)).submit"
+"""An actor at work; one that idles or is being started has another title."""
+
 DECODER = "echoprime.reading.child"
 LOADED = 2.0
 """Seconds of a core that the decoding process takes to start, generously."""
@@ -86,7 +89,7 @@ def test_a_hung_encoder_is_started_anew(
         return done > 0
 
     started = time.monotonic()
-    with stopping("EncodeVideos", some_are_done, times=1) as halted:
+    with stopping(ENCODING, some_are_done, times=1) as halted:
         result = encoded(manifest, bundle, output, watch_seconds=LIMIT / 4, stall_seconds=LIMIT)
     found = difference(rows(output / "encodings"), undisturbed)
     fault_table.add("encoder hangs", {}, found, time.monotonic() - started)
@@ -103,7 +106,7 @@ def test_encoders_that_hang_again_and_again_end_the_job(
 ) -> None:
     output = tmp_path / "out"
     with (
-        stopping("EncodeVideos", lambda: committed(output) > 0, times=20) as halted,
+        stopping(ENCODING, lambda: committed(output) > 0, times=20) as halted,
         pytest.raises(StalledError, match=r"nothing came out for .* also after 2 new starts .*encoders"),
     ):
         encoded(manifest, bundle, output, stall_seconds=LIMIT)
