@@ -102,8 +102,8 @@ class Steering:
         if self._tries == TRIES or self._silences >= SILENCES:
             raise StalledError(
                 f"{self._job}: nothing came out for {silent:,.0f} seconds, also after {self._tries} new "
-                f"starts of what was at work ({words}); what is finished is in the table: look at those nodes, then "
-                "run the same command again"
+                f"starts of what was at work ({words}); what is finished is in the table: look at those "
+                "nodes, then run the same command again"
             )
         self._tries += 1
         restarted = _known_parts(lambda: restart_last_at_work(executor, self._stages))
