@@ -19,7 +19,7 @@ from echoprime.storage import Location
 from echoprime.tables import list_runs, table_exists
 from tests.encoded import write_encodings
 from tests.faults.table import Difference, difference
-from tests.faults.workers import processes, wait_for
+from tests.faults.workers import end, processes, wait_for
 from tests.interrupting import interruptible
 from tests.rows import rows
 from tests.tiny import large_loop
@@ -118,7 +118,7 @@ def test_twice_stops_now(
         _, said = process.communicate(timeout=120)
     finally:
         for pid in halted:
-            os.kill(pid, signal.SIGCONT)
+            end(pid)
     assert process.returncode == 130, said
     assert SAID in said
     assert "Traceback" not in said
@@ -151,8 +151,9 @@ def test_interpret_is_interrupted_and_goes_on(bundle: Bundle, roomy_ray: str, tm
     assert subprocess.run([*words, "--name", "undisturbed"], capture_output=True).returncode == 0
     for log in (tmp_path / "runs").glob("*/log.jsonl"):
         log.unlink()
+    before = set(processes("InterpretStudies"))  # the other run's actors may still be ending
     process = interruptible(words, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
-    wait_for(lambda: bool(processes("InterpretStudies")) or process.poll() is not None)
+    wait_for(lambda: bool(set(processes("InterpretStudies")) - before) or process.poll() is not None)
     process.send_signal(signal.SIGINT)
     _, said = process.communicate(timeout=300)
     assert process.returncode == 130, said

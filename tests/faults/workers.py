@@ -74,10 +74,11 @@ def stopping(name: str, when: Callable[[], bool], *, times: int) -> Iterator[lis
         over.set()
         thread.join()
         for pid in halted:
-            _end(pid)
+            end(pid)
 
 
-def _end(pid: int) -> None:
+def end(pid: int) -> None:
+    """Kill a process, if it is still there."""
     try:
         os.kill(pid, signal.SIGKILL)
     except ProcessLookupError:
