@@ -19,7 +19,7 @@ from pipelines.manifest import list_archive
 from pipelines.results import JobResult
 from pipelines.settings import EncodeSettings, InterpretSettings, ManifestSettings
 from tests.faults.table import Difference, FaultTable, difference
-from tests.faults.workers import cpu_seconds, processes, stopping
+from tests.faults.workers import cpu_seconds, processes, stopping, wait_for
 from tests.rows import rows
 from tests.tiny import large_loop, write_tiny_archive
 
@@ -188,4 +188,4 @@ def test_a_hung_shard_is_started_anew(
     same = difference(found["disturbed"], found["undisturbed"])
     fault_table.add("shard hangs", {}, same, time.monotonic() - started)
     assert same == Difference(0, 0, 0)
-    assert not processes("CandidateShard")
+    wait_for(lambda: not processes("CandidateShard"), 60)
