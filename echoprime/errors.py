@@ -155,6 +155,17 @@ class DeniedError(ReadError):
         return True
 
 
+class WriteError(EchoPrimeError):
+    """Rows cannot be committed: the disk is full, the keys have expired, the store is away.
+
+    What was committed before stays readable.
+    """
+
+
+class StalledError(EchoPrimeError):
+    """A job that nothing came out of for too long, also after what hung was started anew."""
+
+
 class UserError(EchoPrimeError):
     """A mistake of the user's: the command line prints its one line and exits with 2."""
 

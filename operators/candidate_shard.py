@@ -16,6 +16,9 @@ from echoprime.retrieval import CandidateSet, Shard, ShardHits
 CORES = 0.01
 RESTARTS = 10
 
+STALL_SECONDS = 900.0
+"""A batch of queries takes seconds, the copy of a candidate set from a bucket minutes."""
+
 
 class CandidateShard:
     """Rows `first` to `last` of a candidate set, memory-mapped from this node's copy.
@@ -53,12 +56,17 @@ class ShardActors:
     ----------
     handles
         One a shard, in the order of their rows.
+    stall_seconds
+        A shard that has not answered after so long is started anew.
     """
 
     handles: tuple[Any, ...]
+    stall_seconds: float
 
     @classmethod
-    def start(cls, candidates: CandidateSet, *, shards: int, run_id: str) -> ShardActors:
+    def start(
+        cls, candidates: CandidateSet, *, shards: int, run_id: str, stall_seconds: float = STALL_SECONDS
+    ) -> ShardActors:
         """Start the actors, spread over the nodes.
 
         Parameters
@@ -69,6 +77,8 @@ class ShardActors:
             How many.
         run_id
             Part of the actors' names.
+        stall_seconds
+            As the attribute.
         """
         import ray
 
@@ -84,7 +94,7 @@ class ShardActors:
                     scheduling_strategy="SPREAD",
                 ).remote(candidates, first, last)
             )
-        return cls(tuple(handles))
+        return cls(tuple(handles), stall_seconds)
 
     def stop(self) -> None:
         """End the actors; a cluster that outlives the run gets its memory back."""

@@ -7,7 +7,7 @@ megabytes of neighbours a batch, which would only be copied through the object s
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -24,6 +24,7 @@ from echoprime.tables import EMBEDDING_LENGTH, ENCODINGS
 from echoprime.tables.files import read_rows
 from operators.candidate_shard import ShardActors
 from operators.search_candidates import search_candidates
+from operators.stop_sign import StopSign
 
 COLUMNS = [
     "study_id", "study_key", "patient_id", "acquired_at", "study_kind", "written_at", "videos", "embeddings",
@@ -90,13 +91,27 @@ class InterpretStudies:
     ) -> None:
         self._studies = studies
         self._shards = shards
+        self._stop = StopSign(studies.plan)
         self._interpreter = Interpreter(
             bundle, k=k, pairing=pairing, language=language, candidates=candidates
         )
 
-    def __call__(self, batch: dict[str, np.ndarray]) -> pa.Table:
-        """One table with a row a study."""
-        studies = pa.concat_tables(self._studies.chunk(int(number)) for number in batch["id"])
+    def __call__(self, batch: dict[str, np.ndarray]) -> Iterator[pa.Table]:
+        """Yield one table a chunk, with a row a study."""
+        for number in batch["id"]:
+            if not self._stop.seen():
+                yield self._interpreted(self._chunk(int(number)))
+
+    def _chunk(self, number: int) -> pa.Table:
+        try:
+            return self._studies.chunk(number)
+        except OSError as error:
+            raise EchoPrimeError(
+                f"encoded studies cannot be read any more ({error.strerror or error}); mend it and run the "
+                "same command again"
+            ) from error
+
+    def _interpreted(self, studies: pa.Table) -> pa.Table:
         names = pa.array(self._interpreter.bundle.views)
         embeddings = _embeddings(studies)
         views, given = _views(studies, names)

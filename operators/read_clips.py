@@ -19,10 +19,11 @@ import numpy as np
 import pyarrow as pa
 
 from echoprime.archive import PLAN, read_chunk
-from echoprime.errors import ReadError, Reason, UnreadableVideo, VideoError
+from echoprime.errors import EchoPrimeError, ReadError, Reason, UnreadableVideo, VideoError
 from echoprime.reading import Clip, ClipReader, Limits, Mode, Reading
 from echoprime.storage import Location, read_object
 from operators.rows import CLIPS, VIDEOS_PER_ROW, packed
+from operators.stop_sign import StopSign
 
 READS_AHEAD = 16
 """Objects fetched ahead of decoding: over a link of 50 ms 320 a second, more than small loops decode at."""
@@ -66,6 +67,7 @@ class ReadClips:
         read_seconds: float = READ_SECONDS,
     ) -> None:
         self._plan = plan
+        self._stop = StopSign(plan)
         self._root = root
         self._read_seconds = read_seconds
         self._reader = ClipReader(limits, mode)
@@ -78,13 +80,24 @@ class ReadClips:
     def __call__(self, batch: dict[str, np.ndarray]) -> Iterator[pa.Table]:
         """Yield one table of one row (schema `CLIPS`) for every up to eight videos."""
         for chunk in batch["id"]:
-            yield from self._read_chunk(int(chunk))
+            if not self._stop.seen():
+                yield from self._read_chunk(int(chunk))
 
     def _read_chunk(self, chunk: int) -> Iterator[pa.Table]:
-        studies = read_chunk(self._plan, chunk).to_pylist()
+        try:
+            studies = read_chunk(self._plan, chunk).to_pylist()
+        except OSError as error:  # after all tries: no study of it can be named, so the run ends
+            raise EchoPrimeError(
+                f"the run's plan cannot be read any more ({error.strerror or error}); mend it and run the "
+                "same command again"
+            ) from error
         waiting = deque(video for study in studies for video in study["videos"])
         ahead: deque[tuple[int, Future[bytes]]] = deque()
         for study in studies:
+            if self._stop.seen():
+                for _, fetched in ahead:
+                    fetched.cancel()
+                return
             for start in range(0, len(study["videos"]), VIDEOS_PER_ROW):
                 started = time.perf_counter()
                 fetch_seconds = 0.0

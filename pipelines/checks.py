@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import os
 import re
+import secrets
 
 from echoprime.errors import Reason, SettingError, TableError
 from echoprime.storage import Location, free_bytes
@@ -163,10 +164,11 @@ def require_writable(output: Location) -> None:
     Raises
     ------
     SettingError
-        A bucket that cannot be reached, a file, or a folder without permission to write.
+        A bucket that cannot be reached or not be written to, a file, or a folder without permission to write.
     """
     output.require_reachable("--output", SettingError)
     if not output.is_local:
+        _require_writable_bucket(output)
         return
     try:
         output.local_path.mkdir(parents=True, exist_ok=True)
@@ -175,3 +177,21 @@ def require_writable(output: Location) -> None:
         allowed = False
     if not allowed:
         raise SettingError(f"--output {output}: cannot be written to; give another --output")
+
+
+def _require_writable_bucket(output: Location) -> None:
+    """Only an object that was written shows that these keys may write; it is removed again."""
+    probe = output / "runs" / f"writable-{secrets.token_hex(4)}"
+    try:
+        probe.write_bytes(b"")
+        probe.remove()
+    except PermissionError:
+        raise SettingError(
+            f"--output {output}: these keys may not write and remove objects there; use keys that may, or "
+            "give another --output"
+        ) from None
+    except OSError as error:
+        raise SettingError(
+            f"--output {output}: nothing can be written there ({type(error).__name__}); check the store, or "
+            "give another --output"
+        ) from None

@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+import signal
 import sys
 from collections.abc import Sequence
 from typing import Any
 
 from cyclopts import CycloptsError
 
-from echoprime.errors import EchoPrimeError, UserError
+from echoprime.errors import EchoPrimeError, StalledError, UserError
+from echoprime.storage.space import is_full
 from pipelines.commands import app
 from pipelines.configuration import take_configuration
 from pipelines.console import console
-from pipelines.exit_codes import CRASHED, DONE, INTERRUPTED, MISTAKEN
+from pipelines.exit_codes import CRASHED, DONE, INCOMPLETE, INTERRUPTED, MISTAKEN
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -33,15 +35,25 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except KeyboardInterrupt:
         say("interrupted; what was finished is in the table. The same command goes on from there.")
         return INTERRUPTED
+    except StalledError as error:
+        say(error)
+        return INCOMPLETE
     except EchoPrimeError as error:
         say(error)
         return CRASHED
     except (PermissionError, NotADirectoryError, IsADirectoryError, FileExistsError) as error:
         # strerror alone: the name of the file may be a patient's
-        say(f"{error.strerror}: a place that was given cannot be used; check paths and their permissions")
+        reason = error.strerror or "permission denied"
+        say(f"{reason}: a place that was given cannot be used; check paths and their permissions")
+    except OSError as error:
+        if not is_full(error):
+            raise
+        say("no space is left where the job writes; make room and run the same command again")
+        return CRASHED
     return MISTAKEN
 
 
 def entry() -> None:
-    """Entry point of the `echoprime` script."""
+    """Entry point of the `echoprime` script; asked to end (SIGTERM) it does so as by Ctrl-C."""
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
     sys.exit(main())

@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import logging
+import threading
 import time
 from collections.abc import Callable
 
 import pyarrow as pa
 
+from echoprime.errors import WriteError
 from echoprime.tables import StudyTable
+
+log = logging.getLogger(__name__)
 
 PARTS_BETWEEN_COMPACTIONS = 2_000
 """Commits after which a run compacts its table, so that reading all keys stays a matter of seconds."""
@@ -49,6 +54,8 @@ class Committer:
         self._on_commit = on_commit
         self._waiting: list[pa.Table] = []
         self._last = time.monotonic()
+        self._lock = threading.Lock()
+        self._failed = False
         self.committed = 0
         self.commits = 0
         self.commit_seconds = 0.0
@@ -59,25 +66,53 @@ class Committer:
         return sum(len(rows) for rows in self._waiting)
 
     def add(self, rows: pa.Table) -> None:
-        """Take whole rows; commit when it is time."""
-        if len(rows):
-            self._waiting.append(rows)
-        due = time.monotonic() - self._last >= self._seconds
-        if self.waiting >= self._studies or (due and self.waiting):
+        """Take whole rows; commit when it is time.
+
+        Raises
+        ------
+        WriteError
+            They cannot be committed.
+        """
+        with self._lock:
+            if len(rows):
+                self._waiting.append(rows)
+            due = time.monotonic() - self._last >= self._seconds
+            full = self.waiting >= self._studies or (due and self.waiting > 0)
+        if full:
             self.flush()
 
+    def hurry(self) -> None:
+        """Commit what waits now, and from now on whatever comes; may be called from another thread."""
+        self._studies = 1
+        try:
+            self.flush()
+        except WriteError as error:  # whoever waits for rows will meet it too
+            log.warning("what waits cannot be committed yet (%s)", type(error.__cause__).__name__)
+            self._failed = False
+
     def flush(self) -> None:
-        """Commit what waits."""
-        if not self._waiting:
-            return
-        started = time.monotonic()
-        rows = pa.concat_tables(self._waiting)
-        self._table.append(rows)
-        self._waiting = []
-        self.committed += len(rows)
-        self.commits += 1
-        if self.commits % PARTS_BETWEEN_COMPACTIONS == 0:
-            self._table.compact()
-        self._last = time.monotonic()
-        self.commit_seconds += self._last - started
-        self._on_commit(len(rows), self._last - started)
+        """Commit what waits; after a commit that failed nothing, since a failing job ends by this too.
+
+        Raises
+        ------
+        WriteError
+            It cannot be committed.
+        """
+        with self._lock:
+            if not self._waiting or self._failed:
+                return
+            started = time.monotonic()
+            rows = pa.concat_tables(self._waiting)
+            try:
+                self._table.append(rows)
+            except WriteError:
+                self._failed = True
+                raise
+            self._waiting = []
+            self.committed += len(rows)
+            self.commits += 1
+            if self.commits % PARTS_BETWEEN_COMPACTIONS == 0:
+                self._table.compact()
+            self._last = time.monotonic()
+            self.commit_seconds += self._last - started
+            self._on_commit(len(rows), self._last - started)

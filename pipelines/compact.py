@@ -19,8 +19,10 @@ def output_tables(output: Location) -> dict[str, Location]:
     Raises
     ------
     TableError
-        There is none.
+        There is none, or the place cannot be reached.
     """
+    if not output.is_local:
+        output.require_reachable("output", TableError)
     places = {"encodings": output / "encodings"}
     places |= {
         f"interpretations/{name}": output / "interpretations" / name

@@ -35,6 +35,7 @@ from pipelines.checks import (
     require_writable,
 )
 from pipelines.committing import Committer, compact_if_scattered
+from pipelines.interrupts import interrupts
 from pipelines.pace import Pace
 from pipelines.pools import EncodePools, encode_pools
 from pipelines.presence import mark_presence
@@ -151,6 +152,8 @@ def check_encoding(settings: EncodeSettings | RunAllSettings, bundle: Bundle) ->
         max_frames=settings.max_frames,
         decode_seconds=settings.decode_seconds,
         decode_memory=settings.decode_memory,
+        read_seconds=settings.read_seconds,
+        stall_seconds=settings.stall_seconds,
         commit_studies=settings.commit_studies,
         commit_seconds=settings.commit_seconds,
         watch_seconds=settings.watch_seconds,
@@ -208,6 +211,7 @@ def _encode(
 ) -> None:
     assembler = StudyAssembler(bundle.views, encoding_id, result.run_id)
     with ray_session(settings.ray_address) as cluster:
+        from operators.stop_sign import StopSign
         from pipelines.watching.watch import watched
 
         pace = Pace()
@@ -224,6 +228,7 @@ def _encode(
                 studies=plan.studies,
                 say=progress.say,
                 seconds=settings.watch_seconds,
+                stall_seconds=settings.stall_seconds,
             ) as watch,
             streamed(dataset) as rows,
         ):
@@ -233,26 +238,23 @@ def _encode(
                 seconds=settings.commit_seconds,
                 on_commit=watch.commit,
             )
-            try:
-                for batch in watch.rows(rows):
-                    finished = assembler.add(batch)
-                    committer.add(assembler.take())
-                    counts, spent = videos_of(batch), seconds_of(batch)
-                    pace.count(counts["clips"], sum(spent[stage] for stage in STAGE_SECONDS))
-                    watch.count(clips=counts["clips"], size=bytes_of(batch), seconds=spent)
-                    watch.outcomes(assembler.outcomes)
-                    watch.waiting(committer.waiting)
-                    progress.advance(studies=len(finished), **counts)
-            finally:
-                committer.flush()
-                result.studies = committer.committed
-                result.outcomes = dict(assembler.outcomes)
-                result.incomplete = assembler.incomplete
-        if assembler.unfinished:
-            raise EchoPrimeError(
-                f"{assembler.unfinished} studies came back in part; run the same command again"
-            )
-        table.drop_superseded()
+            sign = StopSign(plan.location)
+            with interrupts(lambda: watch.end(sign, committer.hurry)) as signals:
+                try:
+                    for batch in watch.rows(rows):
+                        finished = assembler.add(batch)
+                        committer.add(assembler.take())
+                        counts, spent = videos_of(batch), seconds_of(batch)
+                        pace.count(counts["clips"], sum(spent[stage] for stage in STAGE_SECONDS))
+                        watch.count(clips=counts["clips"], size=bytes_of(batch), seconds=spent)
+                        watch.outcomes(assembler.outcomes)
+                        watch.waiting(committer.waiting)
+                        progress.advance(studies=len(finished), **counts)
+                finally:
+                    committer.flush()
+                    result.studies = committer.committed
+                    result.outcomes = dict(assembler.outcomes)
+                    result.incomplete = assembler.incomplete
         result.seconds = {
             **assembler.seconds,
             "driver": watch.driver_seconds,
@@ -264,6 +266,13 @@ def _encode(
             result.pools[stage] |= shares
         result.wall = pace.wall
         result.clips_per_second = pace.per_second
+        if signals.asked:
+            raise KeyboardInterrupt  # studies that came in part are left to the next run
+        if assembler.unfinished:
+            raise EchoPrimeError(
+                f"{assembler.unfinished} studies came back in part; run the same command again"
+            )
+        table.drop_superseded()
 
 
 def _dataset(settings: EncodeSettings, bundle: Bundle, plan: Plan, pools: EncodePools) -> Any:  # noqa: ANN401  # a ray.data.Dataset
@@ -280,7 +289,13 @@ def _dataset(settings: EncodeSettings, bundle: Bundle, plan: Plan, pools: Encode
     return (
         dataset.map_batches(
             ReadClips,
-            fn_constructor_args=(plan.location, plan.root, reading_limits(settings), settings.mode),
+            fn_constructor_args=(
+                plan.location,
+                plan.root,
+                reading_limits(settings),
+                settings.mode,
+                settings.read_seconds,
+            ),
             batch_size=1,
             compute=ActorPoolStrategy(
                 min_size=pools.readers.actors, max_size=pools.readers.most or pools.readers.actors

@@ -30,6 +30,7 @@ from echoprime.tables.files import read_rows
 from pipelines.checks import require_positive, require_room, require_writable
 from pipelines.choices import Choices, opened_choices
 from pipelines.committing import Committer, compact_if_scattered
+from pipelines.interrupts import interrupts
 from pipelines.pace import Pace
 from pipelines.pools import Pool
 from pipelines.progress import JobProgress
@@ -76,7 +77,11 @@ def interpret(settings: InterpretSettings) -> JobResult:
     # 1. Everything that can be wrong, before any process is started.
     with opened_choices(settings) as choices:
         require_ray_address(settings.ray_address)
-        require_positive(limit=settings.limit, watch_seconds=settings.watch_seconds)
+        require_positive(
+            limit=settings.limit,
+            watch_seconds=settings.watch_seconds,
+            stall_seconds=settings.stall_seconds,
+        )
         output = Location.parse(settings.output)
         encodings = StudyTable.existing(output / "encodings")
         choices.require_space(str(encodings.identity["embedding_space"]))
@@ -211,11 +216,18 @@ class _Job:
 
 def _interpret(job: _Job, table: StudyTable, result: JobResult, cluster: ClusterSize) -> None:
     from operators.candidate_shard import ShardActors
+    from operators.stop_sign import StopSign
     from pipelines.watching.watch import watched
 
     pace = Pace()
     count = job.settings.shards or min(max(LEAST_SHARDS, cluster.cores), MOST_SHARDS)
-    shards = ShardActors.start(job.choices.candidates, shards=count, run_id=result.run_id)
+    shards = ShardActors.start(
+        job.choices.candidates,
+        shards=count,
+        run_id=result.run_id,
+        # half of it, since those who wait for a shard are silent as well
+        stall_seconds=job.settings.stall_seconds / 2,
+    )
     # its actors search through the shards, whose own work is inside the seconds of "search"
     pool = Pool(_actors(job, cluster), INTERPRETER_CORES)
     driver = Pool(1, cores=0.0)
@@ -235,34 +247,39 @@ def _interpret(job: _Job, table: StudyTable, result: JobResult, cluster: Cluster
             studies=job.studies,
             say=progress.say,
             seconds=job.settings.watch_seconds,
+            stall_seconds=job.settings.stall_seconds,
         ) as watch,
         streamed(dataset) as rows,
     ):
         committer = Committer(table, studies=COMMIT_STUDIES, seconds=COMMIT_SECONDS, on_commit=watch.commit)
-        try:
-            for batch in watch.rows(rows):
-                stages = ("search", "interpret")
-                spent = {stage: pc.sum(batch[f"{stage}_seconds"]).as_py() for stage in stages}
-                pace.count(0, sum(spent.values()))
-                watch.count(seconds=spent)
-                for stage, seconds in spent.items():
-                    result.seconds[stage] = result.seconds.get(stage, 0.0) + seconds
-                left_out = batch["candidates_left_out"]
-                result.candidates_left_out += pc.sum(left_out).as_py() or 0
-                result.studies_with_left_out += pc.sum(pc.greater(left_out, 0)).as_py() or 0
-                result.studies_of_unknown_patient += batch["patient_id"].null_count
-                committer.add(_with_ids(batch, job.identity, result.run_id))
-                watch.waiting(committer.waiting)
-                progress.advance(studies=len(batch))
-        finally:
-            committer.flush()
-            result.studies = committer.committed
-            shards.stop()
-    table.drop_superseded()
+        sign = StopSign(job.plan)
+        with interrupts(lambda: watch.end(sign, committer.hurry)) as signals:
+            try:
+                for batch in watch.rows(rows):
+                    stages = ("search", "interpret")
+                    spent = {stage: pc.sum(batch[f"{stage}_seconds"]).as_py() for stage in stages}
+                    pace.count(0, sum(spent.values()))
+                    watch.count(seconds=spent)
+                    for stage, seconds in spent.items():
+                        result.seconds[stage] = result.seconds.get(stage, 0.0) + seconds
+                    left_out = batch["candidates_left_out"]
+                    result.candidates_left_out += pc.sum(left_out).as_py() or 0
+                    result.studies_with_left_out += pc.sum(pc.greater(left_out, 0)).as_py() or 0
+                    result.studies_of_unknown_patient += batch["patient_id"].null_count
+                    committer.add(_with_ids(batch, job.identity, result.run_id))
+                    watch.waiting(committer.waiting)
+                    progress.advance(studies=len(batch))
+            finally:
+                committer.flush()
+                result.studies = committer.committed
+                shards.stop()
     result.seconds |= {"driver": watch.driver_seconds, "commit": committer.commit_seconds}
     result.wall = pace.wall
     for stage, shares in watch.shares().items():
         result.pools[stage] |= shares
+    if signals.asked:
+        raise KeyboardInterrupt
+    table.drop_superseded()
 
 
 def _actors(job: _Job, cluster: ClusterSize) -> int:

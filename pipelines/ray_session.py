@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import logging
 import os
+import signal
 import socket
 import sys
+import threading
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -144,7 +146,7 @@ def _start(address: str | None) -> None:
     }
     try:
         # Ray's core says there what is said here in one line, or what nobody asked for.
-        with _without_stderr():
+        with _without_stderr(), _own_sigterm():
             if address is None:
                 # "local", because an earlier `ray start` leaves a file that would be followed otherwise.
                 # Two at least, so that actors on fractions of a core leave one for Ray's read tasks.
@@ -194,6 +196,19 @@ def _on_loopback() -> Iterator[None]:
             del os.environ[name]
         else:
             os.environ[name] = given
+
+
+@contextmanager
+def _own_sigterm() -> Iterator[None]:
+    """Ray's handler of SIGTERM would kill its processes under the rows that are not committed yet."""
+    if threading.current_thread() is not threading.main_thread():  # Ray sets none there
+        yield
+        return
+    before = signal.getsignal(signal.SIGTERM)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
 
 
 @contextmanager

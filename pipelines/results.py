@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from typing import Any
 
-from echoprime.errors import EchoPrimeError, UserError
+from echoprime.errors import EchoPrimeError, StalledError, UserError
 from echoprime.tables import RunRecord
 from pipelines.exit_codes import CRASHED, DONE, INCOMPLETE, INTERRUPTED, MISTAKEN
 from pipelines.ray_session import user_error_behind
@@ -105,15 +105,23 @@ def _closing(run: RunRecord, result: JobResult) -> Iterator[None]:
     try:
         yield
     except KeyboardInterrupt:
-        _finish(run, result, INTERRUPTED)
+        with suppress(OSError):  # a record that cannot be written hides nothing of what ended the run
+            _finish(run, result, INTERRUPTED)
         raise
     except Exception as error:
         cause = user_error_behind(error)
-        _finish(run, result, MISTAKEN if isinstance(cause, UserError) else CRASHED)
+        with suppress(OSError):
+            _finish(run, result, _code_of(cause))
         if isinstance(cause, EchoPrimeError) and cause is not error:
             raise cause from None
         raise
     _finish(run, result, result.exit_code)
+
+
+def _code_of(cause: EchoPrimeError | None) -> int:
+    if isinstance(cause, StalledError):  # what is left is taken up by the same command
+        return INCOMPLETE
+    return MISTAKEN if isinstance(cause, UserError) else CRASHED
 
 
 def _finish(run: RunRecord, result: JobResult, exit_code: int) -> None:

@@ -135,6 +135,16 @@ def small_loop(seed: int, frames: int = 6) -> bytes:
     return loop_to_dicom(loop, study=f"tiny-{seed}")
 
 
+def large_loop() -> bytes:
+    """120 frames of 600 x 800, half a second of decoding: a bright square that moves in noise."""
+    rng = np.random.default_rng(0)
+    loop = np.zeros((120, 600, 800, 3), np.uint8)
+    loop[:, 60:540, 80:720] = rng.integers(20, 120, (480, 640, 1))
+    for number in range(len(loop)):
+        loop[number, 100 + number : 300 + number, 200:500] = 200
+    return loop_to_dicom(loop, study="large")
+
+
 def write_tiny_archive(directory: Path, studies: int = 6) -> Path:
     """Studies of 1 to 4 loops in folders; in the first a still, in the second a damaged file."""
     for study in range(studies):

@@ -279,6 +279,10 @@ def _in_words(code: str, bucket: str, where: str) -> str:
         return f"{where} has no bucket {bucket!r}; create it or correct its name"
     if code in {"InvalidAccessKeyId", "SignatureDoesNotMatch", "InvalidToken", "ExpiredToken"}:
         return f"{where} refuses the keys ({code}); correct AWS_ACCESS_KEY_ID and its secret, or AWS_PROFILE"
+    if code == "RequestTimeTooSkewed":
+        return (
+            f"this machine's clock and that of {where} differ by more than 15 minutes; set them right (NTP)"
+        )
     if code in {"AccessDenied", "403"}:
         return f"{where} denies these keys access to bucket {bucket!r}; use keys that may list and read it"
     return f"{where} answers {code!r}; check bucket {bucket!r}, AWS_REGION and AWS_ENDPOINT_URL"

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import errno
+import os
 import shutil
 from pathlib import Path
 
@@ -25,3 +27,25 @@ def free_bytes(location: Location) -> int | None:
         return shutil.disk_usage(path).free
     except OSError:
         return None
+
+
+def is_full(error: BaseException) -> bool:
+    """Whether an error says that a disk, or what a user may have of it, is full.
+
+    Libraries below Python say it in words alone.
+
+    Examples
+    --------
+    >>> is_full(OSError(errno.ENOSPC, "No space left on device"))
+    True
+    >>> is_full(OSError("Generic error: Unable to copy data to file: No space left on device (os error 28)"))
+    True
+    >>> is_full(PermissionError(errno.EACCES, "Permission denied"))
+    False
+    """
+    numbers = (errno.ENOSPC, errno.EDQUOT)
+    if isinstance(error, OSError) and error.errno in numbers:
+        return True
+    return any(
+        f"(os error {number})" in str(error) or os.strerror(number) in str(error) for number in numbers
+    )

@@ -10,10 +10,19 @@ from typing import TypeVar
 import deltalake
 import pyarrow as pa
 import tenacity
+from deltalake.exceptions import DeltaError
 
-from echoprime.errors import TableError
+from echoprime.errors import TableError, WriteError
 from echoprime.storage import Location
-from echoprime.tables.opening import WRITER_PROPERTIES, may_pass, newest_stamp, open_delta, persistently
+from echoprime.storage.space import is_full
+from echoprime.tables.opening import (
+    WRITER_PROPERTIES,
+    in_one_line,
+    may_pass,
+    newest_stamp,
+    open_delta,
+    persistently,
+)
 
 Result = TypeVar("Result")
 
@@ -140,6 +149,8 @@ class Commits:
         ------
         TableError
             The table has vanished.
+        WriteError
+            It cannot be written: the disk is full, or the store refused every try.
         """
         retrying = tenacity.Retrying(
             retry=tenacity.retry_if_exception(may_pass),
@@ -153,7 +164,21 @@ class Commits:
                 self._reopen()
             return action(self.newest_version())
 
-        return retrying(attempt)
+        try:
+            return retrying(attempt)
+        except (DeltaError, OSError) as error:
+            raise WriteError(self._why_not(error)) from error
+
+    def _why_not(self, error: Exception) -> str:
+        place = f"table {self.location}"
+        if is_full(error):
+            return (
+                f"{place} cannot be written: no space is left there; make room and run the same command again"
+            )
+        return (
+            f"{place} cannot be written: {in_one_line(error)}; what was committed before stays: "
+            "mend it and run the same command again"
+        )
 
     def _next_stamp(self) -> datetime:
         """Whole milliseconds: the log's statistics keep no more, and a merge must find the same value."""

@@ -2,6 +2,9 @@
 
 Nothing is lost or doubled if two write all the same: the newest row of a study counts. So this is a courtesy,
 and a heartbeat file is enough. What removes files that an unfinished commit needs holds the whole output.
+
+Machines' clocks differ, by hours where nobody set them. So what a beat says of time decides nothing that it
+would be a pity about: before a writer is taken over by force, its file is watched for another beat.
 """
 
 from __future__ import annotations
@@ -12,6 +15,7 @@ import secrets
 import socket
 import threading
 import time
+from contextlib import suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from types import TracebackType
@@ -24,6 +28,9 @@ ALIVE_SECONDS = 60.0
 
 BEAT_SECONDS = 10.0
 """Between two beats: several may get lost before a writer is taken for dead."""
+
+WATCHED_BEATS = 2.5
+"""For so many beats a silent writer's file is watched, by this machine's clock alone."""
 
 _PREFIX, _SUFFIX = "writing-", ".json"
 
@@ -113,9 +120,10 @@ class WriterLock:
         return [_WHOLE]
 
     def _release(self) -> None:
-        now = _read(self.location)
-        if now is not None and now.token == self._me.token:
-            self.location.remove()
+        with suppress(OSError):  # a store that is away hides nothing of what ended the run
+            now = _read(self.location)
+            if now is not None and now.token == self._me.token:
+                self.location.remove()
 
     def _beat(self) -> None:
         while not self._stop.wait(BEAT_SECONDS):
@@ -138,16 +146,29 @@ class WriterLock:
             return
         silent = time.time() - other.beat
         who = f"run {other.run_id} (process {other.pid} on {_plain(other.host)})"
-        if silent < ALIVE_SECONDS:
-            raise TableError(
-                f"{who} is writing {table}, heard of {max(0, silent):.0f} s ago; "
-                "wait until it ends, or write elsewhere (another --output)"
-            )
+        elsewhere = "wait until it ends, or write elsewhere (another --output)"
+        if abs(silent) < ALIVE_SECONDS:
+            raise TableError(f"{who} is writing {table}, heard of {max(0, silent):.0f} s ago; {elsewhere}")
         if not self._force:
+            said = f"has been silent for {silent:.0f} s" if silent > 0 else "its clock is ahead of this one's"
+            raise TableError(f"{who} was writing {table} and {said}; if it is dead, run again with --force")
+        if self._beats_again(other, table):
             raise TableError(
-                f"{who} was writing {table} and has been silent for {silent:.0f} s; "
-                "if it is dead, run again with --force"
+                f"{who} is writing {table} (its clock and this one's differ by {abs(silent):.0f} s); "
+                f"{elsewhere}"
             )
+
+    def _beats_again(self, other: Writer, table: str) -> bool:
+        """Whether another beat comes while it is watched: then it lives, whatever its clock says."""
+        ends = time.monotonic() + WATCHED_BEATS * BEAT_SECONDS
+        while time.monotonic() < ends:
+            time.sleep(min(1.0, BEAT_SECONDS))
+            now = _read(self._file(table))
+            if now is None:  # it has ended
+                return False
+            if (now.token, now.beat) != (other.token, other.beat):
+                return True
+        return False
 
 
 class OutputLock(WriterLock):

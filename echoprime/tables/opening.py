@@ -14,6 +14,7 @@ from deltalake.exceptions import DeltaError, DeltaProtocolError, SchemaMismatchE
 
 from echoprime.errors import TableError
 from echoprime.storage import JSON, Location, canonical_json
+from echoprime.storage.space import is_full
 from echoprime.tables.schema import SCHEMA_VERSION
 
 Result = TypeVar("Result")
@@ -82,7 +83,7 @@ def open_or_explain(location: Location) -> deltalake.DeltaTable | None:
     try:
         return open_delta(location)
     except (DeltaError, OSError) as error:
-        raise TableError(f"table {location} cannot be opened: {_line(error)}") from error
+        raise TableError(f"table {location} cannot be opened: {in_one_line(error)}") from error
 
 
 def persistently(location: Location, action: Callable[[], Result]) -> Result:
@@ -101,7 +102,7 @@ def persistently(location: Location, action: Callable[[], Result]) -> Result:
 def may_pass(error: BaseException) -> bool:
     """Conflicts and outages; not what would fail the same way every time."""
     hopeless = (DeltaProtocolError, SchemaMismatchError, TableNotFoundError)
-    return isinstance(error, DeltaError | OSError) and not isinstance(error, hopeless)
+    return isinstance(error, DeltaError | OSError) and not isinstance(error, hopeless) and not is_full(error)
 
 
 def create_delta(location: Location, schema: pa.Schema, identity: Mapping[str, JSON]) -> deltalake.DeltaTable:
@@ -109,7 +110,7 @@ def create_delta(location: Location, schema: pa.Schema, identity: Mapping[str, J
     try:
         return persistently(location, lambda: _created(location, schema, identity))
     except (DeltaError, OSError) as error:
-        raise TableError(f"no table can be made at {location}: {_line(error)}") from error
+        raise TableError(f"no table can be made at {location}: {in_one_line(error)}") from error
 
 
 def _created(location: Location, schema: pa.Schema, identity: Mapping[str, JSON]) -> deltalake.DeltaTable:
@@ -179,5 +180,6 @@ def _address(location: Location) -> str:
     return location.uri
 
 
-def _line(error: Exception) -> str:
+def in_one_line(error: Exception) -> str:
+    """What deltalake says, which may have many lines."""
     return " ".join(str(error).split())[:300]

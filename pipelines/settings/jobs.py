@@ -33,6 +33,9 @@ class RunSettings:
     watch_seconds: float = 120.0
     """Say which stage the job waits for where nothing came out for so many seconds, and again later."""
 
+    stall_seconds: float = 1800.0
+    """Start anew what is at work where nothing came out for so long; the third time the job ends (3)."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class StudySelection:
@@ -129,6 +132,9 @@ class ReadingLimits:
 
     decode_seconds: float = 120.0
     """A video whose decoding takes longer is failed as decoder_timeout."""
+
+    read_seconds: float = 600.0
+    """A video whose bytes take longer to arrive is failed as read_error, and taken up by the next run."""
 
     decode_memory: int = 4 << 30
     """Bytes of address space of each decoding process; a video that needs more is failed as too_large."""

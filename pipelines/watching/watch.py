@@ -10,11 +10,15 @@ from typing import Any
 
 import pyarrow as pa
 
+from operators.stop_sign import StopSign
 from pipelines.watching.ray_data import Sample, sampled
 from pipelines.watching.run_log import event
 from pipelines.watching.run_metrics import RunMetrics
 from pipelines.watching.stage_clock import StageClock, waits
+from pipelines.watching.steering import Steering, steered
 from pipelines.watching.watchdog import Watchdog
+
+log = logging.getLogger(__name__)
 
 SHOW_SECONDS = 1.0
 """Gauges are set so often; Ray serves them every few seconds."""
@@ -43,10 +47,11 @@ class JobWatch:
         self._uncommitted = 0
         self._counted: dict[tuple[str, str], int] = {}
         self._spent: dict[tuple[str, str], float] = {}
-        self._heard = self._shown = time.monotonic()
+        self._heard = self._rested = self._shown = time.monotonic()
         self._waited = self._worked = 0.0
         self._working = False
         self.watchdog: Watchdog | None = None
+        self.steering: Steering | None = None
 
     @property
     def driver_seconds(self) -> float:
@@ -76,7 +81,8 @@ class JobWatch:
             self._working = True
             yield batch
             self._working = False
-            self._worked += time.monotonic() - now
+            self._rested = time.monotonic()
+            self._worked += self._rested - now
 
     def sample(self, sample: Sample) -> None:
         """Take a sample of the stages; called from the scheduler's thread."""
@@ -126,10 +132,17 @@ class JobWatch:
         """So many whole studies wait for the next commit."""
         self._uncommitted = rows
 
+    def silent(self) -> float:
+        """Seconds since something last came out, or the driver last was at work on it."""
+        return 0.0 if self._working else time.monotonic() - max(self._heard, self._rested)
+
+    def waits(self) -> str:
+        """What the job waits for, in words."""
+        return waits(self._clock.latest) or "Ray has started no stage yet"
+
     def tell(self, silent: float) -> None:
         """Say what the job waits for; called by the watchdog."""
-        stages = self._clock.latest
-        words = waits(stages) or "Ray has started no stage yet"
+        stages, words = self._clock.latest, self.waits()
         if self._working:
             words = f"the driver puts studies together or commits them; {words}"
         self._say(f"{self._job}: nothing came out for {silent:,.0f} seconds; {words}")
@@ -150,6 +163,28 @@ class JobWatch:
             },
         )
 
+    def end(self, sign: StopSign, hurry: Callable[[], None]) -> None:
+        """Let the job end in order: what is in flight is finished, nothing else is begun.
+
+        Parameters
+        ----------
+        sign
+            The run's, which its actors look at.
+        hurry
+            Commits what is whole, now and from now on at once.
+        """
+        self._say(
+            f"{self._job}: ending; what is in flight is finished and committed. Ctrl-C once more ends it now"
+        )
+        event("ending")
+        if self.steering is not None:
+            self.steering.end()
+        try:
+            sign.put()
+        except OSError as error:
+            log.warning("the actors cannot be told to end (%s)", type(error).__name__)
+        hurry()
+
     def shares(self, growing: Collection[str] = ()) -> dict[str, dict[str, float]]:
         """Stage -> shares of its actors' time, see `StageClock.shares`; of the driver too."""
         whole = self._waited + self._worked
@@ -166,8 +201,9 @@ def watched(
     studies: int,
     say: Callable[[str], None],
     seconds: float,
+    stall_seconds: float,
 ) -> Iterator[JobWatch]:
-    """Watch a job while this lasts; Ray must run, and the dataset not yet.
+    """Watch a job while this lasts, and steer it; Ray must run, and the dataset not yet.
 
     Parameters
     ----------
@@ -179,9 +215,18 @@ def watched(
         Name of the class of a stage's actors -> what the stage is called.
     seconds
         Of silence, after which is said what the job waits for.
+    stall_seconds
+        Of silence, after which what is at work is started anew, see `Steering`.
     """
     watch = JobWatch(job, studies, say)
-    with sampled(dataset, stages, watch.sample), Watchdog(seconds, watch.tell) as watchdog:
+    watch.steering = Steering(
+        job, stages, silent=watch.silent, waits=watch.waits, say=say, seconds=stall_seconds
+    )
+    with (
+        sampled(dataset, stages, watch.sample),
+        steered(dataset, watch.steering),
+        Watchdog(seconds, watch.tell) as watchdog,
+    ):
         watch.watchdog = watchdog
         try:
             yield watch

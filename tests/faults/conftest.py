@@ -11,10 +11,35 @@ from pathlib import Path
 
 import pytest
 
+from echoprime.bundle import Bundle
+from pipelines.ray_session import ray_session
 from tests.faults.proxy import FaultProxy
 from tests.faults.table import FaultTable
 from tests.faults.undisturbed import Undisturbed, undisturbed
 from tests.s3_server import S3Server
+from tests.tiny import write_tiny_bundle
+
+CORES = 8
+"""Places for two small jobs at once, however few cores there are."""
+
+
+@pytest.fixture(scope="module")
+def roomy_ray() -> Iterator[str]:
+    """A Ray that this process and commands of a test share; its address."""
+    import ray
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(os, "sched_getaffinity", lambda _: set(range(CORES)))
+        # commands look for it on loopback, where it listens, and not at the machine's own address
+        patch.setenv("RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER", "0")
+        with ray_session(None):
+            yield ray.get_runtime_context().gcs_address
+
+
+@pytest.fixture(scope="module")
+def bundle(tmp_path_factory: pytest.TempPathFactory) -> Bundle:
+    """Untrained networks of two blocks."""
+    return write_tiny_bundle(tmp_path_factory.mktemp("tiny") / "bundle")
 
 
 @pytest.fixture(scope="module")

@@ -11,12 +11,22 @@ from typing import Literal
 from tests.faults.messages import Head
 
 Mode = Literal[
-    "slow_down", "internal_error", "reset", "lost_answer", "truncate", "corrupt", "latency", "throttle"
+    "slow_down",
+    "internal_error",
+    "expired_token",
+    "reset",
+    "lost_answer",
+    "truncate",
+    "corrupt",
+    "latency",
+    "throttle",
 ]
 """What goes wrong.
 
 slow_down, internal_error
     503 SlowDown and 500 InternalError in the server's place; it never sees the request.
+expired_token
+    The same with 400 ExpiredToken, as a store answers to keys of a session that is over.
 reset
     The connection is reset before the server sees the request.
 lost_answer
@@ -44,6 +54,8 @@ class Fault:
         0 to 1: how many of the matching requests are hit.
     methods, paths
         Regular expressions, searched for in the method and in the path with its query.
+    keys
+        The same, searched for in the header that names the access key.
     amount
         Seconds, or bytes a second; see `Mode`.
     seed
@@ -54,6 +66,7 @@ class Fault:
     share: float = 1.0
     methods: str = "."
     paths: str = "."
+    keys: str = ""
     amount: float = 0.0
     seed: int = 0
     _random: random.Random = field(init=False, repr=False)
@@ -64,7 +77,11 @@ class Fault:
 
     def matches(self, head: Head) -> bool:
         """Whether a request is one of those that it speaks of."""
-        return bool(re.search(self.methods, head.method) and re.search(self.paths, head.path))
+        return bool(
+            re.search(self.methods, head.method)
+            and re.search(self.paths, head.path)
+            and re.search(self.keys, head.header("Authorization"))
+        )
 
     def drawn(self) -> tuple[Mode | None, float]:
         """What happens to the next matching request, and where in its body (0 to 1)."""

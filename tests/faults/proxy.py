@@ -65,13 +65,14 @@ class FaultProxy:
     @contextmanager
     def injecting(self, fault: Fault) -> Iterator[None]:
         """Let a fault befall requests for the length of a `with`; counts begin anew."""
-        self._say(fault)
+        self.inject(fault)
         try:
             yield
         finally:
-            self.counts = self._say(None)
+            self.counts = self.inject(None)
 
-    def _say(self, fault: Fault | None) -> Counter[str]:
+    def inject(self, fault: Fault | None) -> Counter[str]:
+        """Let a fault befall requests from now on, or none; returns the counts of the last one."""
         self._control.send(fault)
         return self._answer()
 

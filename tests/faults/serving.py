@@ -19,6 +19,7 @@ from tests.faults.messages import Head, pass_on, read_head
 
 _ERRORS = {
     "slow_down": (b"503 Slow Down", b"SlowDown", b"Please reduce your request rate."),
+    "expired_token": (b"400 Bad Request", b"ExpiredToken", b"The provided token has expired."),
     "internal_error": (b"500 Internal Server Error", b"InternalError", b"We encountered an internal error."),
 }
 

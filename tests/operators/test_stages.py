@@ -13,7 +13,7 @@ import pytest
 
 from echoprime.archive import Plan, open_manifest, plan_studies, write_manifest, write_plan
 from echoprime.bundle import Bundle
-from echoprime.errors import BundleError
+from echoprime.errors import BundleError, EchoPrimeError
 from echoprime.reading import Limits, Reading
 from echoprime.storage import Location
 from operators import read_clips
@@ -21,6 +21,7 @@ from operators.classify_views import ClassifyViews
 from operators.encode_videos import EncodeVideos
 from operators.read_clips import ReadClips
 from operators.rows import CLASSIFIED, CLIPS, EMBEDDED, VIDEOS_PER_ROW, array_of
+from operators.stop_sign import StopSign
 from tests.tiny import small_loop, write_tiny_bundle
 
 
@@ -57,6 +58,22 @@ def test_clips_come_in_rows_of_at_most_eight_videos(clips: list[pa.Table]) -> No
     assert sizes == [("many", 0, VIDEOS_PER_ROW), ("many", 8, 2), ("none", 0, 1)]
     shapes = [array_of(row["clips"], 0, "uint8", (16, 224, 224, 3)).shape[0] for row in clips]
     assert shapes == [8, 1, 0]
+
+
+def test_nothing_is_read_once_the_run_is_to_end(plan: Plan, tmp_path: Path) -> None:
+    elsewhere = tmp_path / "run" / "plan.parquet"
+    elsewhere.parent.mkdir()
+    elsewhere.write_bytes(plan.location.local_path.read_bytes())
+    reader = ReadClips(Location.parse(elsewhere), plan.root, limits=Limits())
+    StopSign(Location.parse(elsewhere)).put()
+    assert list(reader({"id": np.arange(plan.chunks)})) == []
+
+
+def test_a_plan_that_is_gone_ends_the_run_in_a_line(plan: Plan, tmp_path: Path) -> None:
+    elsewhere = Location.parse(tmp_path / "plan.parquet")
+    reader = ReadClips(elsewhere, plan.root, limits=Limits())
+    with pytest.raises(EchoPrimeError, match=r"plan cannot be read any more \(No such file.*run the same"):
+        list(reader({"id": np.array([0])}))
 
 
 def test_a_huge_object_is_refused_before_it_is_read(tmp_path: Path) -> None:

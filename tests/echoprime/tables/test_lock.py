@@ -6,6 +6,7 @@ import json
 import os
 import subprocess
 import sys
+import threading
 import time
 
 import pytest
@@ -70,7 +71,8 @@ def test_a_reused_pid_is_another_process(tmp_path) -> None:
 
 
 @pytest.mark.parametrize("here", [True, False])
-def test_a_silent_writer_needs_force(tmp_path, here: bool) -> None:
+def test_a_silent_writer_needs_force(tmp_path, here: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(lock, "BEAT_SECONDS", 0.1)
     out = Location.parse(tmp_path)
     write(out, beat=time.time() - 61, **({} if here else {"host": "elsewhere"}))
     with pytest.raises(TableError, match="if it is dead, run again with --force"):
@@ -83,6 +85,32 @@ def test_a_writer_on_another_host_is_alive_by_its_beat(tmp_path) -> None:
     write(Location.parse(tmp_path), host="elsewhere", beat=time.time() - 30)
     with pytest.raises(TableError, match="on elsewhere"):
         WriterLock(Location.parse(tmp_path), "encodings", "second", force=True).__enter__()
+
+
+@pytest.mark.parametrize("hours", [-5, 5])
+def test_a_clock_that_is_wrong_decides_nothing(hours: int, tmp_path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """By force a silent writer's file is watched: one that beats lives, whatever the time in it."""
+    monkeypatch.setattr(lock, "BEAT_SECONDS", 0.2)
+    out, over = Location.parse(tmp_path), threading.Event()
+
+    def beat() -> None:
+        while not over.is_set():
+            write(out, host="elsewhere", beat=time.time() + 3600 * hours)
+            over.wait(0.1)
+
+    beating = threading.Thread(target=beat)
+    write(out, host="elsewhere", beat=time.time() + 3600 * hours)
+    beating.start()
+    try:
+        with pytest.raises(TableError, match="if it is dead, run again with --force"):
+            WriterLock(out, "encodings", "second", force=False).__enter__()
+        with pytest.raises(TableError, match="is writing encodings"):
+            WriterLock(out, "encodings", "second", force=True).__enter__()
+    finally:
+        over.set()
+        beating.join()
+    with WriterLock(out, "encodings", "second", force=True):
+        assert json.loads(heartbeat(out).read_bytes())["run_id"] == "second"
 
 
 def test_the_heart_beats_and_leaves_a_new_owner_alone(tmp_path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -5,32 +5,20 @@ from __future__ import annotations
 import time
 from pathlib import Path
 
-import numpy as np
 import pyarrow as pa
 import pytest
 
 from echoprime.bundle import Bundle
 from echoprime.demonstration import write_demonstration_bundle
-from echoprime.demonstration.dicom import loop_to_dicom
 from echoprime.storage import Location
 from echoprime.tables import RunRecord, StudyTable, list_runs
 from pipelines.encode import encode
 from pipelines.manifest import list_archive
 from pipelines.ray_session import ClusterSize
 from pipelines.settings import EncodeSettings, ManifestSettings
-from tests.tiny import small_loop
+from tests.tiny import large_loop, small_loop
 
 pytestmark = [pytest.mark.ray, pytest.mark.slow]
-
-
-def large_loop() -> bytes:
-    """120 frames of 600 x 800, half a second of decoding: a bright square that moves in noise."""
-    rng = np.random.default_rng(0)
-    loop = np.zeros((120, 600, 800, 3), np.uint8)
-    loop[:, 60:540, 80:720] = rng.integers(20, 120, (480, 640, 1))
-    for number in range(len(loop)):
-        loop[number, 100 + number : 300 + number, 200:500] = 200
-    return loop_to_dicom(loop, study="large")
 
 
 def run_over(bundle: Bundle, loop: bytes, studies: int, place: Path) -> RunRecord:
