@@ -26,7 +26,7 @@ from pipelines.settings import EncodeSettings, ManifestSettings
 from pipelines.watching.run_metrics import COUNTERS, GAUGES
 from tests.tiny import small_loop
 
-# slow: once another Ray session came before in this process, Ray's metrics of the new one were not served
+# slow: a read hangs for as long as it takes to be told of twice, and to be served
 pytestmark = [pytest.mark.ray, pytest.mark.slow]
 
 NAME = "SMITH^JOHN-19500101"
