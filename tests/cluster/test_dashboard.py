@@ -37,7 +37,9 @@ GPUS_ONLY = {"ray_node_gpus_utilization", "ray_node_gram_used"}
 """Metrics that Ray exports where there is an NVIDIA GPU; the tests' machine has none. Their labels (`ip`,
 `SessionName`, `GpuIndex`) are those of Ray's `GPU_TAG_KEYS`, which is asked below."""
 
-STUDIES = 40
+STUDIES = 300
+"""The work must last longer than the window of a rate."""
+
 SAMPLE = re.compile(r"^(\w+)\{(.*)\} \S+$")
 LABEL = re.compile(r'(\w+)="')
 
@@ -192,7 +194,8 @@ def test_what_the_pools_did_adds_up(run: Watched) -> None:
     encoders = seconds["encoders"]  # one actor
     assert encoders.get("working", 0.0) + encoders.get("blocked", 0.0) > 0
     (wall,) = [record.wall["work"] for record in list_runs(run.output) if record.command == "encode"]
-    assert sum(encoders.values()) == pytest.approx(wall, rel=0.2)
+    # what a driver counts after its last report goes with it
+    assert 0.5 * wall < sum(encoders.values()) < 1.1 * wall
     total = run.prometheus.ask("query", query="ray_echoprime_studies_total", time=run.end)["result"]
     assert {series["metric"]["pipeline"]: float(series["value"][1]) for series in total} == {
         "encode": STUDIES,
