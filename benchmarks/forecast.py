@@ -125,7 +125,8 @@ def main() -> None:
     rates = found[-1]["rates"]
     for name, value in rates.items():
         if isinstance(value, dict):
-            value = f"{value['value']:.4g} ({value['low']:.4g} to {value['high']:.4g})"
+            value, low, high = ("unknown" if each is None else f"{each:.4g}" for each in value.values())
+            value = f"{value} ({low} to {high})"
         if value is not None:
             print(f"- {name}: {value}")
 
