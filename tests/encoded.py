@@ -14,7 +14,7 @@ from echoprime.tables import ENCODINGS, StudyTable
 
 
 def write_encodings(
-    place: Path | Location,
+    place: Path,
     bundle: Bundle,
     studies: int,
     *,
@@ -27,7 +27,7 @@ def write_encodings(
     Parameters
     ----------
     place
-        The table's folder, or its place in a bucket.
+        The table's folder.
     bundle
         Whose embedding space and views.
     studies
