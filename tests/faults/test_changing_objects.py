@@ -46,7 +46,7 @@ def archive(
 
 
 def packed(seed: int) -> bytes:
-    """The same names and sizes whatever the seed: only what is in the members differs."""
+    """The same names whatever the seed: only what is in the members differs."""
     file = io.BytesIO()
     with zipfile.ZipFile(file, "w") as members:
         for number in range(MEMBERS):
@@ -89,9 +89,7 @@ def test_replaced_between_listing_and_reading(
     started, output = time.monotonic(), tmp_path / "out"
     manifest = listed(archive)
     victim = archive / "study-3" / "1.dcm"
-    other = small_loop(77)
-    assert len(other) == len(victim.read_bytes())
-    victim.write_bytes(other)
+    victim.write_bytes(small_loop(77))
     assert encoded(manifest, bundle, output) == 3
     assert changed(output) == {"study-3": 1}
     found, _ = taken_up(archive, bundle, output)
