@@ -48,6 +48,36 @@ def test_folders_are_studies(place: Location) -> None:
     ]
 
 
+def test_a_listing_in_order_is_not_sorted_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    place = Location.parse(tmp_path)
+    archive = fill(place / "archive", {f"{study}/{number}.dcm": b"1" for study in "abc" for number in "123"})
+    monkeypatch.setattr(manifest_module, "batches", lambda *_: pytest.fail("sorted"))
+    monkeypatch.setattr(manifest_module, "BATCH", 2)
+    monkeypatch.setattr(manifest_module, "ROWS_PER_GROUP", 2)
+    summary = write_manifest(archive, place / "m.parquet")
+    assert (summary.studies, summary.videos, summary.bytes) == (3, 9, 9)
+    opened = open_manifest(place / "m.parquet")
+    assert opened.studies == 3
+    assert [row["path"] for row in read_all(opened)] == [f"{s}/{n}.dcm" for s in "abc" for n in "123"]
+
+
+@pytest.mark.parametrize("batch", [1, 2, 3, 100])
+def test_paths_in_order_whose_studies_are_not_are_sorted(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, batch: int
+) -> None:
+    """By their bytes "a-b/" comes before "a/", and the study "a" before "a-b"."""
+    place = Location.parse(tmp_path)
+    archive = fill(
+        place / "archive", {"a/1.dcm": b"1", "a-b/1.dcm": b"1", "a-b/2.dcm": b"1", "b/1.dcm": b"1"}
+    )
+    assert next(iter(manifest_module.Listing(archive))).path == "a-b/1.dcm"
+    monkeypatch.setattr(manifest_module, "BATCH", batch)
+    monkeypatch.setattr(manifest_module, "ROWS_PER_GROUP", batch)
+    assert write_manifest(archive, place / "m.parquet").studies == 3
+    rows = read_all(open_manifest(place / "m.parquet"))
+    assert [row["path"] for row in rows] == ["a/1.dcm", "a-b/1.dcm", "a-b/2.dcm", "b/1.dcm"]
+
+
 @pytest.mark.s3
 def test_folder_and_bucket_give_the_same_but_for_tokens(tmp_path: Path, s3_location: Location) -> None:
     tables = []
