@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import subprocess
 import sys
 import time
@@ -173,8 +174,8 @@ def _kind(words: list[bytes]) -> str:
     """What a process of Ray is, by its command line: an actor's says its class, and at times its method."""
     name = words[0].decode(errors="replace")
     if name.startswith("ray::"):
-        return name.partition(" ")[0].removeprefix("ray::").removesuffix(".submit").strip()
-    if b"--multiprocessing-fork" in words:
+        return re.sub(r"\.\w+$", "", name.partition(" ")[0].removeprefix("ray::"))
+    if b"echoprime.reading.child" in words:
         return "decoding child"
     names = [Path(word.decode(errors="replace")).name for word in words[:3]]
     return next((each for each in names if each and not each.startswith(("python", "-"))), "python")

@@ -3,9 +3,9 @@
     python benchmarks/scale_table.py [--studies 1000000] [--videos 10] [--commit 256] [--folder FOLDER]
 
 Rows are drawn, with the keys of a drawn archive's studies and no embeddings, so that only what grows with
-studies and commits is measured. They go through `Committer`, which compacts every 2,000 commits. Then, each in
-a process of its own: opening, keys, `encode` with nothing left to do, `status`, `failures`, before and after
-`echoprime compact`. Prints Markdown tables.
+studies and commits is measured. They go through `Committer`, which compacts every 2,000 commits. Then, each
+in a process of its own: opening, keys, `encode` with nothing left to do, `status`, `failures`, before and
+after `echoprime compact`. Prints Markdown tables.
 """
 
 from __future__ import annotations
@@ -47,7 +47,8 @@ def job():
     rng, found = np.random.default_rng(0), []
     log = Path(output) / "encodings" / "_delta_log"
     def memory():
-        return next(int(line.split()[1]) for line in open("/proc/self/status") if line.startswith("RssAnon")) << 10
+        lines = open("/proc/self/status").read().splitlines()
+        return next(int(line.split()[1]) << 10 for line in lines if line.startswith("RssAnon"))
     def say(studies, seconds):
         number = committer.commits
         if number % 100 == 0:
@@ -60,9 +61,10 @@ def job():
     def add():
         keys = pa.array([study.study_id for study in held])
         rows = encoded_rows(rng, keys, np.array([len(study.videos) for study in held]))
-        place = rows.schema.get_field_index("study_key")
-        rows = rows.set_column(place, "study_key", pa.array([study.study_key for study in held]))
-        committer.add(rows.set_column(rows.schema.get_field_index("run_id"), "run_id", pa.array([run.run_id] * len(held))))
+        said = {{"study_key": [study.study_key for study in held], "run_id": [run.run_id] * len(held)}}
+        for name, values in said.items():
+            rows = rows.set_column(rows.schema.get_field_index(name), name, pa.array(values))
+        committer.add(rows)
         held.clear()
     for study in plan_studies(open_manifest(Location.parse(manifest)), videos_per_part=10**6):
         held.append(study)

@@ -22,7 +22,7 @@ import pyarrow.parquet as pq
 from echoprime.archive.data_sets import DATA_SETS
 from echoprime.archive.dicomweb_listing import DicomwebListing, StudyFilter
 from echoprime.archive.listing import Listing
-from echoprime.archive.manifest_file import ROOT, ROWS_PER_GROUP, STUDIES, STUDY_FROM, VERSION
+from echoprime.archive.manifest_file import ROOT, ROWS_PER_GROUP, STUDIES, STUDY_FROM, VERSION, group_batches
 from echoprime.archive.sorting import batches, connect, parquet
 from echoprime.archive.study_list import StudyList, join_list, own_list
 from echoprime.archive.study_source import Row, by_dicom, by_folder
@@ -217,8 +217,14 @@ def _write_listed(rows: Iterable[Row], file: Path) -> tuple[int, bool]:
 def _read(file: Path) -> Iterator[pa.Table]:
     """A scratch file's rows as they stand, a group of the manifest at a time."""
     with pq.ParquetFile(file) as listed:
-        for batch in listed.iter_batches(batch_size=ROWS_PER_GROUP, use_threads=False):
-            yield pa.Table.from_batches([batch])
+        held: list[pa.RecordBatch] = []
+        for batch in group_batches(listed, ROWS_PER_GROUP):
+            held.append(batch)
+            if sum(map(len, held)) >= ROWS_PER_GROUP:
+                yield pa.Table.from_batches(held)
+                held = []
+        if held:
+            yield pa.Table.from_batches(held)
 
 
 def _said(connection: duckdb.DuckDBPyConnection, scratch: Path) -> tuple[dict[str, int], int]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import multiprocessing
 import resource
+import secrets
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
@@ -19,7 +20,7 @@ from echoprime.archive.listing import Entry
 from echoprime.errors import ArchiveError
 from echoprime.storage import Location
 from echoprime.tables import MANIFEST
-from tests.echoprime.archive.archives import dicom, fill, read_all
+from tests.echoprime.archive.archives import dicom, fill, read_all, write_rows
 
 FILES = {
     "s2/b.dcm": b"22",
@@ -76,6 +77,16 @@ def test_paths_in_order_whose_studies_are_not_are_sorted(
     assert write_manifest(archive, place / "m.parquet").studies == 3
     rows = read_all(open_manifest(place / "m.parquet"))
     assert [row["path"] for row in rows] == ["a/1.dcm", "a-b/1.dcm", "a-b/2.dcm", "b/1.dcm"]
+
+
+def test_reading_a_manifest_keeps_nothing_of_what_was_read(tmp_path: Path) -> None:
+    rows = [("s", f"s/{n:06d}", n, secrets.token_hex(64)) for n in range(100_000)]
+    manifest = open_manifest(write_rows(tmp_path / "m.parquet", rows))  # 100 row groups, 7 MB
+    size = (tmp_path / "m.parquet").stat().st_size
+    before = pa.total_allocated_bytes()
+    held = [pa.total_allocated_bytes() - before for _ in manifest.batches()]
+    assert size > 4 << 20
+    assert max(held) < size / 10
 
 
 @pytest.mark.s3
