@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import sys
 from collections import Counter
-from collections.abc import Iterator
-from typing import Any
 
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.csv
 from rich.console import Console
 from rich.table import Table
@@ -75,15 +74,7 @@ def show_failures(settings: FailuresSettings) -> int:
         There is no encodings table.
     """
     table = StudyTable.existing(Location.parse(settings.output) / "encodings")
-    columns = ["study_id", "path", "outcome", "reason", "message"]
-    rows = pa.Table.from_pylist(
-        [
-            {name: video[name] for name in columns}
-            for video in videos_of(table)
-            if video["outcome"] != "encoded"
-        ],
-        pa.schema([(name, pa.string()) for name in columns]),
-    ).sort_by([("study_id", "ascending"), ("path", "ascending")])
+    rows = not_encoded(table).sort_by([("study_id", "ascending"), ("path", "ascending")])
     if settings.csv:
         pyarrow.csv.write_csv(rows, sys.stdout.buffer)
         return DONE
@@ -91,19 +82,42 @@ def show_failures(settings: FailuresSettings) -> int:
     if not rows.num_rows:
         out.print("every video was encoded")
         return DONE
-    shown = Table(*columns, box=None, pad_edge=False)
+    shown = Table(*rows.column_names, box=None, pad_edge=False)
     for row in rows.to_pylist():
-        shown.add_row(*(row[name] for name in columns))
+        shown.add_row(*(row[name] for name in rows.column_names))
     out.print(shown)
     return DONE
 
 
-def videos_of(table: StudyTable) -> Iterator[dict[str, Any]]:
-    """Every video of the newest rows of an encodings table, with its study_id and study_key."""
-    for batch in table.newest_batches(["study_id", "study_key", "videos"]):
-        for study in batch.to_pylist():
-            for video in study["videos"]:
-                yield {"study_id": study["study_id"], "study_key": study["study_key"], **video}
+def not_encoded(table: StudyTable) -> pa.Table:
+    """Videos of the newest rows of an encodings table that were not encoded.
+
+    Returns
+    -------
+    pyarrow.Table
+        study_id, path, outcome, reason and message, all strings, in no promised order.
+    """
+    names = ("path", "outcome", "reason", "message")
+    parts = [pa.schema([(name, pa.string()) for name in ("study_id", *names)]).empty_table()]
+    for batch in table.newest_batches(["study_id", "videos"]):
+        videos = batch["videos"].flatten()
+        wanted = pc.not_equal(videos.field("outcome"), "encoded")
+        study = batch["study_id"].take(pc.list_parent_indices(batch["videos"]).filter(wanted))
+        values = [videos.field(name).filter(wanted) for name in names]
+        parts.append(pa.table([study, *values], names=["study_id", *names]))
+    return pa.concat_tables(parts)
+
+
+def outcomes(table: StudyTable) -> Counter[tuple[str, str]]:
+    """Videos of the newest rows of an encodings table by outcome and reason."""
+    counts: Counter[tuple[str, str]] = Counter()
+    for batch in table.newest_batches(["videos"]):
+        videos = batch["videos"].flatten()
+        columns = {name: videos.field(name) for name in ("outcome", "reason")}
+        found = pa.table(columns).group_by(list(columns)).aggregate([([], "count_all")]).to_pydict()
+        for outcome, reason, count in zip(*(found[n] for n in (*columns, "count_all")), strict=True):
+            counts[outcome, reason] += count
+    return counts
 
 
 def _show_encodings(out: Console, table: StudyTable) -> None:
@@ -117,8 +131,7 @@ def _show_encodings(out: Console, table: StudyTable) -> None:
     kinds = Counter(newest["study_kind"].to_pylist())
     if kinds:
         out.print(f"study kinds: {kinds_said({kind: kinds[kind] for kind in STUDY_KINDS if kinds[kind]})}")
-    outcomes = Counter((video["outcome"], video["reason"]) for video in videos_of(table))
-    out.print(outcome_table(outcomes))
+    out.print(outcome_table(outcomes(table)))
 
 
 def _show_runs(out: Console, runs: list[RunRecord]) -> None:

@@ -13,6 +13,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from echoprime.archive.manifest_file import group_batches
 from echoprime.archive.plan import PlannedStudy
 from echoprime.storage import Location
 from echoprime.tables import TIMESTAMP
@@ -162,7 +163,7 @@ def _chunks(rows: Path, size: int, most_rows: int) -> Iterator[pa.Table]:
     held: list[pa.Table] = []
     held_videos = held_rows = 0
     with pq.ParquetFile(rows) as file:
-        for batch in file.iter_batches(batch_size=2_000, use_threads=False):
+        for batch in group_batches(file, 2_000):
             table = pa.Table.from_batches([batch])
             begin = 0
             for row, videos in enumerate(table["videos"].combine_chunks().value_lengths().to_pylist()):

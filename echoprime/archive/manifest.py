@@ -1,16 +1,17 @@
 """Archive -> manifest: one Parquet file with a row per video, sorted by (study_id, path).
 
-Listed as a stream and sorted out of core: 50 million videos take no more memory than one million.
+Listed as a stream, and sorted out of core unless it came in order: 50 million videos take no more memory than
+one million.
 """
 
 from __future__ import annotations
 
 import tempfile
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import ExitStack, closing
 from dataclasses import dataclass, field
-from itertools import islice
+from itertools import islice, pairwise
 from pathlib import Path
 
 import duckdb
@@ -21,7 +22,7 @@ import pyarrow.parquet as pq
 from echoprime.archive.data_sets import DATA_SETS
 from echoprime.archive.dicomweb_listing import DicomwebListing, StudyFilter
 from echoprime.archive.listing import Listing
-from echoprime.archive.manifest_file import ROOT, ROWS_PER_GROUP, STUDIES, STUDY_FROM, VERSION
+from echoprime.archive.manifest_file import ROOT, ROWS_PER_GROUP, STUDIES, STUDY_FROM, VERSION, group_batches
 from echoprime.archive.sorting import batches, connect, parquet
 from echoprime.archive.study_list import StudyList, join_list, own_list
 from echoprime.archive.study_source import Row, by_dicom, by_folder
@@ -120,12 +121,13 @@ def write_manifest(
             rows = by_dicom(archive, listing, notes)
         else:
             rows = by_folder(listing)
-        if _write_listed(rows, scratch / "listed.parquet") == 0:
+        listed, in_order = _write_listed(rows, scratch / "listed.parquet")
+        if listed == 0:
             what, cure = "no videos", "correct the path"
             if isinstance(listing, DicomwebListing):
                 what, cure = f"no series of {listing.chosen}", "ask for others, or correct the address"
             raise ArchiveError(f"archive {archive}: {what} in it ({_seen(listing.left_out)}); {cure}")
-        query = f"SELECT * FROM {parquet(scratch / 'listed.parquet')}"
+        query = as_listed = f"SELECT * FROM {parquet(scratch / 'listed.parquet')}"
         if named is not None:
             query = join_list(connection, named, scratch, notes)
         if withdrawn:
@@ -135,7 +137,11 @@ def write_manifest(
             notes.update(listing.notes)
             # a part of the service is as a list: what it lacks has not vanished
             source = "dicom" if source in ("folder", "dicom") and listing.chosen.whole else "list"
-        totals = _write_sorted(connection, query, scratch, {ROOT: str(archive), STUDY_FROM: source})
+        if in_order and query == as_listed:
+            ordered = _read(scratch / "listed.parquet")
+        else:
+            ordered = batches(connection, f"SELECT * FROM ({query}) ORDER BY study_id, path", ROWS_PER_GROUP)
+        totals = _write_sorted(ordered, scratch, {ROOT: str(archive), STUDY_FROM: source})
         kinds, patients = _said(connection, scratch)
         manifest.put_file(scratch / "manifest.parquet")
     if isinstance(listing, Listing) and listing.packed:
@@ -191,17 +197,34 @@ def _seen(left_out: Mapping[str, int]) -> str:
     return "left out: " + ", ".join(f"{count} {cause}" for cause, count in sorted(left_out.items()))
 
 
-def _write_listed(rows: Iterable[Row], file: Path) -> int:
-    """The listing as it comes, to a scratch file."""
-    stream, listed = iter(rows), 0
+def _write_listed(rows: Iterable[Row], file: Path) -> tuple[int, bool]:
+    """The listing as it comes, to a scratch file; its rows, and whether they stand as a manifest's do."""
+    stream, listed, in_order = iter(rows), 0, True
+    last: tuple[str, str] = ("", "")
     with pq.ParquetWriter(file, MANIFEST, compression="zstd", compression_level=1) as writer:
         while batch := list(islice(stream, BATCH)):
+            places = [last, *((row[0], row[1]) for row in batch)]
+            in_order = in_order and all(before < after for before, after in pairwise(places))
+            last = places[-1]
             columns = [
                 pa.array(column, MANIFEST.field(n).type) for n, column in enumerate(zip(*batch, strict=True))
             ]
             writer.write_batch(pa.record_batch(columns, schema=MANIFEST))
             listed += len(batch)
-    return listed
+    return listed, in_order
+
+
+def _read(file: Path) -> Iterator[pa.Table]:
+    """A scratch file's rows as they stand, a group of the manifest at a time."""
+    with pq.ParquetFile(file) as listed:
+        held: list[pa.RecordBatch] = []
+        for batch in group_batches(listed, ROWS_PER_GROUP):
+            held.append(batch)
+            if sum(map(len, held)) >= ROWS_PER_GROUP:
+                yield pa.Table.from_batches(held)
+                held = []
+        if held:
+            yield pa.Table.from_batches(held)
 
 
 def _said(connection: duckdb.DuckDBPyConnection, scratch: Path) -> tuple[dict[str, int], int]:
@@ -216,20 +239,18 @@ def _said(connection: duckdb.DuckDBPyConnection, scratch: Path) -> tuple[dict[st
     return {str(kind): int(count) for kind, count, _ in rows}, sum(int(row[2]) for row in rows)
 
 
-def _write_sorted(
-    connection: duckdb.DuckDBPyConnection, query: str, scratch: Path, facts: Mapping[bytes, str]
-) -> dict[str, int]:
-    """Sort into `scratch/manifest.parquet`; returns studies, videos and bytes."""
+def _write_sorted(ordered: Iterable[pa.Table], scratch: Path, facts: Mapping[bytes, str]) -> dict[str, int]:
+    """Rows in order into `scratch/manifest.parquet`; returns studies, videos and bytes."""
     totals = {"studies": 0, "videos": 0, "bytes": 0}
     last = None
     with pq.ParquetWriter(scratch / "manifest.parquet", MANIFEST, compression="zstd") as writer:
-        ordered = f"SELECT * FROM ({query}) ORDER BY study_id, path"
-        for rows in batches(connection, ordered, ROWS_PER_GROUP):
-            studies = rows["study_id"].to_pylist()
-            totals["studies"] += sum(a != b for a, b in zip([last, *studies], studies, strict=False))
+        for rows in ordered:
+            studies = rows["study_id"].combine_chunks()
+            totals["studies"] += pc.sum(pc.not_equal(studies[1:], studies[:-1])).as_py() or 0
+            totals["studies"] += studies[0].as_py() != last
             totals["videos"] += rows.num_rows
             totals["bytes"] += pc.sum(rows["size"]).as_py()
-            last = studies[-1]
+            last = studies[-1].as_py()
             writer.write_table(rows.cast(MANIFEST), row_group_size=ROWS_PER_GROUP)
         facts = {**facts, VERSION: str(SCHEMA_VERSION), STUDIES: str(totals["studies"])}
         writer.add_key_value_metadata({key.decode(): value for key, value in facts.items()})

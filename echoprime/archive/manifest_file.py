@@ -50,7 +50,28 @@ class Manifest:
         names = list(columns) if columns is not None else MANIFEST.names
         filesystem = self.location.arrow_filesystem
         with pq.ParquetFile(self.location.path, filesystem=filesystem) as file:
-            yield from file.iter_batches(batch_size=16_384, columns=names, use_threads=False)
+            yield from group_batches(file, 16_384, names)
+
+
+def group_batches(
+    file: pq.ParquetFile, rows: int, columns: Sequence[str] | None = None
+) -> Iterator[pa.RecordBatch]:
+    """All rows in order, one row group after the other.
+
+    Asked for all of them at once, pyarrow fetches ahead and keeps every byte that it has read until the end:
+    gigabytes of a large file.
+
+    Parameters
+    ----------
+    file
+        Open.
+    rows
+        Of a batch, at most.
+    columns
+        What is read; None = all.
+    """
+    for group in range(file.num_row_groups):
+        yield from file.iter_batches(batch_size=rows, row_groups=[group], columns=columns, use_threads=False)
 
 
 def open_manifest(location: Location) -> Manifest:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import multiprocessing
 import resource
+import secrets
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
@@ -19,7 +20,7 @@ from echoprime.archive.listing import Entry
 from echoprime.errors import ArchiveError
 from echoprime.storage import Location
 from echoprime.tables import MANIFEST
-from tests.echoprime.archive.archives import dicom, fill, read_all
+from tests.echoprime.archive.archives import dicom, fill, read_all, write_rows
 
 FILES = {
     "s2/b.dcm": b"22",
@@ -46,6 +47,46 @@ def test_folders_are_studies(place: Location) -> None:
         ("s2", "s2/a.dcm", 1),
         ("s2", "s2/b.dcm", 2),
     ]
+
+
+def test_a_listing_in_order_is_not_sorted_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    place = Location.parse(tmp_path)
+    archive = fill(place / "archive", {f"{study}/{number}.dcm": b"1" for study in "abc" for number in "123"})
+    monkeypatch.setattr(manifest_module, "batches", lambda *_: pytest.fail("sorted"))
+    monkeypatch.setattr(manifest_module, "BATCH", 2)
+    monkeypatch.setattr(manifest_module, "ROWS_PER_GROUP", 2)
+    summary = write_manifest(archive, place / "m.parquet")
+    assert (summary.studies, summary.videos, summary.bytes) == (3, 9, 9)
+    opened = open_manifest(place / "m.parquet")
+    assert opened.studies == 3
+    assert [row["path"] for row in read_all(opened)] == [f"{s}/{n}.dcm" for s in "abc" for n in "123"]
+
+
+@pytest.mark.parametrize("batch", [1, 2, 3, 100])
+def test_paths_in_order_whose_studies_are_not_are_sorted(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, batch: int
+) -> None:
+    """By their bytes "a-b/" comes before "a/", and the study "a" before "a-b"."""
+    place = Location.parse(tmp_path)
+    archive = fill(
+        place / "archive", {"a/1.dcm": b"1", "a-b/1.dcm": b"1", "a-b/2.dcm": b"1", "b/1.dcm": b"1"}
+    )
+    assert next(iter(manifest_module.Listing(archive))).path == "a-b/1.dcm"
+    monkeypatch.setattr(manifest_module, "BATCH", batch)
+    monkeypatch.setattr(manifest_module, "ROWS_PER_GROUP", batch)
+    assert write_manifest(archive, place / "m.parquet").studies == 3
+    rows = read_all(open_manifest(place / "m.parquet"))
+    assert [row["path"] for row in rows] == ["a/1.dcm", "a-b/1.dcm", "a-b/2.dcm", "b/1.dcm"]
+
+
+def test_reading_a_manifest_keeps_nothing_of_what_was_read(tmp_path: Path) -> None:
+    rows = [("s", f"s/{n:06d}", n, secrets.token_hex(64)) for n in range(100_000)]
+    manifest = open_manifest(write_rows(tmp_path / "m.parquet", rows))  # 100 row groups, 7 MB
+    size = (tmp_path / "m.parquet").stat().st_size
+    before = pa.total_allocated_bytes()
+    held = [pa.total_allocated_bytes() - before for _ in manifest.batches()]
+    assert size > 4 << 20
+    assert max(held) < size / 10
 
 
 @pytest.mark.s3
