@@ -38,7 +38,7 @@ test-slow: install ## tests that take minutes: full-size networks, kills, a mill
 test-damage: install ## two thousand damaged files through the encode job; what no check can see is listed (minutes)
 	$(PYTEST) -s tests/pipelines/test_damage.py
 
-test-faults: install ## the jobs while requests fail, workers are killed and the store is away; prints what was hit and what was lost (minutes)
+test-faults: install ## the jobs while requests fail, processes are killed and the store is away; prints what was hit and what was lost (minutes)
 	$(PYTEST) -s -m 'slow or s3' tests/faults
 
 # atheris has wheels for some Pythons only, so it is no part of what `make install` needs.

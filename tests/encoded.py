@@ -14,7 +14,7 @@ from echoprime.tables import ENCODINGS, StudyTable
 
 
 def write_encodings(
-    place: Path,
+    place: Path | Location,
     bundle: Bundle,
     studies: int,
     *,
@@ -27,7 +27,7 @@ def write_encodings(
     Parameters
     ----------
     place
-        The table's folder.
+        The table's folder, or its place in a bucket.
     bundle
         Whose embedding space and views.
     studies

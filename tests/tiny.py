@@ -41,10 +41,11 @@ def write_tiny_bundle(
     *,
     seed: int = 0,
     weights: bool = True,
+    candidates: int = CANDIDATES,
     label_sources: Mapping[str, Mapping[str, Any]] = LABEL_SOURCES,
     languages: Sequence[str] = (),
 ) -> Bundle:
-    """120 candidates with random labels and reports; seeded, untrained networks of two blocks.
+    """So many candidates with random labels and reports; seeded, untrained networks of two blocks.
 
     Phrases and sections of further `languages` are the English ones spelt backwards.
     """
@@ -60,7 +61,7 @@ def write_tiny_bundle(
                 VideoEncoder(ENCODER, encoder), ViewClassifier(CLASSIFIER, classifier), clip
             )
             (folder / "selfcheck.npz").write_bytes(recorded)
-        return _write_candidates(folder / "candidates", lexicon, f"tiny-{seed}")
+        return _write_candidates(folder / "candidates", lexicon, f"tiny-{seed}", candidates)
 
     return write_bundle(
         directory,
@@ -96,12 +97,12 @@ def _backwards(lexicon: Lexicon, language: str) -> Lexicon:
     )
 
 
-def _write_candidates(directory: Path, lexicon: Lexicon, space: str) -> int:
+def _write_candidates(directory: Path, lexicon: Lexicon, space: str, count: int) -> int:
     rng = np.random.default_rng(7)
-    embeddings = rng.standard_normal((CANDIDATES, 512)).astype(np.float32)
-    embeddings[CANDIDATES - REPEATED :] = embeddings[:REPEATED]
+    embeddings = rng.standard_normal((count, 512)).astype(np.float32)
+    embeddings[count - REPEATED :] = embeddings[:REPEATED]
     embeddings /= np.linalg.norm(embeddings, axis=1, keepdims=True)
-    labels = rng.integers(0, 2, (CANDIDATES, len(phenotypes()))).astype(np.float64)
+    labels = rng.integers(0, 2, (count, len(phenotypes()))).astype(np.float64)
     labels[rng.random(labels.shape) < 0.2] = np.nan
     reports = [
         [
@@ -109,12 +110,12 @@ def _write_candidates(directory: Path, lexicon: Lexicon, space: str) -> int:
             for section, phrases in enumerate(lexicon.phrases)
             if rng.random() < 0.7
         ]
-        for _ in range(CANDIDATES)
+        for _ in range(count)
     ]
     return write_candidates(
         directory,
         embeddings=embeddings,
-        studies=[f"candidate-{row}" for row in range(CANDIDATES)],
+        studies=[f"candidate-{row}" for row in range(count)],
         labels=labels,
         reports=reports,
         label_names=[each.name for each in phenotypes()],

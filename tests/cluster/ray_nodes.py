@@ -1,12 +1,13 @@
-"""A Ray cluster of `ray start` processes on this machine: with a token, on free ports, ended by pid."""
+"""A Ray cluster of `ray start` processes on this machine: with a token, on free ports, ended by pid.
+
+with ray_nodes(2) as cluster:
+    ...  # cluster.nodes[-1] may die; cluster.add() starts another
+"""
 
 from __future__ import annotations
 
-<<<<<<< ours
 import itertools
 import json
-=======
->>>>>>> theirs
 import os
 import secrets
 import shutil
@@ -16,7 +17,7 @@ import sys
 import tempfile
 import time
 import venv
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -37,26 +38,20 @@ class RayNodes:
         http://HOST:PORT, what `--address` takes.
     environment
         Variables with the token.
-<<<<<<< ours
     nodes
         The `ray start` of each, the head's first; each ends when its raylet does.
     add
         Starts another node, and waits until the cluster has it.
     targets
         The file that tells Prometheus where the cluster's metrics are.
-=======
->>>>>>> theirs
     """
 
     gcs: str
     jobs: str
     environment: Mapping[str, str]
-<<<<<<< ours
     nodes: list[subprocess.Popen[bytes]]
     add: Callable[[], None]
     targets: Path
-=======
->>>>>>> theirs
 
 
 @contextmanager
@@ -88,17 +83,13 @@ def ray_nodes(
     token = folder / "token"
     token.write_text(secrets.token_hex(32))
     access = {"RAY_AUTH_MODE": "token", "RAY_AUTH_TOKEN_PATH": str(token)}
-    gcs, dashboard, client, *ports = free_ports(3 + 3 * nodes)
+    gcs, dashboard, client = free_ports(3)
     started: list[subprocess.Popen[bytes]] = []
+    folders = itertools.count()
     with (folder / "nodes.log").open("ab") as log:
 
-<<<<<<< ours
         def start(*options: str, own: Mapping[str, str] | None = None) -> None:
             agent, grpc, metrics = free_ports(3)
-=======
-        def start(*options: str) -> None:
-            agent, grpc, metrics = (ports.pop() for _ in range(3))
->>>>>>> theirs
             command = [
                 python,
                 *("-m", "ray.scripts.scripts", "start", "--block", "--disable-usage-stats"),
@@ -108,13 +99,12 @@ def ray_nodes(
                 f"--dashboard-agent-grpc-port={grpc}",
                 f"--metrics-export-port={metrics}",
                 # Its own, as machines have: one node would unpack a job's folder under the other's feet.
-                f"--temp-dir={folder / str(len(started))}",
+                f"--temp-dir={folder / str(next(folders))}",
                 *options,
             ]
             environment = {**_environment(), **access, **(more or {}), **(own or {})}
             started.append(subprocess.Popen(command, cwd=folder, env=environment, stdout=log, stderr=log))
 
-<<<<<<< ours
         def add() -> None:
             started[:] = [process for process in started if process.poll() is None]
             start(f"--address=127.0.0.1:{gcs}")
@@ -123,8 +113,6 @@ def ray_nodes(
         address = f"http://127.0.0.1:{dashboard}"
         targets = folder / "0" / "prom_metrics_service_discovery.json"
         found = RayNodes(f"127.0.0.1:{gcs}", address, access, started, add, targets)
-=======
->>>>>>> theirs
         try:
             start(
                 "--head",
@@ -136,10 +124,9 @@ def ray_nodes(
                 *([] if most is None else [_autoscaling(folder, gcs, cores, most)]),
                 own=None if most is None else _AUTOSCALED,
             )
-            _wait_for(f"http://127.0.0.1:{dashboard}", access, started, folder)
+            _wait_for(address, access, started, folder)
             for _ in range(nodes - 1):
-                start(f"--address=127.0.0.1:{gcs}")
-            found = RayNodes(f"127.0.0.1:{gcs}", f"http://127.0.0.1:{dashboard}", access)
+                add()
             _wait_for_nodes(found, nodes, started, folder)
             yield found
         finally:

@@ -46,6 +46,7 @@ class Worker:
 
 READER = Worker("MapBatches(ReadClips)", ".submit")
 ENCODER = Worker("MapBatches(EncodeVideos)", ".submit")
+SHARD = Worker("CandidateShard", ".search")
 DECODER = Worker("echoprime.reading.child")
 
 
