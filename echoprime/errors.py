@@ -5,6 +5,7 @@ Every message names the value and the cure, and never a patient: no identifier, 
 
 from __future__ import annotations
 
+import os
 from enum import StrEnum
 
 
@@ -73,6 +74,20 @@ TRANSIENT = frozenset(
     {Reason.MISSING, Reason.CHANGED, Reason.SHORT_READ, Reason.THROTTLED, Reason.READ_ERROR}
 )
 """Reasons that may be gone at the next run: a study that has one is incomplete and is planned again."""
+
+
+def os_reason(error: OSError) -> str:
+    """Why the system refused, in its words alone: a message of Arrow's names the file, which may be a patient's.
+
+    Examples
+    --------
+    >>> import errno
+    >>> os_reason(FileNotFoundError(errno.ENOENT, "No such file or directory", "/archive/Doe/1.dcm"))
+    'No such file or directory'
+    >>> os_reason(OSError("the store does not answer"))
+    'the store does not answer'
+    """
+    return os.strerror(error.errno) if error.errno else str(error)
 
 
 class EchoPrimeError(Exception):

@@ -16,7 +16,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from echoprime.bundle import Bundle
-from echoprime.errors import EchoPrimeError
+from echoprime.errors import EchoPrimeError, os_reason
 from echoprime.interpretation import Interpreter
 from echoprime.retrieval import NO_VIEW, CandidateSet
 from echoprime.storage import Location
@@ -107,7 +107,7 @@ class InterpretStudies:
             return self._studies.chunk(number)
         except OSError as error:
             raise EchoPrimeError(
-                f"encoded studies cannot be read any more ({error.strerror or error}); mend it and run the "
+                f"encoded studies cannot be read any more ({os_reason(error)}); mend it and run the "
                 "same command again"
             ) from error
 

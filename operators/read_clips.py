@@ -19,7 +19,7 @@ import numpy as np
 import pyarrow as pa
 
 from echoprime.archive import PLAN, read_chunk
-from echoprime.errors import EchoPrimeError, ReadError, Reason, UnreadableVideo, VideoError
+from echoprime.errors import EchoPrimeError, ReadError, Reason, UnreadableVideo, VideoError, os_reason
 from echoprime.reading import Clip, ClipReader, Limits, Mode, Reading
 from echoprime.storage import Location, read_object
 from operators.rows import CLIPS, VIDEOS_PER_ROW, packed
@@ -88,7 +88,7 @@ class ReadClips:
             studies = read_chunk(self._plan, chunk).to_pylist()
         except OSError as error:  # after all tries: no study of it can be named, so the run ends
             raise EchoPrimeError(
-                f"the run's plan cannot be read any more ({error.strerror or error}); mend it and run the "
+                f"the run's plan cannot be read any more ({os_reason(error)}); mend it and run the "
                 "same command again"
             ) from error
         waiting = deque(video for study in studies for video in study["videos"])

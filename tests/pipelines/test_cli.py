@@ -1,15 +1,17 @@
-"""The command line as a person meets it: in a process of its own."""
+"""The command line as a person meets it; words and exit codes in this process, work in one of its own."""
 
 from __future__ import annotations
 
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 from echoprime.bundle import Bundle
+from pipelines.cli import main
 from tests.tiny import small_loop, write_tiny_bundle
 
 COMMAND = [str(Path(sys.executable).parent / "echoprime")]
@@ -21,13 +23,24 @@ def run(*words: object, cwd: Path | None = None) -> subprocess.CompletedProcess[
     )
 
 
-def refused(*words: object) -> str:
-    """The one line that a mistake is answered with."""
-    answer = run(*words)
-    assert answer.returncode == 2, answer.stderr
-    assert "Traceback" not in answer.stderr
-    assert answer.stderr.count("\n") == 1, answer.stderr
-    return answer.stderr
+Refused = Callable[..., str]
+
+
+@pytest.fixture
+def refused(capsys: pytest.CaptureFixture[str]) -> Refused:
+    """A command that is a mistake; what comes back is the one line that it is answered with.
+
+    What it does not expect would be raised here, and not printed.
+    """
+
+    def answer(*words: object) -> str:
+        capsys.readouterr()
+        assert main([str(word) for word in words]) == 2
+        said = capsys.readouterr().err
+        assert said.count("\n") == 1, said
+        return said
+
+    return answer
 
 
 @pytest.fixture(scope="module")
@@ -46,7 +59,7 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
     (folder / "elsewhere.csv").write_text("path,view\n/data/s/1.dcm,A4C\n")
     broken = write_tiny_bundle(folder / "broken").location.local_path / "encoder.safetensors"
     broken.write_bytes(broken.read_bytes()[:1000])
-    assert run("manifest", folder / "archive", folder / "m.parquet").returncode == 0
+    assert main(["manifest", str(folder / "archive"), str(folder / "m.parquet")]) == 0
     return folder
 
 
@@ -180,7 +193,7 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
         ("compare {}/o3/interpretations/a", "SECOND"),
     ],
 )
-def test_a_mistake_is_one_line(place: Path, words: str, said: str) -> None:
+def test_a_mistake_is_one_line(place: Path, words: str, said: str, refused: Refused) -> None:
     line = refused(*words.replace("{}", str(place)).split())
     assert said in line
     assert "Smith" not in line
@@ -202,19 +215,28 @@ def test_a_disk_without_room_is_refused(place: Path, tmp_path: Path) -> None:
      "status", "failures", "export", "compact", "withdraw", "view", "demo", "population",
      "candidates", "candidates build", "compare"],
 )  # fmt: skip
-def test_help(command: str) -> None:
-    answer = run(*command.split(), "--help")
-    assert answer.returncode == 0
-    assert "Usage: echoprime" in answer.stdout
+def test_help(command: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main([*command.split(), "--help"]) == 0
+    said = capsys.readouterr().out
+    assert "Usage: echoprime" in said
     if command not in ("", "bundle", "candidates"):
-        assert f"echoprime {command}" in answer.stdout.split("Examples:")[1]
+        assert f"echoprime {command}" in said.split("Examples:")[1]
+
+
+def test_a_mistake_ends_the_process_with_two(place: Path) -> None:
+    answer = run(
+        "encode", "--manifest", place / "gone", "--bundle", place / "bundle", "--output", place / "o"
+    )
+    assert answer.returncode == 2
+    assert answer.stderr.startswith("echoprime: ")
+    assert answer.stderr.count("\n") == 1, answer.stderr
 
 
 def test_version() -> None:
     assert run("--version").stdout.startswith("echoprime 0.")
 
 
-def test_settings_from_a_file_and_flags_over_them(place: Path, tmp_path: Path) -> None:
+def test_settings_from_a_file_and_flags_over_them(place: Path, tmp_path: Path, refused: Refused) -> None:
     settings = tmp_path / "echoprime.toml"
     settings.write_text(
         f'bundle = "{place}/gone"\noutput = "{place}/o"\nmanifest = "{place}/m.parquet"\nk = 7\n'
@@ -257,7 +279,7 @@ def test_a_second_run_finds_nothing_to_do_in_five_seconds(place: Path, bundle: B
 
 @pytest.mark.ray
 @pytest.mark.slow
-def test_names_are_shown_as_they_are(place: Path, tmp_path: Path) -> None:
+def test_names_are_shown_as_they_are(place: Path, tmp_path: Path, refused: Refused) -> None:
     """Brackets and colons in a path are no markup, and a wrong choice is told before anything is encoded."""
     folder = tmp_path / "archive" / "scans [old]" / "ward :100:"
     folder.mkdir(parents=True)
