@@ -77,7 +77,7 @@ TRANSIENT = frozenset(
 
 
 def os_reason(error: OSError) -> str:
-    """Why the system refused, in its words alone: a message of Arrow's names the file, which may be a patient's.
+    """Why the system refused, in its words alone: Arrow names the file too, which may be a patient's.
 
     Examples
     --------
