@@ -10,6 +10,7 @@ from contextlib import contextmanager
 from dataclasses import fields
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from typing import TYPE_CHECKING
 
 from echoprime.archive import Manifest, ManifestSummary, open_manifest
 from echoprime.bundle import Bundle, open_bundle
@@ -18,17 +19,18 @@ from echoprime.storage import Location
 from pipelines.checks import require_apart, require_positive, require_precision
 from pipelines.encode import check_encoding, encoding_identity, reading_limits
 from pipelines.exit_codes import DONE
-from pipelines.forecasting.forecast import Forecast, forecast
 from pipelines.forecasting.ranges import Range, exactly, plain
-from pipelines.forecasting.rates import Rates, rates
-from pipelines.forecasting.shown import show_counts, show_forecast
 from pipelines.forecasting.start import START_SECONDS, start_of_earlier_runs
-from pipelines.forecasting.to_do import ToDo, to_do
-from pipelines.forecasting.trial import Trial, try_sample
 from pipelines.manifest import listing_of, write_listing
 from pipelines.pools import EncodePools, encode_pools
 from pipelines.ray_session import ClusterSize
 from pipelines.settings import EncodeSettings, PlanSettings
+
+if TYPE_CHECKING:
+    from pipelines.forecasting.forecast import Forecast
+    from pipelines.forecasting.rates import Rates
+    from pipelines.forecasting.to_do import ToDo
+    from pipelines.forecasting.trial import Trial
 
 
 def plan(settings: PlanSettings) -> int:
@@ -50,6 +52,12 @@ def plan(settings: PlanSettings) -> int:
             f"--gpu-clips-per-second {settings.gpu_clips_per_second}: the job would run on cores; give --gpus"
         )
     with _manifest(settings, bundle) as (manifest, listed):
+        # the networks and the statistics: seconds that a mistake need not wait for
+        from pipelines.forecasting.forecast import forecast
+        from pipelines.forecasting.rates import rates
+        from pipelines.forecasting.shown import show_counts, show_forecast
+        from pipelines.forecasting.to_do import to_do
+
         # 2. What is left to do, and a sample of it.
         todo = to_do(job, manifest, encoding_identity(bundle, job), settings.sample, settings.seed)
         # 3. The sample through the job's own stages, and from that the whole.
@@ -104,6 +112,8 @@ def _trial(
     pools: EncodePools,
 ) -> Trial:
     """As the job would; where a GPU's speed is given, a few clips on a core, for the bytes of their rows."""
+    from pipelines.forecasting.trial import try_sample
+
     given = settings.gpu_clips_per_second is not None
     return try_sample(
         todo.sample,
