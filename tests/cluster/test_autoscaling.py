@@ -21,7 +21,9 @@ from tests.rows import rows
 
 pytestmark = [pytest.mark.ray, pytest.mark.cluster]
 
-STUDIES = 120
+STUDIES = 300
+"""A minute of reading: a node takes ten seconds to come, its readers as long to start."""
+
 SOON = {"RAY_DATA_MIN_GAP_BETWEEN_AUTOSCALING_REQUESTS": "2"}
 """Ray Data asks for nodes every ten seconds otherwise."""
 
@@ -42,10 +44,12 @@ def alive(nodes: RayNodes) -> int:
 def test_readers_grow_with_the_nodes_that_come(bundle: Bundle, tmp_path: Path) -> None:
     """Large loops before a network of two blocks: reading is what it waits for."""
     loop = loop_to_dicom(draw_loop(DRAWN_VIEWS[0], 60.0, seed=1, frames=60, rows=600, columns=800))
+    first = tmp_path / "first.dcm"
+    first.write_bytes(loop)
     for study in range(STUDIES):
         folder = tmp_path / "archive" / f"study-{study:03d}"
         folder.mkdir(parents=True)
-        (folder / "1.dcm").write_bytes(loop)
+        (folder / "1.dcm").hardlink_to(first)
     most_nodes = 0
     with ray_nodes(1, cores=3, most=1) as nodes:
         assert alive(nodes) == 1
