@@ -24,7 +24,7 @@ def tried(manifest: Path, bundle: Bundle, **more: Any) -> Trial:
         for batch in opened.batches(["study_id", "path", "size", "token"])
         for row in batch.to_pylist()
     ]
-    settings = {"device": "cpu", "precision": "float32", "mode": "exact", "seconds": 240.0}
+    settings = {"device": "cpu", "precision": "float32", "mode": "exact", "seconds": 240.0, "read_seconds": 60.0}
     return try_sample(sample, opened.root, bundle, limits=Limits(), **{**settings, **more})
 
 
