@@ -17,7 +17,7 @@ from operators.read_clips import READS_AHEAD
 from pipelines.cli import main
 from tests.faults.fault import Fault
 from tests.faults.proxy import FaultProxy
-from tests.faults.table import Difference, FaultTable, difference
+from tests.faults.table import Difference, FaultTable, counted, difference
 from tests.rows import rows
 from tests.s3_server import S3Server
 from tests.tiny import small_loop, write_tiny_archive
@@ -94,7 +94,7 @@ def test_replaced_between_listing_and_reading(
     assert encoded(manifest, bundle, output) == 3
     assert changed(output) == {"study-3": 1}
     found, _ = taken_up(archive, bundle, output)
-    fault_table.add("replaced before it is read", {}, found, time.monotonic() - started)
+    fault_table.add("replaced before it is read", 0, 0, found=found, seconds=time.monotonic() - started)
     assert found == Difference(0, 0, 0)
 
 
@@ -124,7 +124,9 @@ def test_replaced_between_two_ranges_of_one_zip(
         counts = proxy.inject(None)
     (study,) = changed(output).items()
     found, there = taken_up(archive, bundle, output)
-    fault_table.add("zip replaced while it is read", counts, found, time.monotonic() - started)
+    fault_table.add(
+        "zip replaced while it is read", *counted(counts), found=found, seconds=time.monotonic() - started
+    )
     assert code == 3
     assert study[0] == "packed.zip"
     assert 0 < study[1] < MEMBERS

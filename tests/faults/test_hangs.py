@@ -92,7 +92,7 @@ def test_a_hung_encoder_is_started_anew(
     with stopping(ENCODING, some_are_done, times=1) as halted:
         result = encoded(manifest, bundle, output, watch_seconds=LIMIT / 4, stall_seconds=LIMIT)
     found = difference(rows(output / "encodings"), undisturbed)
-    fault_table.add("encoder hangs", {}, found, time.monotonic() - started)
+    fault_table.add("encoder hangs", 0, 0, found=found, seconds=time.monotonic() - started)
     assert len(halted) == 1
     assert left[-1] > 0, "it was halted when nothing was left to do"
     assert (found, result.exit_code) == (Difference(0, 0, 0), 0)
@@ -139,7 +139,7 @@ def test_a_hung_decoder_costs_one_video(bundle: Bundle, tmp_path: Path, fault_ta
     assert difference(rows(output / "encodings"), undisturbed).wrong == 1
     encoded(manifest, bundle, output, again="decoder_timeout")
     found = difference(rows(output / "encodings"), undisturbed)
-    fault_table.add("decoder hangs", {}, found, time.monotonic() - started)
+    fault_table.add("decoder hangs", 0, 0, found=found, seconds=time.monotonic() - started)
     assert found == Difference(0, 0, 0)
 
 
@@ -161,7 +161,7 @@ def test_a_hung_read_is_tried_by_the_next_run(
     assert result.outcomes["failed", "read_error"] == 1
     assert encoded(manifest, bundle, output).exit_code == 0
     found = difference(rows(output / "encodings"), undisturbed)
-    fault_table.add("read hangs", {}, found, time.monotonic() - started)
+    fault_table.add("read hangs", 0, 0, found=found, seconds=time.monotonic() - started)
     assert found == Difference(0, 0, 0)
 
 
@@ -186,6 +186,6 @@ def test_a_hung_shard_is_started_anew(
         assert len(halted) == (name == "disturbed")
         found[name] = rows(output / "interpretations" / name)
     same = difference(found["disturbed"], found["undisturbed"])
-    fault_table.add("shard hangs", {}, same, time.monotonic() - started)
+    fault_table.add("shard hangs", 0, 0, found=same, seconds=time.monotonic() - started)
     assert same == Difference(0, 0, 0)
     wait_for(lambda: not processes("CandidateShard"), 60)
