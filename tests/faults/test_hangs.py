@@ -30,6 +30,8 @@ LARGE = 20
 ENCODING = "MapBatches(EncodeVideos)).submit"
 """An actor at work; one that idles or is being started has another title."""
 
+STARTING = "MapBatches(EncodeVideos)).__init__"
+
 DECODER = "echoprime.reading.child"
 LOADED = 2.0
 """Seconds of a core that the decoding process takes to start, generously."""
@@ -114,6 +116,23 @@ def test_encoders_that_hang_again_and_again_end_the_job(
     (run,) = list_runs(Location.parse(output))
     assert run.exit_code == 3
     assert 0 < committed(output) < STUDIES
+    assert encoded(manifest, bundle, output).exit_code == 0
+    assert difference(rows(output / "encodings"), undisturbed) == Difference(0, 0, 0)
+
+
+def test_an_encoder_that_hangs_while_it_starts_ends_the_job(
+    manifest: Path, bundle: Bundle, undisturbed: list[dict[str, Any]], tmp_path: Path
+) -> None:
+    """It is waited for, as a network is that loads for long, until the fourth silence."""
+    output = tmp_path / "out"
+    with (
+        stopping(STARTING, lambda: True, times=1) as halted,
+        pytest.raises(StalledError, match=r"nothing came out for .* also after 0 new starts .*encoders"),
+    ):
+        encoded(manifest, bundle, output, stall_seconds=LIMIT / 2)
+    assert len(halted) == 1
+    (run,) = list_runs(Location.parse(output))
+    assert run.exit_code == 3
     assert encoded(manifest, bundle, output).exit_code == 0
     assert difference(rows(output / "encodings"), undisturbed) == Difference(0, 0, 0)
 
