@@ -6,6 +6,7 @@ import io
 import threading
 import time
 import zipfile
+from collections import Counter
 from pathlib import Path
 from typing import Any
 
@@ -107,14 +108,13 @@ def test_replaced_between_two_ranges_of_one_zip(
     started, output = time.monotonic(), tmp_path / "out"
     manifest = listed(archive)
     slow = Fault("latency", methods="GET", paths="packed.zip", amount=0.5)
-    asked = 0
+    counts: Counter[str] = Counter()
 
     def replace() -> None:
-        nonlocal asked
         # some are whole by then, whatever is fetched ahead
-        while asked < REQUESTS * (READS_AHEAD + 4):
+        while counts["GET"] < REQUESTS * (READS_AHEAD + 4):
             time.sleep(0.1)
-            asked += proxy.inject(slow)["GET"]
+            counts.update(proxy.inject(slow))
         (archive / "packed.zip").write_bytes(packed(1))
 
     proxy.inject(slow)
@@ -124,7 +124,7 @@ def test_replaced_between_two_ranges_of_one_zip(
         code = encoded(manifest, bundle, output)
         thread.join(60)
     finally:
-        counts = proxy.inject(None)
+        counts.update(proxy.inject(None))
     (study,) = changed(output).items()
     found, there = taken_up(archive, bundle, output)
     fault_table.add(

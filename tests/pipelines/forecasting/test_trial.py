@@ -24,8 +24,9 @@ def tried(manifest: Path, bundle: Bundle, **more: Any) -> Trial:
         for batch in opened.batches(["study_id", "path", "size", "token"])
         for row in batch.to_pylist()
     ]
-    settings = {"device": "cpu", "precision": "float32", "mode": "exact", "seconds": 240.0, "read_seconds": 60.0}
-    return try_sample(sample, opened.root, bundle, limits=Limits(), **{**settings, **more})
+    settings = {"device": "cpu", "precision": "float32", "mode": "exact", "seconds": 240.0}
+    job = {"limits": Limits(), "read_seconds": 60.0}
+    return try_sample(sample, opened.root, bundle, **{**job, **settings, **more})
 
 
 def test_one_after_the_other_every_clip_counts(manifest: Path, bundle: Bundle) -> None:
