@@ -123,6 +123,7 @@ def _trial(
         precision="float32" if given else job.precision,
         mode=job.mode,
         limits=reading_limits(job),
+        read_seconds=job.read_seconds,
         seconds=settings.seconds,
         networks_share=0.1 if given else 0.5,
         at_once=1 if pools.device == "cuda" else min(pools.encoders.actors, _cores_here()),

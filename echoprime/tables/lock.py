@@ -78,6 +78,7 @@ class WriterLock:
         self._me = Writer(
             run_id, _host(), os.getpid(), _process_start(os.getpid()) or "", secrets.token_hex(8), time.time()
         )
+        self._owners = {self._me.token}  # and those that this one takes over from
         self._stop = threading.Event()
         self._thread: threading.Thread | None = None
 
@@ -85,12 +86,14 @@ class WriterLock:
         other = _read(self.location)
         if other is not None:
             self._require_dead(other, self._table)
+            self._owners.add(other.token)
         self._write()
         # two that found the file free at once: the later one's name stands, the earlier one sees that
         time.sleep(0.05)
         now = _read(self.location)
         if now is not None and now.token != self._me.token:
             self._require_dead(now, self._table)
+            self._owners.add(now.token)
         try:
             # own name first, then the others': of two that do so at once at least one sees the other
             for table in self._others():
@@ -129,8 +132,9 @@ class WriterLock:
         while not self._stop.wait(BEAT_SECONDS):
             try:
                 now = _read(self.location)
-                # taken over by --force: leave the new owner's file alone
-                if now is None or now.token == self._me.token:
+                # Taken over by --force: leave the new owner's file alone. The new owner for its part writes
+                # over a last beat of the earlier one, which had looked before and wrote after it.
+                if now is None or now.token in self._owners:
                     self._write()
             except Exception:  # nosec B112  # a store that is down for a moment must not end the run
                 continue

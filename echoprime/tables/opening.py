@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping
 from datetime import datetime
 from typing import TypeVar
@@ -14,6 +15,7 @@ from deltalake.exceptions import DeltaError, DeltaProtocolError, SchemaMismatchE
 
 from echoprime.errors import TableError
 from echoprime.storage import JSON, Location, canonical_json
+from echoprime.storage.s3 import without_password
 from echoprime.storage.space import is_full
 from echoprime.tables.schema import SCHEMA_VERSION
 
@@ -32,6 +34,7 @@ IDENTITY = "echoprime.identity"
 _VERSION = "echoprime.schema_version"
 # an address with these is mangled on its way through deltalake's URLs: "a%20b" becomes "a b"
 _MANGLED = "%[]\\"
+_COLOURS = re.compile(r"\x1b\[[0-9;]*m")
 
 
 def table_exists(location: Location) -> bool:
@@ -181,5 +184,5 @@ def _address(location: Location) -> str:
 
 
 def in_one_line(error: Exception) -> str:
-    """What deltalake says, which may have many lines."""
-    return " ".join(str(error).split())[:300]
+    """What deltalake says, which may have many lines, colours, and the endpoint with its password."""
+    return " ".join(without_password(_COLOURS.sub("", str(error))).split())[:300]

@@ -20,7 +20,7 @@ from echoprime.reading import Limits, Mode
 from echoprime.storage import Location
 from operators.classify_views import ClassifyViews
 from operators.encode_videos import EncodeVideos
-from operators.read_clips import READ_SECONDS, ReadClips
+from operators.read_clips import ReadClips
 from operators.rows import VIDEOS_PER_ROW
 from pipelines.assembly import StudyAssembler
 
@@ -80,6 +80,7 @@ def try_sample(
     precision: str,
     mode: Mode,
     limits: Limits,
+    read_seconds: float,
     seconds: float,
     networks_share: float = 0.5,
     at_once: int = 1,
@@ -92,7 +93,7 @@ def try_sample(
         In random order: what does not fit the time is left out from its end.
     root
         The archive.
-    bundle, device, precision, mode, limits
+    bundle, device, precision, mode, limits, read_seconds
         As the job has them.
     seconds
         That the trial may take; loading the networks and the first video and clip are not counted.
@@ -108,7 +109,7 @@ def try_sample(
         The device does not reproduce the bundle's sample, or lacks the precision.
     """
     trial = Trial()
-    rows = _read(sample, root, ReadingJob(limits, mode), seconds * (1 - networks_share), trial)
+    rows = _read(sample, root, ReadingJob(limits, mode, read_seconds), seconds * (1 - networks_share), trial)
     networks = Networks(bundle, device, precision, at_once)
     _encode(rows, networks, seconds * networks_share, trial)
     return trial
@@ -119,6 +120,7 @@ class ReadingJob(NamedTuple):
 
     limits: Limits
     mode: Mode
+    read_seconds: float
 
 
 class Networks(NamedTuple):
@@ -144,7 +146,7 @@ def _read(
         )
         plan = write_plan(planned, Location.parse(scratch), root=root)
         reader = ReadClips(
-            plan.location, plan.root, job.limits, job.mode, read_seconds=min(READ_SECONDS, seconds)
+            plan.location, plan.root, job.limits, job.mode, read_seconds=min(job.read_seconds, seconds)
         )
         ends = time.monotonic() + seconds
         for row in reader({"id": np.arange(plan.chunks)}):

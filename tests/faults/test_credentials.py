@@ -18,7 +18,7 @@ from echoprime.tables import commits
 from pipelines.cli import main
 from tests.faults.fault import Fault
 from tests.faults.proxy import FaultProxy
-from tests.faults.table import Difference, FaultTable, difference
+from tests.faults.table import Difference, FaultTable, counted, difference
 from tests.rows import rows
 from tests.s3_server import S3Server
 from tests.tiny import write_tiny_archive
@@ -112,7 +112,7 @@ def test_renewed_keys_go_on(
     thread.join()
     counts = proxy.inject(None)
     found = difference(rows(session.bucket / "renewed" / "encodings"), session.undisturbed)
-    fault_table.add("keys expire, renewed", counts, found, time.monotonic() - started)
+    fault_table.add("keys expire, renewed", *counted(counts), found=found, seconds=time.monotonic() - started)
     session.renew(s3_server.key, s3_server.secret)
     assert left[0] > 0
     assert sum(count for name, count in counts.items() if " " in name) > 0, "no old keys were used"
@@ -145,5 +145,5 @@ def test_keys_that_are_not_renewed_end_the_job_in_a_line(
     (session.bucket / "expired" / "runs" / "writing-encodings.json").remove()
     assert main(session.job(bundle, "expired")) == 0
     found = difference(rows(session.bucket / "expired" / "encodings"), session.undisturbed)
-    fault_table.add("keys expire", counts, found, time.monotonic() - started)
+    fault_table.add("keys expire", *counted(counts), found=found, seconds=time.monotonic() - started)
     assert found == Difference(0, 0, 0)

@@ -30,6 +30,8 @@ LARGE = 20
 ENCODING = "MapBatches(EncodeVideos)).submit"
 """An actor at work; one that idles or is being started has another title."""
 
+STARTING = "MapBatches(EncodeVideos)).__init__"
+
 DECODER = "echoprime.reading.child"
 LOADED = 2.0
 """Seconds of a core that the decoding process takes to start, generously."""
@@ -92,7 +94,7 @@ def test_a_hung_encoder_is_started_anew(
     with stopping(ENCODING, some_are_done, times=1) as halted:
         result = encoded(manifest, bundle, output, watch_seconds=LIMIT / 4, stall_seconds=LIMIT)
     found = difference(rows(output / "encodings"), undisturbed)
-    fault_table.add("encoder hangs", {}, found, time.monotonic() - started)
+    fault_table.add("encoder hangs", 0, 0, found=found, seconds=time.monotonic() - started)
     assert len(halted) == 1
     assert left[-1] > 0, "it was halted when nothing was left to do"
     assert (found, result.exit_code) == (Difference(0, 0, 0), 0)
@@ -118,6 +120,23 @@ def test_encoders_that_hang_again_and_again_end_the_job(
     assert difference(rows(output / "encodings"), undisturbed) == Difference(0, 0, 0)
 
 
+def test_an_encoder_that_hangs_while_it_starts_ends_the_job(
+    manifest: Path, bundle: Bundle, undisturbed: list[dict[str, Any]], tmp_path: Path
+) -> None:
+    """It is waited for, as a network is that loads for long, until the fourth silence."""
+    output = tmp_path / "out"
+    with (
+        stopping(STARTING, lambda: True, times=1) as halted,
+        pytest.raises(StalledError, match=r"nothing came out for .* also after 0 new starts .*encoders"),
+    ):
+        encoded(manifest, bundle, output, stall_seconds=LIMIT / 2)
+    assert len(halted) == 1
+    (run,) = list_runs(Location.parse(output))
+    assert run.exit_code == 3
+    assert encoded(manifest, bundle, output).exit_code == 0
+    assert difference(rows(output / "encodings"), undisturbed) == Difference(0, 0, 0)
+
+
 def test_a_hung_decoder_costs_one_video(bundle: Bundle, tmp_path: Path, fault_table: FaultTable) -> None:
     """Loops that take long to decode, so that it is halted within one of them."""
     for number in range(LARGE):
@@ -139,7 +158,7 @@ def test_a_hung_decoder_costs_one_video(bundle: Bundle, tmp_path: Path, fault_ta
     assert difference(rows(output / "encodings"), undisturbed).wrong == 1
     encoded(manifest, bundle, output, again="decoder_timeout")
     found = difference(rows(output / "encodings"), undisturbed)
-    fault_table.add("decoder hangs", {}, found, time.monotonic() - started)
+    fault_table.add("decoder hangs", 0, 0, found=found, seconds=time.monotonic() - started)
     assert found == Difference(0, 0, 0)
 
 
@@ -161,7 +180,7 @@ def test_a_hung_read_is_tried_by_the_next_run(
     assert result.outcomes["failed", "read_error"] == 1
     assert encoded(manifest, bundle, output).exit_code == 0
     found = difference(rows(output / "encodings"), undisturbed)
-    fault_table.add("read hangs", {}, found, time.monotonic() - started)
+    fault_table.add("read hangs", 0, 0, found=found, seconds=time.monotonic() - started)
     assert found == Difference(0, 0, 0)
 
 
@@ -186,6 +205,6 @@ def test_a_hung_shard_is_started_anew(
         assert len(halted) == (name == "disturbed")
         found[name] = rows(output / "interpretations" / name)
     same = difference(found["disturbed"], found["undisturbed"])
-    fault_table.add("shard hangs", {}, same, time.monotonic() - started)
+    fault_table.add("shard hangs", 0, 0, found=same, seconds=time.monotonic() - started)
     assert same == Difference(0, 0, 0)
     wait_for(lambda: not processes("CandidateShard"), 60)

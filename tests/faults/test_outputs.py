@@ -96,7 +96,7 @@ def test_a_disk_that_gets_full_in_mid_run(
         (disk / "ballast").unlink()
         assert main(job) == 0
         found = difference(rows(output / "encodings"), undisturbed)
-        fault_table.add("disk full", {}, found, time.monotonic() - started)
+        fault_table.add("disk full", 0, 0, found=found, seconds=time.monotonic() - started)
         assert found == Difference(0, 0, 0)
 
 
@@ -167,6 +167,6 @@ def test_two_runs_into_one_table(
     _, told = first.communicate(timeout=300)
     assert (code, first.returncode) == (0, 0), told
     found = difference(rows(output / "encodings"), undisturbed)
-    fault_table.add(f"two runs, {where}", {}, found, time.monotonic() - started)
+    fault_table.add(f"two runs, {where}", 0, 0, found=found, seconds=time.monotonic() - started)
     assert found == Difference(0, 0, 0)
     assert StudyTable.existing(output / "encodings").keys().num_rows >= STUDIES

@@ -7,6 +7,7 @@ import os
 import shutil
 import subprocess
 import sys
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -87,6 +88,24 @@ def test_the_same_seed_tries_the_same_videos(planned: Callable[..., dict[str, An
 
     assert sampled(seed=3) == sampled(seed=3)
     assert sum(count for _, count in sampled(seed=4)) in (3, 4)
+
+
+def test_a_read_that_hangs_is_given_up_as_by_the_job(
+    planned: Callable[..., dict[str, Any]], tmp_path: Path
+) -> None:
+    """A pipe that nobody writes into, as a dead mount answers; the trial itself may take minutes."""
+    file = tmp_path / "archive" / "1.dcm"
+    file.parent.mkdir()
+    file.write_bytes(small_loop(5))
+    list_archive(ManifestSettings(archive=str(file.parent), manifest=str(tmp_path / "manifest.parquet")))
+    listed = file.stat().st_mtime_ns
+    file.unlink()
+    os.mkfifo(file)
+    os.utime(file, ns=(listed, listed))
+    started = time.monotonic()
+    found = planned(manifest=str(tmp_path / "manifest.parquet"), read_seconds=1.0)
+    assert [each["reason"] for each in found["forecast"]["outcomes"]] == ["read_error"]
+    assert time.monotonic() - started < 60
 
 
 @pytest.mark.ray

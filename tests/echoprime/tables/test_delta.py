@@ -20,7 +20,7 @@ from echoprime.errors import TableError
 from echoprime.storage import Location, canonical_hash
 from echoprime.tables import ENCODINGS, SCHEMA_VERSION, StudyTable, interpretations, newest_rows, table_exists
 from echoprime.tables.files import read_rows
-from echoprime.tables.opening import WRITER_PROPERTIES
+from echoprime.tables.opening import WRITER_PROPERTIES, in_one_line
 
 IDENTITY = {"encoding_id": "ab", "precision": "fp32", "weights": {"encoder": "11", "views": "22"}}
 
@@ -167,6 +167,23 @@ def test_tables_of_others_are_refused(tmp_path, monkeypatch: pytest.MonkeyPatch)
     with pytest.raises(TableError, match="cannot be opened") as caught:
         StudyTable.open(Location.parse(tmp_path / "damaged"), ENCODINGS, identity=IDENTITY)
     assert "\n" not in str(caught.value)
+
+
+def test_what_deltalake_says_is_one_line_without_the_endpoint_s_password() -> None:
+    """Of a port where nothing listens, by deltalake itself."""
+    options = {
+        "AWS_ENDPOINT_URL": "http://user:secret@127.0.0.1:9",
+        "AWS_ALLOW_HTTP": "true",
+        "AWS_ACCESS_KEY_ID": "key",
+        "AWS_SECRET_ACCESS_KEY": "other",
+        "AWS_REGION": "us-east-1",
+        "max_retries": "0",
+    }
+    with pytest.raises(OSError, match="user:secret@") as caught:
+        deltalake.DeltaTable("s3://bucket/table", storage_options=options)
+    said = in_one_line(caught.value)
+    assert "http://127.0.0.1:9/bucket/table" in said
+    assert said.isprintable()
 
 
 @pytest.mark.parametrize("name", ["a%20b", "a[b", "a\\b"])

@@ -8,6 +8,7 @@ import subprocess
 import sys
 import threading
 import time
+from collections.abc import Callable
 
 import pytest
 
@@ -118,14 +119,42 @@ def test_the_heart_beats_and_leaves_a_new_owner_alone(tmp_path, monkeypatch: pyt
     out = Location.parse(tmp_path)
     with WriterLock(out, "encodings", "first", force=False):
         first = json.loads(heartbeat(out).read_bytes())["beat"]
-        deadline = time.monotonic() + 10
-        while json.loads(heartbeat(out).read_bytes())["beat"] == first:
-            assert time.monotonic() < deadline
-            time.sleep(0.01)
-        write(out, run_id="second", token="other")
-        time.sleep(0.2)
-        assert json.loads(heartbeat(out).read_bytes())["run_id"] == "second"
-    assert json.loads(heartbeat(out).read_bytes())["run_id"] == "second"
+        wait_for(lambda: json.loads(heartbeat(out).read_bytes())["beat"] != first)
+        # as if it had been silent for long, and not seen while it was watched
+        monkeypatch.setattr(lock, "ALIVE_SECONDS", 0.0)
+        monkeypatch.setattr(lock, "WATCHED_BEATS", 0.0)
+        with WriterLock(out, "encodings", "second", force=True):
+            wait_for(lambda: stays(out, "second"))
+        # it ended and left nothing: the first one, which goes on, says so again
+        wait_for(lambda: stays(out, "first"))
+
+
+def test_a_late_beat_of_the_earlier_owner_does_not_stand(tmp_path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It looks whose the file is, and then writes: a new owner may come between."""
+    monkeypatch.setattr(lock, "BEAT_SECONDS", 0.02)
+    monkeypatch.setattr(lock, "ALIVE_SECONDS", 0.0)
+    out = Location.parse(tmp_path)
+    earlier = WriterLock(out, "encodings", "first", force=False)
+    earlier._write()
+    with WriterLock(out, "encodings", "second", force=True):
+        earlier._write()
+        wait_for(lambda: stays(out, "second"))
+
+
+def stays(out: Location, run_id: str) -> bool:
+    """Whether the table is a run's for ten beats."""
+    found = set()
+    for _ in range(20):
+        time.sleep(0.01)
+        found.add(json.loads(heartbeat(out).read_bytes())["run_id"] if heartbeat(out).exists() else "")
+    return found == {run_id}
+
+
+def wait_for(what: Callable[[], bool]) -> None:
+    deadline = time.monotonic() + 30
+    while not what():
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
 
 
 def test_a_file_that_is_no_heartbeat_stops_nobody(tmp_path) -> None:

@@ -25,7 +25,8 @@ def tried(manifest: Path, bundle: Bundle, **more: Any) -> Trial:
         for row in batch.to_pylist()
     ]
     settings = {"device": "cpu", "precision": "float32", "mode": "exact", "seconds": 240.0}
-    return try_sample(sample, opened.root, bundle, limits=Limits(), **{**settings, **more})
+    job = {"limits": Limits(), "read_seconds": 60.0}
+    return try_sample(sample, opened.root, bundle, **{**job, **settings, **more})
 
 
 def test_one_after_the_other_every_clip_counts(manifest: Path, bundle: Bundle) -> None:
