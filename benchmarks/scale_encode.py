@@ -145,7 +145,7 @@ def print_growth(samples: ProcessSamples, studies: int) -> None:
     early = next(place for place, done in enumerate(samples.progress) if done >= 0.2 * samples.progress[-1])
     for kind, spent in sorted(samples.processor.items(), key=lambda each: -each[1]):
         memory = samples.memory[kind]
-        late = max(place for place, amount in enumerate(memory) if amount)
+        late = max((place for place, amount in enumerate(memory) if amount), default=0)
         if late <= early + 2 or spent < 1:
             continue  # of the start alone
         slope = samples.slope(kind) * 1000 / 2**20
