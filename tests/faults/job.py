@@ -75,8 +75,8 @@ class Job:
     def kill(self) -> list[int]:
         """Kill the driver, wait for what works for it; return the workers that stayed.
 
-        Ray's agents, and workers that have only begun to start, look for their raylet once in half a minute
-        or more. They are not waited for; all that is left is killed.
+        Ray's agents, and workers that have only begun to start, were seen to stay for half a minute and more.
+        They are not waited for; all that is left is killed.
         """
         assert self._process is not None
         family = [pid for pid in descendants(self.pid) if pid != self.pid]
