@@ -22,7 +22,8 @@ pytestmark = [pytest.mark.ray, pytest.mark.s3, pytest.mark.slow, pytest.mark.clu
 TIMES = 3
 ACTORS = ["--readers", "6", "--encoders", "4"]
 """They take 1.75 of a node's two cores: more than half, where Ray begins to use the other node, and so little
-that all find a place on the one that stays. Ray's read tasks, which ask for a whole core, find none there."""
+that all find a place on the one that stays. What asks for a whole core finds none there: no row would start
+any more."""
 
 FIND_SECONDS = 300.0
 
