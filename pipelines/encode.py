@@ -277,14 +277,14 @@ def _encode(
 
 def _dataset(settings: EncodeSettings, bundle: Bundle, plan: Plan, pools: EncodePools) -> Any:  # noqa: ANN401  # a ray.data.Dataset
     """The job as Ray Data sees it: numbers of chunks in, classified rows out, in any order."""
-    import ray
     from ray.data import ActorPoolStrategy
 
+    from operators.chunk_numbers import chunk_numbers
     from operators.classify_views import ClassifyViews
     from operators.encode_videos import EncodeVideos
     from operators.read_clips import ReadClips
 
-    dataset = ray.data.range(plan.chunks, override_num_blocks=plan.chunks)
+    dataset = chunk_numbers(plan.chunks)
     dataset.context.target_max_block_size = ROW_BYTES
     return (
         dataset.map_batches(

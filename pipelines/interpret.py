@@ -50,7 +50,7 @@ BYTES_PER_STUDY = 65_536
 """Room that one study's row takes at most, a copy during compaction included."""
 
 INTERPRETER_CORES = 0.25
-"""An actor waits for its shards half of the time, and Ray's read tasks need a core."""
+"""An actor waits for its shards half of the time."""
 
 STAGES = {"InterpretStudies": "interpreters"}
 """The stage's class, and what its pool is called."""
@@ -292,13 +292,13 @@ def _dataset(
     shards: Any,  # noqa: ANN401  # ShardActors; importing it would import Ray
     cluster: ClusterSize,
 ) -> Any:  # noqa: ANN401  # a ray.data.Dataset
-    import ray
     from ray.data import ActorPoolStrategy
 
+    from operators.chunk_numbers import chunk_numbers
     from operators.interpret_study import EncodedStudies, InterpretStudies
 
     settings, choices, chunks = job.settings, job.choices, -(-job.studies // STUDIES_PER_CHUNK)
-    return ray.data.range(chunks, override_num_blocks=chunks).map_batches(
+    return chunk_numbers(chunks).map_batches(
         InterpretStudies,
         fn_constructor_args=(
             EncodedStudies(job.encodings, job.plan),

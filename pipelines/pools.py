@@ -10,10 +10,10 @@ from pipelines.ray_session import ClusterSize
 from pipelines.settings import EncoderPools
 
 READER_CORES = 0.9
-"""Of a reader that has a core to itself. Less than one: Ray would fuse it with its own read tasks."""
+"""Of a reader that has a core to itself. Less than one: what asks for little beside it finds a place."""
 
 READ_TASK_CORES = 1.0
-"""What Ray's own read tasks ask for; without it no row ever starts."""
+"""Left free by a job's actors, for tasks beside it. What hands out its chunks asks for none of it."""
 
 ROUNDING = 1e-6
 
@@ -99,7 +99,7 @@ def encode_pools(settings: EncoderPools, cluster: ClusterSize) -> EncodePools:
         )
     else:
         # On cores the encoder is nine tenths of the work: one one-thread actor a core, and the small pools
-        # beside them share. Fractions, so that Ray's own read tasks always find their core.
+        # beside them share. Fractions, so that a core stays free beside them.
         few = max(1, cluster.cores // 4)
         pools = EncodePools(
             device,

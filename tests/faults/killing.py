@@ -50,6 +50,13 @@ SHARD = Worker("CandidateShard", ".search")
 DECODER = Worker("echoprime.reading.child")
 
 
+def wait_for(worker: Worker, job: Job) -> None:
+    """Until a job has started one of these."""
+    while not any(processes(job.pid, worker.name)):
+        job.require_running()
+        time.sleep(0.05)
+
+
 def kill_at_work(
     worker: Worker, job: Job, left: Callable[[], int], moment: random.Random, *, of: int | None = None
 ) -> int:

@@ -7,37 +7,39 @@ import time
 
 import pytest
 
-from tests.faults.job import Job
+from tests.faults.killing import SHARD, wait_for
 from tests.faults.table import Difference, FaultTable
-from tests.faults.undisturbed import STUDIES, TABLES, Undisturbed
+from tests.faults.undisturbed import TABLES, Undisturbed
 
 pytestmark = [pytest.mark.ray, pytest.mark.s3, pytest.mark.slow]
 
 EARLY, ENCODING, INTERPRETING = 3, 5, 2
 """Kills before a study comes, while studies are encoded, and after the last of them."""
 
-START_SECONDS = 20.0
+START_SECONDS = 12.0
 """An early kill comes within so many seconds of the start: settings, manifest, Ray, actors."""
+
+COMMITS = 3
+"""A kill in mid-encoding comes after at most so many commits of the run: a commit takes a few studies."""
 
 
 def test_the_driver(store: Undisturbed, kill_table: FaultTable, moment: random.Random) -> None:
     output, left, stayed = "driver", [], []
     start = time.monotonic()
-    targets = sorted(moment.sample(range(1, STUDIES - 8), ENCODING))
-    moments = [0] * EARLY + targets
-    moment.shuffle(moments)
-    highest = 0
-    for studies in (*moments, *[STUDIES] * INTERPRETING):
+    for kind in _kinds(moment):
         with store.job(output) as job:
-            if studies <= highest:  # that many are there already: at any moment of the start
+            if kind == "early":
                 time.sleep(moment.uniform(0, START_SECONDS))
+            elif kind == "encoding":
+                store.wait_for_commits(output, job, moment.randint(1, COMMITS))
             else:
-                _wait_for_studies(store, output, job, studies)
-                time.sleep(moment.uniform(0, 0.2 if studies < STUDIES else 4))
+                wait_for(SHARD, job)
+                time.sleep(moment.uniform(0, 1))
             job.require_running()
             stayed += job.kill()
         left.append(store.left(output))
-        highest = STUDIES - (store.left(output, TABLES[0]))
+        if kind == "encoding":
+            assert store.left(output, TABLES[0]) > 0, "all studies were encoded when it was killed"
     with store.job(output) as job:
         assert job.wait() == 0, job.said()
     found = store.difference(output)
@@ -49,7 +51,8 @@ def test_the_driver(store: Undisturbed, kill_table: FaultTable, moment: random.R
     assert not stayed, "processes outlived their driver"
 
 
-def _wait_for_studies(store: Undisturbed, output: str, job: Job, studies: int) -> None:
-    while store.committed(output, TABLES[0]) < studies:
-        job.require_running()
-        time.sleep(0.05)
+def _kinds(moment: random.Random) -> list[str]:
+    """Of the kills, in the order in which they come."""
+    order = ["early"] * EARLY + ["encoding"] * ENCODING
+    moment.shuffle(order)
+    return order + ["interpreting"] * INTERPRETING

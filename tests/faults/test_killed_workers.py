@@ -12,11 +12,13 @@ import pytest
 
 from tests.faults.killing import DECODER, ENCODER, READER, Worker, kill_at_work
 from tests.faults.table import Difference, FaultTable
-from tests.faults.undisturbed import Undisturbed
+from tests.faults.undisturbed import TABLES, Undisturbed
 
 pytestmark = [pytest.mark.ray, pytest.mark.s3, pytest.mark.slow]
 
 TIMES = 3
+COMMITS = 2
+"""Between two kills, at most; each takes a few studies."""
 
 
 @pytest.mark.parametrize(
@@ -29,10 +31,12 @@ def test_a_worker_of_the_encode_job(
 ) -> None:
     output = name.replace(" ", "-")
     start = time.monotonic()
+    left: list[int] = []
     with store.job(output) as job:
-        left = [
-            kill_at_work(worker, job, lambda: store.left(output, "encodings"), moment) for _ in range(TIMES)
-        ]
+        for _ in range(TIMES):
+            if left:  # what replaced the last one has come to something
+                store.wait_for_commits(output, job, moment.randint(1, COMMITS))
+            left.append(kill_at_work(worker, job, lambda: store.left(output, TABLES[0]), moment))
         assert job.wait() == 0, job.said()
     found = store.difference(output)
     kill_table.add(name, TIMES, ", ".join(map(str, left)), found=found, seconds=time.monotonic() - start)
