@@ -18,7 +18,7 @@ from tests.s3_server import S3Server
 from tests.tiny import write_tiny_archive, write_tiny_bundle
 
 TABLES = ("encodings", "interpretations/default")
-STUDIES = 64
+STUDIES = 160
 """1 to 4 loops each: so many that a run is not over before it is disturbed several times."""
 
 
