@@ -149,7 +149,7 @@ def _start(address: str | None) -> None:
         with _without_stderr(), _own_sigterm():
             if address is None:
                 # "local", because an earlier `ray start` leaves a file that would be followed otherwise.
-                # Two at least, so that actors on fractions of a core leave one for Ray's read tasks.
+                # Two at least, so that actors on fractions of a core leave one for tasks beside them.
                 cores = max(2, len(os.sched_getaffinity(0)))
                 with _on_loopback():
                     ray.init(address="local", num_cpus=cores, include_dashboard=False, **options)
