@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from echoprime.storage import Location
-from echoprime.tables import StudyTable
+from echoprime.tables import StudyTable, table_exists
 from echoprime.tables.files import read_rows
 
 PER_RUN = frozenset({"run_id", "written_at", "encoded_at"})
@@ -26,3 +26,9 @@ def all_rows(table: Path | Location) -> list[dict[str, Any]]:
     names = [name for name in found.schema.names if name not in PER_RUN]
     parts = read_rows(found.location, found.keys(), names)
     return [row for part in parts for row in part.select(names).to_pylist()]
+
+
+def committed(output: Path | Location) -> int:
+    """Studies in an output's encodings; 0 while there is no table."""
+    table = Location.parse(output) / "encodings"
+    return len(rows(table)) if table_exists(table) else 0

@@ -13,10 +13,10 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from echoprime.archive.manifest_file import group_batches
 from echoprime.archive.plan import PlannedStudy
 from echoprime.storage import Location
 from echoprime.tables import TIMESTAMP
+from echoprime.tables.files import group_batches
 
 PLAN = pa.schema(
     [

@@ -22,13 +22,14 @@ import pyarrow.parquet as pq
 from echoprime.archive.data_sets import DATA_SETS
 from echoprime.archive.dicomweb_listing import DicomwebListing, StudyFilter
 from echoprime.archive.listing import Listing
-from echoprime.archive.manifest_file import ROOT, ROWS_PER_GROUP, STUDIES, STUDY_FROM, VERSION, group_batches
+from echoprime.archive.manifest_file import ROOT, ROWS_PER_GROUP, STUDIES, STUDY_FROM, VERSION
 from echoprime.archive.sorting import batches, connect, parquet
 from echoprime.archive.study_list import StudyList, join_list, own_list
 from echoprime.archive.study_source import Row, by_dicom, by_folder
 from echoprime.errors import ArchiveError
 from echoprime.storage import Location
 from echoprime.tables import MANIFEST, SCHEMA_VERSION, Withdrawn
+from echoprime.tables.files import group_batches
 
 STUDY_SOURCES = ("folder", "dicom", *DATA_SETS)
 """What `study_from` may be beside a list's place."""

@@ -11,6 +11,7 @@ import pyarrow.parquet as pq
 from echoprime.errors import ArchiveError
 from echoprime.storage import Location
 from echoprime.tables import MANIFEST, SCHEMA_VERSION
+from echoprime.tables.files import group_batches
 
 ROOT = b"echoprime.archive"
 VERSION = b"echoprime.schema_version"
@@ -51,27 +52,6 @@ class Manifest:
         filesystem = self.location.arrow_filesystem
         with pq.ParquetFile(self.location.path, filesystem=filesystem) as file:
             yield from group_batches(file, 16_384, names)
-
-
-def group_batches(
-    file: pq.ParquetFile, rows: int, columns: Sequence[str] | None = None
-) -> Iterator[pa.RecordBatch]:
-    """All rows in order, one row group after the other.
-
-    Asked for all of them at once, pyarrow fetches ahead and keeps every byte that it has read until the end:
-    gigabytes of a large file.
-
-    Parameters
-    ----------
-    file
-        Open.
-    rows
-        Of a batch, at most.
-    columns
-        What is read; None = all.
-    """
-    for group in range(file.num_row_groups):
-        yield from file.iter_batches(batch_size=rows, row_groups=[group], columns=columns, use_threads=False)
 
 
 def open_manifest(location: Location) -> Manifest:

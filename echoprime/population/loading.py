@@ -19,7 +19,7 @@ from echoprime.errors import TableError
 from echoprime.population.workspace import ask, ask_one, create_from
 from echoprime.storage import Location
 from echoprime.tables import VIDEO, StudyTable, interpreted_kinds, list_runs, newest_rows
-from echoprime.tables.files import read_rows
+from echoprime.tables.files import group_batches, read_rows
 
 _NOT_READ = frozenset({
     "sections", "report", "study_key", "run_id", "interpretation_id", "encoding_id", "study_kind", "views",
@@ -131,7 +131,7 @@ def _load_manifest(connection: duckdb.DuckDBPyConnection, output: Location) -> N
 
     def batches() -> Iterator[pa.RecordBatch]:
         with place.open("rb") as opened, pq.ParquetFile(opened) as file:
-            for batch in file.iter_batches(ROWS_AT_ONCE, columns=schema.names):
+            for batch in group_batches(file, ROWS_AT_ONCE, schema.names):
                 yield batch.select(schema.names).cast(schema)
 
     create_from(connection, "listed_videos", schema, batches())

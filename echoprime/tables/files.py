@@ -18,6 +18,27 @@ READERS = 8
 """Files read at once: enough to hide a bucket's latency, and no more memory than their key columns."""
 
 
+def group_batches(
+    file: pq.ParquetFile, rows: int, columns: Sequence[str] | None = None
+) -> Iterator[pa.RecordBatch]:
+    """All rows in order, one row group after the other.
+
+    Asked for all of them at once, pyarrow fetches ahead and keeps every byte that it has read until the end:
+    gigabytes of a large file.
+
+    Parameters
+    ----------
+    file
+        Open.
+    rows
+        Of a batch, at most.
+    columns
+        What is read; None = all.
+    """
+    for group in range(file.num_row_groups):
+        yield from file.iter_batches(batch_size=rows, row_groups=[group], columns=columns, use_threads=False)
+
+
 def read_keys(location: Location, files: Sequence[str], schema: pa.Schema) -> pa.Table:
     """Key columns of every row, with where each row lies.
 

@@ -13,6 +13,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from echoprime.storage import Location
+from echoprime.tables.files import group_batches
 from echoprime.withdrawal.traces import Traces
 
 ROWS_AT_ONCE = 1_024
@@ -139,8 +140,7 @@ def _in_parquet(place: Location, traces: Traces) -> bool:
         ]
         if not texts:
             return False
-        batches = file.iter_batches(ROWS_AT_ONCE, columns=texts, use_threads=False)
-        return any(_in_table(batch, traces) for batch in batches)
+        return any(_in_table(batch, traces) for batch in group_batches(file, ROWS_AT_ONCE, texts))
 
 
 def _footer(metadata: Any) -> str:  # noqa: ANN401  # pyarrow has no types

@@ -12,7 +12,7 @@ import pytest
 from echoprime.bundle import Bundle
 from echoprime.errors import StalledError
 from echoprime.storage import Location
-from echoprime.tables import list_runs, table_exists
+from echoprime.tables import list_runs
 from pipelines.encode import encode
 from pipelines.interpret import interpret
 from pipelines.manifest import list_archive
@@ -20,7 +20,7 @@ from pipelines.results import JobResult
 from pipelines.settings import EncodeSettings, InterpretSettings, ManifestSettings
 from tests.faults.table import Difference, FaultTable, difference
 from tests.faults.workers import cpu_seconds, processes, stopping, wait_for
-from tests.rows import rows
+from tests.rows import committed, rows
 from tests.tiny import large_loop, write_tiny_archive
 
 pytestmark = [pytest.mark.ray, pytest.mark.slow, pytest.mark.usefixtures("roomy_ray")]
@@ -68,11 +68,6 @@ def encoded(manifest: Path, bundle: Bundle, output: Path, **more: Any) -> JobRes
 def undisturbed(roomy_ray: str, manifest: Path, bundle: Bundle) -> list[dict[str, Any]]:
     assert encoded(manifest, bundle, manifest.parent / "undisturbed").exit_code == 0
     return rows(manifest.parent / "undisturbed" / "encodings")
-
-
-def committed(output: Path) -> int:
-    table = output / "encodings"
-    return len(rows(table)) if table_exists(Location.parse(table)) else 0
 
 
 def test_a_hung_encoder_is_started_anew(

@@ -16,12 +16,12 @@ import pytest
 
 from echoprime.bundle import Bundle
 from echoprime.storage import Location
-from echoprime.tables import list_runs, table_exists
+from echoprime.tables import list_runs
 from tests.encoded import write_encodings
 from tests.faults.table import Difference, difference
 from tests.faults.workers import end, processes, wait_for
 from tests.interrupting import interruptible
-from tests.rows import rows
+from tests.rows import committed, rows
 from tests.tiny import large_loop
 
 pytestmark = [pytest.mark.ray, pytest.mark.slow]
@@ -54,11 +54,6 @@ def command(archive: Path, bundle: Bundle, output: Path, address: str | None) ->
     words += ["--readers", 1, "--encoders", 1, "--view-classifiers", 1, "--commit-studies", 4]
     words += ["--ray-address", address] if address else []
     return [sys.executable, "-m", "pipelines", *map(str, words)]
-
-
-def committed(output: Path) -> int:
-    table = output / "encodings"
-    return len(rows(table)) if table_exists(Location.parse(table)) else 0
 
 
 def events(output: Path) -> list[dict[str, Any]]:

@@ -16,13 +16,13 @@ import pytest
 
 from echoprime.bundle import Bundle
 from echoprime.storage import Location
-from echoprime.tables import StudyTable, table_exists
+from echoprime.tables import StudyTable
 from pipelines.cli import main
 from tests.faults.small_disk import fill, small_disk
 from tests.faults.table import Difference, FaultTable, difference
 from tests.faults.workers import wait_for
 from tests.interrupting import interruptible
-from tests.rows import rows
+from tests.rows import committed, rows
 from tests.s3_server import S3Server
 from tests.tiny import write_tiny_archive
 
@@ -58,11 +58,6 @@ def undisturbed(archive: Path, bundle: Bundle, store: str) -> list[dict[str, Any
     output = archive.parent / "undisturbed"
     assert main(words(archive, bundle, output, store)) == 0
     return rows(output / "encodings")
-
-
-def committed(output: Path | Location) -> int:
-    table = Location.parse(output) / "encodings"
-    return len(rows(table)) if table_exists(table) else 0
 
 
 def test_a_disk_that_gets_full_in_mid_run(

@@ -10,21 +10,14 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from tests.process_tree import descendants
+from tests.faults.job import processes as processes_below
 
 LOOK_SECONDS = 0.05
 
 
-def processes(name: str, below: int | None = None) -> list[int]:
-    """Pids whose command line has the name: Ray's workers carry the class of their actor in it."""
-    found = []
-    for pid in descendants(below or os.getpid()):
-        try:
-            if name in Path(f"/proc/{pid}/cmdline").read_bytes().decode(errors="replace"):
-                found.append(pid)
-        except OSError:
-            continue
-    return found
+def processes(name: str) -> list[int]:
+    """Pids below this process whose command line has the name: Ray's workers carry their actor's class."""
+    return list(processes_below(os.getpid(), name))
 
 
 def cpu_seconds(pid: int) -> float:

@@ -12,10 +12,8 @@ from pathlib import Path
 import pytest
 
 from echoprime.bundle import Bundle
-from echoprime.storage import Location
-from echoprime.tables import table_exists
 from tests.interrupting import interruptible
-from tests.rows import rows
+from tests.rows import committed, rows
 from tests.tiny import write_tiny_archive
 
 pytestmark = [pytest.mark.ray, pytest.mark.slow]
@@ -41,11 +39,6 @@ def command(archive: Path, bundle: Bundle, output: Path) -> list[str]:
     """One study a commit, so that a kill finds some studies in the table and others not."""
     words = ["run", "--archive", archive, "--bundle", bundle.location, "--output", output]
     return [str(Path(sys.executable).parent / "echoprime"), *map(str, words), "--commit-studies", "1"]
-
-
-def committed(output: Path) -> int:
-    table = output / "encodings"
-    return len(rows(table)) if table_exists(Location.parse(table)) else 0
 
 
 def start_and_stop(
