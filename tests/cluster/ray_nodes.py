@@ -24,6 +24,7 @@ from pathlib import Path
 
 READY_SECONDS = 90.0
 STORE_BYTES = 150_000_000
+"""Of a node's object store, unless the test says more."""
 
 
 @dataclass(frozen=True)
@@ -62,6 +63,7 @@ def ray_nodes(
     cores: int = 2,
     more: Mapping[str, str] | None = None,
     most: int | None = None,
+    store: int = STORE_BYTES,
 ) -> Iterator[RayNodes]:
     """A head and `nodes` - 1 workers, for the length of a `with`.
 
@@ -77,6 +79,8 @@ def ray_nodes(
         Environment of the nodes, beside the token's.
     most
         Workers that Ray's autoscaler may start, and end where they have nothing to do; None: no autoscaler.
+    store
+        Bytes of each node's object store.
     """
     # Short, because Ray puts sockets below it, whose paths may have 107 characters.
     folder = Path(tempfile.mkdtemp(prefix="ray-"))
@@ -94,7 +98,7 @@ def ray_nodes(
                 python,
                 *("-m", "ray.scripts.scripts", "start", "--block", "--disable-usage-stats"),
                 f"--num-cpus={cores}",
-                f"--object-store-memory={STORE_BYTES}",
+                f"--object-store-memory={store}",
                 f"--dashboard-agent-listen-port={agent}",
                 f"--dashboard-agent-grpc-port={grpc}",
                 f"--metrics-export-port={metrics}",
@@ -121,7 +125,7 @@ def ray_nodes(
                 "--include-dashboard=true",
                 "--dashboard-host=127.0.0.1",
                 f"--dashboard-port={dashboard}",
-                *([] if most is None else [_autoscaling(folder, gcs, cores, most)]),
+                *([] if most is None else [_autoscaling(folder, gcs, cores, most, store)]),
                 own=None if most is None else _AUTOSCALED,
             )
             _wait_for(address, access, started, folder)
@@ -156,10 +160,10 @@ _COMMANDS = (
 )
 
 
-def _autoscaling(folder: Path, gcs: int, cores: int, most: int) -> str:
+def _autoscaling(folder: Path, gcs: int, cores: int, most: int, store: int) -> str:
     """Ray's autoscaler with the provider whose machines are processes here."""
     worker = {
-        "resources": {"CPU": cores, "object_store_memory": STORE_BYTES},
+        "resources": {"CPU": cores, "object_store_memory": store},
         "node_config": {},
         "min_workers": 0,
         "max_workers": most,

@@ -21,8 +21,11 @@ from tests.rows import rows
 
 pytestmark = [pytest.mark.ray, pytest.mark.cluster]
 
-STUDIES = 300
-"""A minute of reading: a node takes ten seconds to come, its readers as long to start."""
+STUDIES = 500
+"""More than a minute of reading: a node takes ten seconds to come, its readers as long to start."""
+
+STORE_BYTES = 1_000_000_000
+"""What bounds the readers must be their cores: in a small store it is what they may hand on."""
 
 SOON = {"RAY_DATA_MIN_GAP_BETWEEN_AUTOSCALING_REQUESTS": "2"}
 """Ray Data asks for nodes every ten seconds otherwise."""
@@ -51,7 +54,7 @@ def test_readers_grow_with_the_nodes_that_come(bundle: Bundle, tmp_path: Path) -
         folder.mkdir(parents=True)
         (folder / "1.dcm").hardlink_to(first)
     most_nodes = 0
-    with ray_nodes(1, cores=3, most=1) as nodes:
+    with ray_nodes(1, cores=3, most=1, store=STORE_BYTES) as nodes:
         assert alive(nodes) == 1
         job = subprocess.Popen(
             [
