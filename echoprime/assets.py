@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import echoprime
 from echoprime.errors import BundleError
 
 
@@ -16,7 +15,7 @@ def asset(name: str) -> Path:
     name
         Below `assets/`, with "/".
     """
-    package = Path(echoprime.__file__).parent
+    package = Path(__file__).parent
     installed = package / "_assets"
     return (installed if installed.is_dir() else package.parent / "assets") / name
 

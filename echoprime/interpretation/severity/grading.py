@@ -74,9 +74,9 @@ class PhraseGrades:
                     if number is not None:
                         # Of several grades of one structure the worst is the phrase's.
                         codes[line, number] = max(codes[line, number], code(said.grade))
-        said = np.flatnonzero((codes >= FIRST_GRADE).any(axis=0)).tolist()
-        kept = tuple(structures[number] for number in said)
-        codes = np.ascontiguousarray(codes[:, said])
+        named = np.flatnonzero((codes >= FIRST_GRADE).any(axis=0)).tolist()
+        kept = tuple(structures[number] for number in named)
+        codes = np.ascontiguousarray(codes[:, named])
         numbers = [
             lexicon.sections.index(each.section) if each.section in lexicon.sections else -1 for each in kept
         ]
