@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from echoprime.bundle.phenotypes import UNITS
+from echoprime.pages.page import number, words
 from echoprime.tables.schema import GRADES
 
 
@@ -72,17 +74,20 @@ def contradiction_lines(interpretation: Mapping[str, Any]) -> list[str]:
     >>> one = {"structure": "mitral_regurgitation", "section": "Mitral Valve", "sentence": "Severe leak.",
     ...        "grade": "severe", "other_section": None, "other_sentence": None, "other_grade": None,
     ...        "phenotype": "mitral_regurgitation", "value": 0.04}
-    >>> contradiction_lines({"contradictions": [one]})
-    ['Mitral regurgitation: severe in Mitral Valve ("Severe leak."), but its phenotype is 0.04.']
+    >>> contradiction_lines({"contradictions": [one], "mitral_regurgitation_call": False})[0][:54]
+    'Mitral regurgitation: severe in Mitral Valve ("Severe '
+    >>> contradiction_lines({"contradictions": [one], "mitral_regurgitation_call": False})[0][54:]
+    'leak."), but the value of mitral regurgitation is 0.04, called no.'
     """
     lines = []
     for each in interpretation.get("contradictions") or ():
-        name = each["structure"].replace("_", " ").capitalize()
+        name = words(each["structure"]).capitalize()
         if each["phenotype"] is None:
             other = f'{each["other_grade"]} in {each["other_section"]} ("{each["other_sentence"]}")'
-        elif each["phenotype"] == each["structure"]:
-            other = f"its phenotype is {each['value']:.2f}"
         else:
-            other = f"{each['phenotype'].replace('_', ' ')} is {each['value']:.2f}"
+            call = interpretation.get(f"{each['phenotype']}_call")
+            called = "" if call is None else ", called yes" if call else ", called no"
+            value = number(each["value"], 1 if each["phenotype"] in UNITS else 2)
+            other = f"the value of {words(each['phenotype'])} is {value}{called}"
         lines.append(f'{name}: {each["grade"]} in {each["section"]} ("{each["sentence"]}"), but {other}.')
     return lines
