@@ -69,3 +69,20 @@ class NeighbourPhrases:
         which = np.repeat(np.arange(len(texts)), counts)
         first = self.starts[texts] - (np.cumsum(counts) - counts)
         return which, np.arange(len(which)) + first[which]
+
+    def first_of_its_text(self, code: NDArray[np.int64]) -> NDArray[np.bool_]:
+        """bool (phrases,): whether no phrase before it in its text has the same code.
+
+        Parameters
+        ----------
+        code
+            int64 (phrases,): what makes two phrases the same.
+        """
+        within = np.arange(len(code)) - np.repeat(self.starts, self.counts)
+        first = np.ones(len(code), np.bool_)
+        back, here = 1, np.flatnonzero(within >= 1)
+        while len(here):
+            first[here[code[here] == code[here - back]]] = False
+            back += 1
+            here = here[within[here] >= back]
+        return first

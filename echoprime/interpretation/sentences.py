@@ -86,23 +86,23 @@ def sentences(lexicon: Lexicon, hits: ShardHits, phrases: NeighbourPhrases) -> S
     speaking = beside & (phrases.of_neighbour >= 0)
 
     # 1. Every (neighbour, phrase) whose phrase is in its query's report.
-    line, _ = np.nonzero(speaking)
+    line = np.repeat(np.arange(len(hits)), speaking.sum(axis=1))
     pair, said = phrases.expanded(phrases.of_neighbour[speaking])
     cell = line[pair] * width + phrases.phrase[said]
     in_report = np.zeros(len(hits) * width, np.bool_)
     asked = query * width + phrases.phrase[place]
     in_report[asked] = True
     same = np.flatnonzero((phrases.phrase[said] < width) & in_report[np.minimum(cell, len(in_report) - 1)])
-    pair, said, cell = pair[same], said[same], cell[same]
+    said, cell = said[same], cell[same]
 
     # 2. Once a neighbour, whatever the value; then those with the value alone.
-    once = np.unique(pair * width + phrases.phrase[said])
-    count = np.bincount(line[once // width] * width + once % width, minlength=len(in_report))
+    first = phrases.first_of_its_text(phrases.phrase)
+    count = np.bincount(cell[first[said]], minlength=len(in_report))
     return Sentences(
         query=query,
         place=place,
         said_by=count[asked],
-        same_value=_same_value(phrases.value, asked, place, cell, said, pair),
+        same_value=_same_value(phrases, asked, place, cell, said),
         of=beside.sum(axis=1),
         describing=speaking.sum(axis=1),
         words=_words(lexicon, phrases, place, which, with_report),
@@ -110,26 +110,25 @@ def sentences(lexicon: Lexicon, hits: ShardHits, phrases: NeighbourPhrases) -> S
 
 
 def _same_value(
-    values: Any,  # noqa: ANN401  # pyarrow has no types
+    phrases: NeighbourPhrases,
     asked: NDArray[np.int64],
     place: NDArray[np.int64],
     cell: NDArray[np.int64],
     said: NDArray[np.int64],
-    pair: NDArray[np.int64],
 ) -> NDArray[np.int64]:
     """How many neighbours say each sentence with its value; 0 where it has none."""
-    coded = pc.dictionary_encode(values)
+    coded = pc.dictionary_encode(phrases.value)
     number = pc.fill_null(coded.indices, -1).to_numpy(zero_copy_only=False).astype(np.int64)
     size = len(coded.dictionary) + 1
+    first = phrases.first_of_its_text(phrases.phrase * size + number)
+    valued = said[kept := np.flatnonzero((number[said] >= 0) & first[said])]
     wanted = np.where(number[place] >= 0, asked * size + number[place], -1)
-    known = np.unique(wanted)
-    valued = np.flatnonzero(number[said] >= 0)
-    seen = cell[valued] * size + number[said[valued]]
-    at = np.minimum(np.searchsorted(known, seen), len(known) - 1) if len(known) else seen[:0]
-    found = np.flatnonzero(known[at] == seen) if len(known) else at
-    once = np.unique(pair[valued[found]] * len(known) + at[found])
-    count = np.bincount(once % max(1, len(known)), minlength=len(known))
-    return np.where(wanted >= 0, count[np.searchsorted(known, wanted)], 0) if len(known) else wanted
+    known = np.unique(np.append(wanted, -1))  # -1: no value, which no neighbour has
+    seen = cell[kept] * size + number[valued]
+    at = np.minimum(np.searchsorted(known, seen), len(known) - 1)
+    count = np.bincount(at[known[at] == seen], minlength=len(known))
+    found: NDArray[np.int64] = count[np.searchsorted(known, wanted)]
+    return found
 
 
 def _words(
