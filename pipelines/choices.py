@@ -13,7 +13,7 @@ import pyarrow as pa
 
 from echoprime.bundle import Bundle, open_bundle, with_thresholds
 from echoprime.errors import BundleError, SettingError
-from echoprime.interpretation import GivenViews, read_given_views
+from echoprime.interpretation import GivenViews, read_given_views, severity_identity
 from echoprime.retrieval import CandidateFiles, CandidateSet
 from echoprime.storage import Location, canonical_hash
 from echoprime.tables import STUDY_KINDS, interpretations
@@ -71,6 +71,7 @@ class Choices:
             **self.bundle.interpretation_identity(settings.k, settings.pairing, settings.language),
             "embedding_space": self.candidates.embedding_space,
             "exclusions": EXCLUSIONS,
+            "severity": severity_identity(self.bundle),
             "study_kinds": list(self.kinds),
             "views": None if self.views is None else self.views.identity,
         }

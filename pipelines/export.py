@@ -16,9 +16,10 @@ from pipelines.checks import file_stem
 from pipelines.compact import output_tables
 from pipelines.console import console
 from pipelines.exit_codes import DONE
+from pipelines.exported_lists import COLUMNS, LISTS
 from pipelines.settings import ExportSettings
 
-NESTED = frozenset({"sections", "report", "views"})
+NESTED = frozenset({"sections", "severity", "contradictions", "report", "views"})
 """Columns of an interpretation that its CSV of metrics leaves out."""
 
 
@@ -26,8 +27,9 @@ def export_tables(settings: ExportSettings) -> int:
     """Write, for an output's tables, under its directory:
 
     encodings.parquet, videos.parquet (one row a video), and for each interpretation
-    interpretations/NAME.parquet, NAME.csv (phenotypes and calls) and NAME-reports/STUDY_KEY.txt (no
-    identifier in a file's name; the CSV has both study_id and study_key).
+    interpretations/NAME.parquet, NAME.csv (phenotypes and calls), NAME-severity.csv (one row a structure),
+    NAME-sentences.csv (one row a sentence of the report), NAME-contradictions.csv and
+    NAME-reports/STUDY_KEY.txt (no identifier in a file's name; the CSVs have both study_id and study_key).
 
     Raises
     ------
@@ -45,8 +47,13 @@ def export_tables(settings: ExportSettings) -> int:
         else:
             _write_parquet(target / f"{name}.parquet", table.schema, table.newest_batches())
             _write_metrics(target / f"{name}.csv", table)
+            for kind, rows in LISTS.items():
+                _write_csv(target / f"{name}-{kind}.csv", map(rows, table.newest_batches(COLUMNS)))
             reports = _write_reports(target / f"{name}-reports", table)
-            out.print(f"{target / name}.parquet, .csv, and {reports:,} reports in {name}-reports/")
+            out.print(
+                f"{target / name}.parquet, .csv, {', '.join(f'-{kind}.csv' for kind in LISTS)}, and "
+                f"{reports:,} reports in {name}-reports/"
+            )
     return DONE
 
 
@@ -73,6 +80,16 @@ def _write_metrics(target: Location, table: StudyTable) -> None:
     content = io.BytesIO()
     pyarrow.csv.write_csv(table.newest(names), content)
     target.write_bytes(content.getvalue())
+
+
+def _write_csv(target: Location, batches: Iterator[pa.RecordBatch]) -> None:
+    first = next(batches, None)
+    with target.writing() as file:
+        if first is None:
+            return
+        with pyarrow.csv.CSVWriter(file, first.schema) as writer:
+            for batch in (first, *batches):
+                writer.write_batch(batch)
 
 
 def _write_reports(target: Location, table: StudyTable) -> int:

@@ -1,15 +1,13 @@
-"""Where the demonstration's numbers and words lie: `assets/` beside the checkout, or in the wheel."""
+"""The demonstration's numbers and words, out of `assets/`."""
 
 from __future__ import annotations
 
 import csv
 import json
-from pathlib import Path
 from typing import Any
 
-import echoprime
+from echoprime.assets import read_asset
 from echoprime.bundle import Lexicon, Phenotype, SectionWeights
-from echoprime.errors import BundleError
 
 CANDIDATE_EMBEDDINGS = "candidate_embeddings.npy"
 CANDIDATES = "candidates.csv"
@@ -31,30 +29,6 @@ CANDIDATE_COLUMNS = (
     "pericardial_effusion",
 )
 """Columns of `candidates.csv`: what the drawing makes true; the other labels are unknown."""
-
-
-def asset(name: str) -> Path:
-    """Path of an asset, which need not exist.
-
-    Parameters
-    ----------
-    name
-        Below `assets/`, with "/".
-    """
-    package = Path(echoprime.__file__).parent
-    installed = package / "_assets"
-    return (installed if installed.is_dir() else package.parent / "assets") / name
-
-
-def read_asset(name: str) -> bytes:
-    """Content of an asset; BundleError when it is missing."""
-    path = asset(name)
-    if not path.is_file():
-        raise BundleError(
-            f"assets/{name}: missing from this installation; install again, or make the demonstration's "
-            "with `python -m echoprime.demonstration.make_assets`"
-        )
-    return path.read_bytes()
 
 
 def read_section_weights() -> SectionWeights:

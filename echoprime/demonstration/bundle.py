@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from echoprime.assets import read_asset
 from echoprime.bundle import Bundle, write_bundle
 from echoprime.bundle.writing import ENCODER_FILE, VIEW_CLASSIFIER_FILE
 from echoprime.demonstration import seeded
@@ -16,7 +17,6 @@ from echoprime.demonstration.assets import (
     CANDIDATE_EMBEDDINGS,
     SEEDS,
     VIEW_HEAD,
-    read_asset,
     read_candidates,
     read_lexicon,
     read_phenotypes,
@@ -48,7 +48,7 @@ LABEL_SOURCES: dict[str, dict[str, Any]] = {
     "rv_systolic_function_depressed": {
         "section": "Right Ventricle",
         "mode": "binary",
-        "label_sources": ["It shortens too little"],
+        "label_sources": ["Its systolic function is reduced"],
     },
     "pericardial_effusion": {
         "section": "Pericardium",

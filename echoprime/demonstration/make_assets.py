@@ -31,6 +31,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from echoprime.assets import asset
 from echoprime.bundle import VIEWS
 from echoprime.demonstration import seeded
 from echoprime.demonstration.archive import drawn_loops
@@ -40,7 +41,6 @@ from echoprime.demonstration.assets import (
     CANDIDATES,
     SEEDS,
     VIEW_HEAD,
-    asset,
     read_section_weights,
 )
 from echoprime.demonstration.encoding import EMBED, LOOK, Loop, compute, show_progress

@@ -44,9 +44,9 @@ def write_report(row: Mapping[str, str], lexicon: Lexicon) -> list[Phrase]:
     written += _right_ventricle(row, order)
     for turn, section in ((1, "Left Atrium"), (2, "Right Atrium")):
         if row[f"{section.lower().replace(' ', '_')}_dilation"] == "1":
-            written.append((section, "It is drawn large.", NOTHING))
+            written.append((section, "It is dilated.", NOTHING))
         elif order % 3 == turn:
-            written.append((section, "It is of the usual size.", NOTHING))
+            written.append((section, "It is of normal size.", NOTHING))
     if order % 4 == 2:
         valve = "Two thin leaflets open in diastole and meet in systole."
         written.append(("Mitral Valve", valve, NOTHING))
@@ -59,28 +59,24 @@ def write_report(row: Mapping[str, str], lexicon: Lexicon) -> list[Phrase]:
 
 
 def pump_words(ejection_fraction: float) -> str:
-    """What the left ventricle's ejection fraction is called.
+    """What a left ventricle of this ejection fraction (%) is said to do; limits of assets/severity.
 
     Examples
     --------
-    >>> pump_words(60), pump_words(25)
-    ('It pumps as usual.', 'It pumps much less than usual.')
+    >>> pump_words(60), pump_words(35)
+    ('Its systolic function is normal.', 'Its systolic function is moderately reduced.')
     """
-    if ejection_fraction > 70:
-        return "It pumps vigorously."
-    if ejection_fraction >= 52:
-        return "It pumps as usual."
-    return (
-        "It pumps a little less than usual." if ejection_fraction >= 40 else "It pumps much less than usual."
-    )
+    steps = ((70, "hyperdynamic"), (52, "normal"), (41, "mildly reduced"), (30, "moderately reduced"))
+    word = next((word for least, word in steps if ejection_fraction >= least), "severely reduced")
+    return f"Its systolic function is {word}."
 
 
 def _right_ventricle(row: Mapping[str, str], order: int) -> list[tuple[str, str, float | str]]:
     large, weak = row["right_ventricle_dilation"] == "1", row["rv_systolic_function_depressed"] == "1"
     if not (large or weak or order % 2 == 0):
         return []
-    size = "It is drawn large." if large else "It is of the usual size."
-    work = "It shortens too little." if weak else "It shortens as usual."
+    size = "It is dilated." if large else "It is of normal size."
+    work = f"Its systolic function is {'reduced' if weak else 'normal'}."
     return [("Right Ventricle", size, NOTHING), ("Right Ventricle", work, NOTHING)]
 
 

@@ -7,6 +7,7 @@ from echoprime.interpretation.lexicon import decode_report, decode_section
 from echoprime.interpretation.matched_views import MatchedViews, match_views, nothing_fits, require_listed
 from echoprime.interpretation.phenotypes import PAIRINGS, Pairing
 from echoprime.interpretation.recognition import PhraseRecogniser, RecognisedReport
+from echoprime.interpretation.severity.grading import severity_identity
 
 __all__ = [
     "PAIRINGS",
@@ -23,4 +24,5 @@ __all__ = [
     "nothing_fits",
     "read_given_views",
     "require_listed",
+    "severity_identity",
 ]

@@ -19,6 +19,8 @@ def sections_column(
     names: Sequence[str],
     members: Sequence[Sequence[str]],
     texts: Any,  # noqa: ANN401  # pyarrow has no types
+    sentences: Any,  # noqa: ANN401
+    describing: NDArray[np.int64],
 ) -> Any:  # noqa: ANN401
     """The `sections` column of the interpretations table.
 
@@ -32,6 +34,10 @@ def sections_column(
         For each of them the names of the phenotypes averaged over its neighbours.
     texts
         pyarrow strings (studies * sections,).
+    sentences
+        pyarrow lists (studies * sections,) of `echoprime.tables.schema.SENTENCE`.
+    describing
+        int64 (queries,): see there.
 
     Returns
     -------
@@ -46,6 +52,10 @@ def sections_column(
         "report": texts,
         "report_row": _at_cells(hits.report_rows, cell, studies * width, hits.report_rows < 0),
         "report_similarity": _at_cells(hits.report_scores, cell, studies * width, hits.report_rows < 0),
+        "sentences": sentences,
+        "describing": _at_cells(
+            describing.astype(np.int32), cell, studies * width, np.zeros(len(cell), np.bool_)
+        ),
         "shares": _shares(queries, cell, width),
         "phenotypes": _phenotypes(members, studies),
         "neighbours": _neighbours(queries, hits, members, cell, width),

@@ -12,8 +12,12 @@ from numpy.typing import NDArray
 from echoprime.bundle import Bundle
 from echoprime.errors import BundleError, EchoPrimeError, SettingError
 from echoprime.interpretation.evidence import sections_column
+from echoprime.interpretation.neighbour_phrases import NeighbourPhrases
 from echoprime.interpretation.phenotypes import plan, values
 from echoprime.interpretation.report import joined, section_texts
+from echoprime.interpretation.sentences import sentences
+from echoprime.interpretation.severity import PhraseGrades, severity_column
+from echoprime.interpretation.severity.contradictions import Told, contradictions_column
 from echoprime.retrieval import CandidateSet, ShardHits, StudyQueries, study_queries
 from echoprime.tables.schema import interpretations
 
@@ -69,6 +73,7 @@ class Interpreter:
         names = bundle.sections.names
         self.bits = _section_numbers(bundle, names)
         labels = (candidates or CandidateSet.open(bundle)).labels
+        self.grades = PhraseGrades.of_bundle(bundle)
         self.plan = plan(bundle.phenotypes, names, labels, pairing)
 
     @property
@@ -77,7 +82,7 @@ class Interpreter:
         names = [each.name for each in self.bundle.phenotypes]
         called = [each.name for each in self.bundle.phenotypes if each.threshold is not None]
         kept = {*names, *(f"{name}_call" for name in called)}
-        kept |= {"calls_calibrated", "report", "sections", "notice"}
+        kept |= {"calls_calibrated", "report", "sections", "severity", "contradictions", "notice"}
         return pa.schema([field for field in interpretations(names, called) if field.name in kept])
 
     def queries(
@@ -150,14 +155,22 @@ class Interpreter:
             )
         position = np.full(queries.assessable.shape, -1, np.int64)
         position[queries.study, queries.section] = np.arange(len(queries))
-        texts = section_texts(self.lexicon, self.bits, hits, position)
+        phrases = NeighbourPhrases.of(hits)
+        said = sentences(self.lexicon, hits, phrases)
+        texts = section_texts(self.lexicon, self.bits, said, position)
         names = self.bundle.sections.names
         found = values(self.plan, hits.labels, position)
         columns = self._phenotypes(found)
         columns["calls_calibrated"] = pa.array(np.zeros(queries.studies, np.bool_))
         columns["report"] = joined(texts, len(names))
         members = [[self.bundle.phenotypes[number].name for number in row] for row in self.plan.members]
-        columns["sections"] = sections_column(queries, hits, names, members, texts)
+        cell = queries.study * len(names) + queries.section
+        told = said.column(phrases, cell, queries.studies * len(names))
+        columns["sections"] = sections_column(queries, hits, names, members, texts, told, said.describing)
+        columns["severity"] = severity_column(self.grades, phrases, self.bits, position)
+        columns["contradictions"] = contradictions_column(
+            self.grades, Told(said, phrases, queries, names), self.bundle.phenotypes, found
+        )
         columns["notice"] = pa.array([self.bundle.notice] * queries.studies, pa.string())
         return pa.Table.from_arrays([columns[name] for name in self.schema.names], schema=self.schema)
 

@@ -12,6 +12,7 @@ from echoprime.pages.display import Shown
 from echoprime.pages.moving import as_webm, as_webp
 from echoprime.pages.page import data_uri, render_page
 from echoprime.pages.phenotypes import phenotype_rows, spreads
+from echoprime.pages.severity import contradiction_lines, sentence_rows, severity_rows
 from echoprime.tables import INCOMPLETE, UNKNOWN, VANISHED, VANISHED_INCOMPLETE, interpreted_kinds
 
 RUNNERS_UP = 2
@@ -121,6 +122,8 @@ def study_page(
             if video["outcome"] != "encoded"
         ],
         sections=[_section(section) for section in sections],
+        severity=[] if interpretation is None else severity_rows(interpretation),
+        contradictions=[] if interpretation is None else contradiction_lines(interpretation),
         phenotypes=[] if interpretation is None else phenotype_rows(interpretation, identity),
         spreads=[] if interpretation is None else spreads(interpretation),
         shares=_shares(weighed),
@@ -243,10 +246,10 @@ def _facts(
 
 
 def _section(section: Mapping[str, Any]) -> dict[str, Any]:
-    """A section's text without its own name before it."""
+    """A section's text without its own name before it, and its sentences."""
     title = section["section"]
     text = section["report"].replace("[SEP]", "").strip().removeprefix(f"{title}:").strip()
-    return {**section, "text": text}
+    return {**section, "text": text, "said": sentence_rows(section)}
 
 
 def _shares(sections: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:

@@ -31,8 +31,9 @@ class ShardHits:
     report_rows, report_scores
         int64 and float64 (queries,): the best row that has that section; -1 and -inf if none has.
     text_keys, texts
-        int64 (m,) ascending, row * 32 + section, and pyarrow list<struct<phrase, value>> (m,): the
-        phrases of that section in the reports of `report_rows`.
+        int64 (m,) ascending, row * 32 + section, and pyarrow list<struct<phrase, value>> (m,): what the
+        reports of all neighbours, and those of `report_rows`, say of their query's section; only where
+        they have it.
     left_out
         int64 (queries,): rows that were left out because they are of the query's study or patient.
     """
@@ -67,6 +68,23 @@ class ShardHits:
         table = np.zeros(int(self.named_rows.max(initial=-1)) + 1, np.int64)
         table[self.named_rows] = np.arange(len(self.named_rows))
         return table[rows]
+
+    def text_places(self) -> NDArray[np.int64]:
+        """int64 (queries, k): where in `texts` stands what each neighbour says of the query's section.
+
+        -1 where its report does not have the section, or there is no neighbour.
+        """
+        places = np.full((len(self.named_rows) + 1) * SECTION_BITS, -1, np.int64)
+        rows, bits = np.divmod(self.text_keys, SECTION_BITS)
+        number = np.full(int(max(self.named_rows.max(initial=-1), rows.max(initial=-1))) + 2, -1, np.int64)
+        number[self.named_rows] = np.arange(len(self.named_rows))
+        # What is no neighbour's, a report found farther away, falls into the last cells, which are emptied.
+        places[number[rows] * SECTION_BITS + bits] = np.arange(len(rows))
+        places[-SECTION_BITS:] = -1
+        bits = np.maximum(self.section_bits, 0)[:, None]
+        found: NDArray[np.int64] = places[number[self.rows] * SECTION_BITS + bits]
+        found[self.section_bits < 0] = -1
+        return found
 
     def equals(self, other: ShardHits) -> bool:
         """Whether every value is the same, to the bit."""

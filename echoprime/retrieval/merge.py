@@ -47,9 +47,9 @@ def merge(hits: Sequence[ShardHits]) -> ShardHits:
     report_rows = np.take_along_axis(report_rows, best, axis=1)[:, 0]
     bits = first.section_bits
     named, names = _chosen([(each.named_rows, each.names) for each in hits], _distinct(rows))
+    answered = np.sort(np.concatenate([each.text_keys for each in hits]))
     keys, texts = _chosen(
-        [(each.text_keys, each.texts) for each in hits],
-        np.unique((report_rows * SECTION_BITS + bits)[report_rows >= 0]),
+        [(each.text_keys, each.texts) for each in hits], _still_asked(answered, rows, report_rows, bits)
     )
     return ShardHits(
         rows=rows,
@@ -92,6 +92,20 @@ def _distinct(rows: NDArray[np.int64]) -> NDArray[np.int64]:
     seen = np.zeros(int(rows.max(initial=-1)) + 2, np.bool_)  # the last place stands for -1
     seen[rows.ravel()] = True
     return np.flatnonzero(seen[:-1])
+
+
+def _still_asked(
+    keys: NDArray[np.int64],
+    rows: NDArray[np.int64],
+    report_rows: NDArray[np.int64],
+    bits: NDArray[np.int64],
+) -> NDArray[np.int64]:
+    """Of the texts that the shards answered, those of rows that are still neighbours, or the report."""
+    asked = np.zeros(int(keys.max(initial=-1)) + 1, np.bool_)
+    for each in (rows, report_rows[:, None]):
+        pairs = (each * SECTION_BITS + bits[:, None])[(each >= 0) & (bits >= 0)[:, None]]
+        asked[pairs[pairs < len(asked)]] = True
+    return keys[asked[keys]]
 
 
 def _chosen(

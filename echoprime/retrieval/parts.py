@@ -102,7 +102,7 @@ class Rows:
         return np.concatenate(rows), np.concatenate(which)
 
     def texts(self, keys: NDArray[np.int64]) -> Any:  # noqa: ANN401  # pyarrow has no types
-        """Phrases of one section of each report.
+        """Phrases of sections of reports.
 
         A report names a section in one run of phrases; should it come back to it later, the first run
         counts (method 4: the text is what follows the first header, up to the next [SEP]).
@@ -110,7 +110,7 @@ class Rows:
         Parameters
         ----------
         keys
-            int64, ascending: row * 32 + section.
+            int64, ascending, each once: row * 32 + section.
 
         Returns
         -------
@@ -119,7 +119,7 @@ class Rows:
         """
         rows, sections = np.divmod(keys, SECTION_BITS)
         pieces = [
-            _first_run(part.table.column("report").take(pa.array(rows[chosen] - start)), sections[chosen])
+            _first_runs(part.table.column("report"), rows[chosen] - start, sections[chosen])
             for part, start, chosen in self._by_part(rows)
         ]
         return pa.concat_arrays(pieces) if pieces else pa.array([], TEXT)
@@ -135,22 +135,34 @@ class Rows:
             yield self.parts[number], int(self.starts[number]), np.flatnonzero(which == number)
 
 
-def _first_run(reports: Any, sections: NDArray[np.int64]) -> Any:  # noqa: ANN401  # pyarrow has no types
-    counts = reports.value_lengths().to_numpy(zero_copy_only=False).astype(np.int64)
-    flat = reports.flatten()
-    owner = np.repeat(np.arange(len(reports)), counts)
-    section = flat.field("section").to_numpy(zero_copy_only=False).astype(np.int64)
-    wanted = section == sections[owner]
+def _first_runs(reports: Any, rows: NDArray[np.int64], sections: NDArray[np.int64]) -> Any:  # noqa: ANN401  # pyarrow has no types
+    """Of each (row, section), ascending: the first run of the section's phrases in the row's report.
+
+    Only the section numbers of these rows are read, and the phrases that are answered.
+    """
+    new = np.ones(len(rows), np.bool_)
+    new[1:] = rows[1:] != rows[:-1]
+    distinct, line = rows[new], np.cumsum(new) - 1
+    offsets = reports.offsets.to_numpy()
+    flat = reports.values
+    begin = offsets[distinct].astype(np.int64)
+    counts = offsets[distinct + 1] - begin
+    owner = np.repeat(np.arange(len(distinct)), counts)
+    place = np.arange(len(owner)) + np.repeat(begin - (np.cumsum(counts) - counts), counts)
+    cell = owner * SECTION_BITS + flat.field("section").to_numpy(zero_copy_only=False)[place]
+    asked = np.full(len(distinct) * SECTION_BITS, -1, np.int64)
+    asked[line * SECTION_BITS + sections] = np.arange(len(rows))
+    answer = asked[cell]
     # A run begins where the phrase before is of another report or section.
-    begins = wanted.copy()
-    begins[1:] &= ~wanted[:-1] | (owner[1:] != owner[:-1])
-    run = np.cumsum(begins)
-    first = np.full(len(reports), np.iinfo(np.int64).max)
-    np.minimum.at(first, owner[begins], run[begins])
-    kept = np.flatnonzero(wanted & (run == first[owner]))
-    offsets = np.concatenate([[0], np.bincount(owner[kept], minlength=len(reports)).cumsum()])
-    chosen = flat.take(pa.array(kept))
-    values = pa.StructArray.from_arrays(
-        [chosen.field("phrase"), chosen.field("value")], fields=list(TEXT.value_type)
-    )
-    return pa.ListArray.from_arrays(pa.array(offsets, pa.int32()), values)
+    begins = answer >= 0
+    begins[1:] &= cell[1:] != cell[:-1]
+    run, starts = np.cumsum(begins), np.flatnonzero(begins)
+    first = np.zeros(len(rows), np.int64)
+    first[answer[starts[::-1]]] = run[starts[::-1]]  # of equal places the last one written stays
+    kept = np.flatnonzero((answer >= 0) & (run == first[answer]))
+    kept = kept[np.argsort(answer[kept], kind="stable")]
+    ends = np.concatenate([[0], np.bincount(answer[kept], minlength=len(rows)).cumsum()])
+    phrases = flat.field("phrase").to_numpy(zero_copy_only=False)[place[kept]]
+    values = flat.field("value").take(pa.array(place[kept]))
+    coded = pa.StructArray.from_arrays([pa.array(phrases), values], fields=list(TEXT.value_type))
+    return pa.ListArray.from_arrays(pa.array(ends, pa.int32()), coded)

@@ -59,7 +59,8 @@ class Shard:
         *,
         columns: NDArray[np.integer] | None = None,
     ) -> ShardHits:
-        """The k nearest rows of every query, their labels, and the nearest report that has its section.
+        """The k nearest rows of every query, their labels, what their reports say of its section, and the
+        nearest report that has it.
 
         The answer to a query is the same, to the bit, whatever it is batched with and however the set is
         cut into shards (after `merge`).
@@ -92,14 +93,17 @@ class Shard:
         other = self._excluded("patient", exclude_patient, len(vectors))
         excluded = _together(excluded, other, len(self))
         local, scores = nearest(self._rows, vectors, k, self.largest_norm, excluded)
-        report, report_scores = self._reports(vectors, bits, local, scores, excluded)
+        has = self._having(local, bits)
+        report, report_scores = self._reports(vectors, bits, local, scores, has, excluded)
         used = _used(local, len(self))
-        keys = np.unique((report * SECTION_BITS + bits)[report >= 0])
+        position = np.full(len(self) + 1, len(used), np.int64)  # the last place stands for -1
+        position[used] = np.arange(len(used))
+        keys = _text_keys(local, bits, has, report, used, position)
         lifted = np.where(report >= 0, report + self.lo, -1)
         return ShardHits(
             rows=np.where(local >= 0, local + self.lo, -1),
             scores=scores,
-            labels=self._labels(local, used, columns),
+            labels=self._labels(local, used, position, columns),
             named_rows=used + self.lo,
             names=self._rows.column("study", used),
             section_bits=bits,
@@ -159,12 +163,10 @@ class Shard:
         bits: NDArray[np.int64],
         rows: NDArray[np.int64],
         scores: NDArray[np.float64],
+        has: NDArray[np.bool_],
         excluded: Excluded,
     ) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
         """Best row that has the query's section: mostly among the k best, else looked for among all."""
-        wanted = np.maximum(bits, 0).astype(np.uint32)[:, None]
-        has = (self._sections(rows) >> wanted) & 1 == 1
-        has &= (rows >= 0) & (bits >= 0)[:, None]
         place = has.argmax(axis=1)
         line = np.arange(len(rows))
         found = has.any(axis=1)
@@ -184,21 +186,26 @@ class Shard:
             best[these], best_scores[these] = row[:, 0], score[:, 0]
         return best, best_scores
 
-    def _sections(self, rows: NDArray[np.int64]) -> NDArray[np.uint32]:
+    def _having(self, rows: NDArray[np.int64], bits: NDArray[np.int64]) -> NDArray[np.bool_]:
+        """bool (queries, k): whether each row's report has its query's section."""
         if not len(self):
-            return np.zeros(rows.shape, np.uint32)
-        return self._rows.sections[np.maximum(rows, 0)]
+            return np.zeros(rows.shape, np.bool_)
+        wanted = np.maximum(bits, 0).astype(np.uint32)[:, None]
+        has: NDArray[np.bool_] = (self._rows.sections[np.maximum(rows, 0)] >> wanted) & 1 == 1
+        return has & (rows >= 0) & (bits >= 0)[:, None]
 
     def _labels(
-        self, rows: NDArray[np.int64], used: NDArray[np.int64], columns: NDArray[np.integer] | None
+        self,
+        rows: NDArray[np.int64],
+        used: NDArray[np.int64],
+        position: NDArray[np.int64],
+        columns: NDArray[np.integer] | None,
     ) -> NDArray[np.float64]:
         """float64 (queries, k, n): labels of the found rows, read once for each row that occurs."""
         if columns is None:
             columns = np.broadcast_to(np.arange(len(self.labels)), (len(rows), len(self.labels)))
         values = np.full((len(used) + 1, len(self.labels)), np.nan)  # the last line: no row
         values[:-1] = self._rows.numbers(self.labels, used)
-        position = np.full(len(self) + 1, len(used), np.int64)
-        position[used] = np.arange(len(used))
         labels = np.full((*rows.shape, columns.shape[1]), np.nan)
         for slot in range(columns.shape[1]):
             asked = np.flatnonzero(columns[:, slot] >= 0)
@@ -220,3 +227,21 @@ def _used(rows: NDArray[np.int64], count: int) -> NDArray[np.int64]:
     seen = np.zeros(count + 1, np.bool_)  # the last place stands for -1
     seen[rows.ravel()] = True
     return np.flatnonzero(seen[:-1])
+
+
+def _text_keys(
+    rows: NDArray[np.int64],
+    bits: NDArray[np.int64],
+    has: NDArray[np.bool_],
+    report: NDArray[np.int64],
+    used: NDArray[np.int64],
+    position: NDArray[np.int64],
+) -> NDArray[np.int64]:
+    """Row * 32 + section, ascending: the neighbours that have their query's section, and the reports."""
+    seen = np.zeros(len(used) * SECTION_BITS, np.bool_)
+    seen[(position[rows] * SECTION_BITS + bits[:, None])[has]] = True
+    number, bit = np.divmod(np.flatnonzero(seen), SECTION_BITS)
+    keys = used[number] * SECTION_BITS + bit
+    # A report that was looked for farther away is nobody's neighbour.
+    farther = (report >= 0) & ~has.any(axis=1)
+    return np.union1d(keys, (report * SECTION_BITS + bits)[farther]) if farther.any() else keys

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import pyarrow as pa
 
-SCHEMA_VERSION = 3
+SCHEMA_VERSION = 4
 """Raised when a column changes its name, type or meaning; tables of another version are refused."""
 
 EMBEDDING_LENGTH = 512
@@ -131,6 +131,18 @@ NEIGHBOUR = pa.struct(
     ]
 )
 
+SENTENCE = pa.struct(
+    [
+        pa.field("phrase", pa.int32()),  # its number in the lexicon's section
+        pa.field("text", pa.string()),
+        pa.field("value", pa.string()),  # what stands in its gap; null = it has none, or it is not recorded
+        pa.field("said_by", pa.int32()),  # of `of`, those that say the phrase, whatever the value
+        pa.field("same_value", pa.int32()),  # of these, those with this value; null where there is none
+        pa.field("of", pa.int32()),  # the neighbours beside the report's candidate
+    ]
+)
+"""A sentence of the report; its candidate and similarity are the section's."""
+
 SECTION = pa.struct(
     [
         pa.field("section", pa.string()),
@@ -138,6 +150,8 @@ SECTION = pa.struct(
         pa.field("report", pa.string()),  # this section's text, without the closing [SEP]
         pa.field("report_row", pa.int64()),  # candidate that the text comes from; null = none
         pa.field("report_similarity", pa.float64()),
+        pa.field("sentences", pa.list_(SENTENCE)),  # the report's, in their order
+        pa.field("describing", pa.int32()),  # of the sentences' `of`, those whose report has the section
         pa.field(
             "shares", pa.list_(pa.float64())
         ),  # per encoded video: its part of the section's weights, sums to 1
@@ -146,6 +160,41 @@ SECTION = pa.struct(
     ]
 )
 """Evidence of one report section."""
+
+GRADES = ("none", "trivial", "mild", "mild to moderate", "moderate", "moderate to severe", "severe")
+"""How severe a finding is. Of a function: how far it is reduced, none = normal."""
+
+GRADE_SCALE = (0.0, 0.5, 1.0, 1.5, 2.0, 2.5, 3.0)
+"""The same as numbers: 1 = mild, 2 = moderate, 3 = severe, what lies between them half way."""
+
+SEVERITY = pa.struct(
+    [
+        pa.field("structure", pa.string()),
+        pa.field("grade", pa.string()),  # the neighbours' median, of two the lower; null = none says one
+        pa.field("expected", pa.float64()),  # mean on GRADE_SCALE; null likewise
+        pa.field("probabilities", pa.list_(pa.float64())),  # shares, in the order of GRADES; null likewise
+        pa.field("neighbours", pa.int32()),  # that say a grade
+        pa.field("ungraded", pa.int32()),  # that name the finding without a grade that can be read
+    ]
+)
+"""How severe a finding of one structure is, by the neighbours' phrases in its section."""
+
+CONTRADICTION = pa.struct(
+    [
+        pa.field("structure", pa.string()),
+        pa.field("section", pa.string()),
+        pa.field("sentence", pa.string()),
+        pa.field("grade", pa.string()),  # that the sentence says
+        # Against another sentence, which says less ...
+        pa.field("other_section", pa.string()),
+        pa.field("other_sentence", pa.string()),
+        pa.field("other_grade", pa.string()),
+        # ... or against a phenotype of the same study.
+        pa.field("phenotype", pa.string()),
+        pa.field("value", pa.float64()),
+    ]
+)
+"""Two things that one study's report and values say of a structure, and that cannot both be so."""
 
 
 def interpretations(phenotypes: list[str], called: list[str]) -> pa.Schema:
@@ -190,6 +239,10 @@ def interpretations(phenotypes: list[str], called: list[str]) -> pa.Schema:
             ),  # false: published thresholds, pairing unknown
             pa.field("report", pa.string(), nullable=False),  # sections' texts joined, each closed by [SEP]
             pa.field("sections", pa.list_(SECTION), nullable=False),  # in the order of the section weights
+            pa.field(
+                "severity", pa.list_(SEVERITY)
+            ),  # of the structures that the lexicon's phrases grade; null = it has no such phrase
+            pa.field("contradictions", pa.list_(CONTRADICTION)),  # null likewise
             pa.field(
                 "notice", pa.string(), nullable=False
             ),  # what must be said beside every number; "" = nothing

@@ -191,7 +191,7 @@ def test_the_package_runs_where_it_is_not_installed() -> None:
     with staged_package() as folder:
         code = (
             "import sys, echoprime, pipelines; from pipelines.cli import main; "
-            "from echoprime.demonstration.assets import asset; "
+            "from echoprime.assets import asset; "
             f"assert echoprime.__file__.startswith({str(folder)!r}), echoprime.__file__; "
             "assert asset('demonstration/lexicon.json').is_file(); sys.exit(main(['--version']))"
         )

@@ -94,6 +94,33 @@ def test_evidence_stands_beside_every_number() -> None:
     ]
 
 
+def test_sentences_grades_and_contradictions() -> None:
+    said = {"phrase": 3, "text": "Mild leak.", "value": None, "said_by": 12, "same_value": None, "of": 49}
+    valued = {**said, "text": "Gradient 4 mmHg.", "value": "4", "said_by": 9, "same_value": 2}
+    leak = {
+        "structure": "mitral_regurgitation", "grade": "mild", "expected": 0.75, "neighbours": 8,
+        "ungraded": 3, "probabilities": [0.25, 0.0, 0.75, 0.0, 0.0, 0.0, 0.0],
+    }  # fmt: skip
+    silent = {**leak, "structure": "mitral_stenosis", "grade": None, "expected": None, "probabilities": None}
+    nothing = {**silent, "structure": "aortic_stenosis", "neighbours": 0, "ungraded": 0}
+    against = {
+        "structure": "mitral_regurgitation", "section": "Mitral Valve", "sentence": "Severe <leak>.",
+        "grade": "severe", "other_section": "Left Atrium", "other_sentence": "No leak.",
+        "other_grade": "none", "phenotype": None, "value": None,
+    }  # fmt: skip
+    mitral = section("Mitral Valve", [], [], sentences=[said, valued], describing=20)
+    found = interpretation(sections=[mitral], severity=[leak, silent, nothing], contradictions=[against])
+    text = page(encoding(video(0), video(1)), found, [MOVING] * 2)
+    for words in (
+        "Mild leak. <span class=\"quiet\">(12 of 49)</span>", "(9 of 49, 2 with this value)",
+        "20 of the others describe this section", "none 25 %, mild 75 %", "mitral stenosis",
+        "severe in Mitral Valve (&#34;Severe &lt;leak&gt;.&#34;), but none in Left Atrium",
+    ):  # fmt: skip
+        assert words in text, words
+    assert "aortic stenosis" not in text
+    assert "<h2>Severity</h2>" not in page(encoding(video(0)), interpretation(), [MOVING])
+
+
 def test_identifiers_are_on_the_page_only_when_asked_for() -> None:
     arguments = (encoding(video(0), video(1), video(2, "failed", "still")), interpretation(), [MOVING] * 2)
     without = page(*arguments)

@@ -63,7 +63,8 @@ def test_candidates_arrive_row_by_row(release, tmp_path):
     expected = [
         (phrase, None if value != value else str(value)) for section, phrase, value in report if section == 0
     ]
-    assert [(each["phrase"], each["value"]) for each in hits.texts.to_pylist()[0]] == expected
+    text = hits.texts.to_pylist()[hits.text_keys.tolist().index(hits.report_keys[0])]
+    assert [(each["phrase"], each["value"]) for each in text] == expected
 
 
 def test_phenotypes_have_units_definitions_and_thresholds(release, tmp_path):
