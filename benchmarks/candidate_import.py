@@ -70,12 +70,13 @@ def size(folder: Path) -> int:
     return sum(path.stat().st_size for path in folder.rglob("*") if path.is_file())
 
 
-def row(name: str, found: Measured, own: OwnMemory | None, folder: Path) -> str:
-    """One line of the table."""
+def show(name: str, found: Measured, own: OwnMemory | None, folder: Path) -> None:
+    """Print one line of the table."""
     seen = f"{own.most / 2**30:.2f}" if own and own.most else ""
-    return (
+    print(
         f"| {name} | {found.seconds:.0f} | {found.processor:.0f} | {found.gigabytes} | {seen} "
-        f"| {size(folder) / 1e9:.2f} |"
+        f"| {size(folder) / 1e9:.2f} |",
+        flush=True,
     )
 
 
@@ -85,31 +86,29 @@ def main() -> None:
     parser.add_argument("--rows", type=int, default=OFFICIAL_ROWS)
     parser.add_argument("--folder", type=Path)
     asked = parser.parse_args()
-    with tempfile.TemporaryDirectory() as scratch:
-        folder = (asked.folder or Path(scratch)).resolve()
-        release, whole, second = folder / "release", folder / "bundle", folder / "second"
-        lines = []
-        if not release.is_dir():
-            folder.mkdir(parents=True, exist_ok=True)
-            drawn = measure(DRAW, str(release), str(asked.rows), str(Path(__file__).parent))
-            lines.append(row("the release drawn", drawn, None, release))
-        own = OwnMemory()
-        imported = measure(IMPORT, str(release), str(whole), watch=own)
-        if imported.answer != asked.rows:
-            raise SystemExit(f"{imported.answer} rows were imported")
-        lines.append(row("imported and verified", imported, own, whole))
-        files = len(list((whole / "candidates").glob("studies-*")))
-        spent = killed_at_half(release, second, files)
-        own = OwnMemory()
-        again = measure(IMPORT, str(release), str(second), watch=own)
-        lines.append(row(f"killed after {spent:.0f} s, the same command again", again, own, second))
-        if open_bundle(whole).hash != open_bundle(second).hash:
-            raise SystemExit("the bundle of a killed import has other files")
     print(heading(__doc__, ["numpy", "pyarrow", "torch"]))
     print(f"{asked.rows:,} candidates, 512 numbers, 21 labels and about 30 phrases each.\n")
     print("| | seconds | processor seconds | GiB resident, the most | of its own | GB on disk |")
     print("|---|---:|---:|---:|---:|---:|")
-    print("\n".join(lines))
+    with tempfile.TemporaryDirectory() as scratch:
+        folder = (asked.folder or Path(scratch)).resolve()
+        release, whole, second = folder / "release", folder / "bundle", folder / "second"
+        if not release.is_dir():
+            folder.mkdir(parents=True, exist_ok=True)
+            drawn = measure(DRAW, str(release), str(asked.rows), str(Path(__file__).parent))
+            show("the release drawn", drawn, None, release)
+        own = OwnMemory()
+        imported = measure(IMPORT, str(release), str(whole), watch=own)
+        if imported.answer != asked.rows:
+            raise SystemExit(f"{imported.answer} rows were imported")
+        show("imported and verified", imported, own, whole)
+        files = len(list((whole / "candidates").glob("studies-*")))
+        spent = killed_at_half(release, second, files)
+        own = OwnMemory()
+        again = measure(IMPORT, str(release), str(second), watch=own)
+        show(f"killed after {spent:.0f} s, the same command again", again, own, second)
+        if open_bundle(whole).hash != open_bundle(second).hash:
+            raise SystemExit("the bundle of a killed import has other files")
 
 
 if __name__ == "__main__":

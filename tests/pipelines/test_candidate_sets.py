@@ -14,7 +14,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from echoprime.bundle import Bundle, open_bundle
+from echoprime.bundle import open_bundle
 from echoprime.interpretation.plain_candidates import METADATA
 from echoprime.release import import_release
 from echoprime.retrieval import CandidateSet, section_queries
@@ -58,23 +58,19 @@ def found(capsys: pytest.CaptureFixture[str], *words: object) -> Any:
     return json.loads(said(capsys, *words, "--json"))
 
 
-def plain(folder: Path, bundle: Bundle, **columns: Any) -> Path:
-    """Two rows of a user's own."""
+def plain(file: Path, **columns: Any) -> Path:
+    """Two rows of a user's own, with other columns; None = without that one."""
     rng = np.random.default_rng(0)
-    table = pa.table(
-        {
-            "study_id": ["a", "b"],
-            "embedding": list(rng.standard_normal((2, 512)).astype(np.float32)),
-            "report": ["Pericardium: No fluid is drawn around the heart. Unheard of.", None],
-            "tavr": [1, None],
-            "age": [70, 71],
-            **columns,
-        }
-    )
-    pq.write_table(
-        table.drop_columns([name for name in table.column_names if columns.get(name, 0) is None]), folder
-    )
-    return folder
+    usual = {
+        "study_id": ["a", "b"],
+        "embedding": list(rng.standard_normal((2, 512)).astype(np.float32)),
+        "report": ["Pericardium: No fluid is drawn around the heart. Unheard of.", None],
+        "tavr": [1, None],
+        "age": [70, 71],
+    }
+    kept = {name: values for name, values in {**usual, **columns}.items() if values is not None}
+    pq.write_table(pa.table(kept), file)
+    return file
 
 
 def test_info_counts_what_is_there(place: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -237,7 +233,7 @@ def test_an_export_in_a_bucket_is_imported_from_there(
 
 def test_plain_files_of_ones_own(place: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     bundle = open_bundle(place / "bundle")
-    file = plain(tmp_path / "rows.parquet", bundle)
+    file = plain(tmp_path / "rows.parquet")
     words = ["--bundle", place / "bundle", "--embedding-space", bundle.embedding_space]
     shown = said(capsys, "candidates", "import", *words, "--rows", file, tmp_path / "set")
     assert "candidate set: 2 candidates" in shown
@@ -248,7 +244,7 @@ def test_plain_files_of_ones_own(place: Path, tmp_path: Path, capsys: pytest.Cap
     assert (first.study, first.labels, second.labels) == ("a", {"tavr": 1.0}, {})
     assert (first.report, second.report) == (((10, 0, None),), ())
     np.save(tmp_path / "e.npy", np.stack([each.embedding for each in (first, second)]))
-    apart = plain(tmp_path / "apart.parquet", bundle, embedding=None)
+    apart = plain(tmp_path / "apart.parquet", embedding=None)
     said(
         capsys,
         "candidates",
@@ -290,7 +286,7 @@ WRONG = [
 def test_values_that_cannot_be_are_told(
     place: Path, columns: dict[str, Any], message: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    file = plain(tmp_path / "rows.parquet", open_bundle(place / "bundle"), **columns)
+    file = plain(tmp_path / "rows.parquet", **columns)
     words = ["candidates", "import", "--bundle", place / "bundle", "--embedding-space", "x", "--rows", file]
     assert main([str(word) for word in [*words, tmp_path / "set"]]) == 2
     line = capsys.readouterr().err
@@ -363,7 +359,7 @@ def test_a_mistake_is_one_line(
 def test_files_that_say_no_space_need_one(
     place: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    file = plain(tmp_path / "rows.parquet", open_bundle(place / "bundle"))
+    file = plain(tmp_path / "rows.parquet")
     words = [
         "candidates",
         "import",
@@ -388,7 +384,7 @@ def test_files_that_say_no_space_need_one(
 def test_npy_files_that_do_not_fit_are_told(
     place: Path, save: Any, message: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    file = plain(tmp_path / "rows.parquet", open_bundle(place / "bundle"), embedding=None)
+    file = plain(tmp_path / "rows.parquet", embedding=None)
     np.save(tmp_path / "e.npy", save, allow_pickle=True)
     words = [
         "--bundle",
