@@ -77,7 +77,7 @@ class StepProgress:
         assert self._bars is not None
         for task in self._bars.tasks:
             if task.total is None:
-                self._bars.update(task.id, completed=1, total=1)
+                self._bars.update(task.id, completed=1, total=1, amount="")
 
 
 def _amount(step: str, done: int, total: int) -> str:

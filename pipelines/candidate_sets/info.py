@@ -30,10 +30,8 @@ def show_info(settings: CandidatesInfoSettings) -> int:
         return DONE
     out = console()
     rows = facts["rows"]
-    out.print(
-        f"{rows:,} candidates of {facts['dimension']} numbers in {facts['files']} pairs of files",
-        style="bold",
-    )
+    pairs = f"{facts['files']} {'pair' if facts['files'] == 1 else 'pairs'} of files"
+    out.print(f"{rows:,} candidates of {facts['dimension']} numbers in {pairs}", style="bold")
     out.print(f"hash {facts['hash']}")
     out.print(f"embedding space {facts['embedding_space']}")
     out.print(f"lexicon {facts['lexicon']['language']} ({facts['lexicon']['sha256'][:12]}...)")

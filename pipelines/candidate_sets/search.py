@@ -13,6 +13,7 @@ from rich.table import Table
 from echoprime.bundle import Lexicon
 from echoprime.errors import SettingError
 from echoprime.interpretation import decode_report
+from echoprime.interpretation.lexicon import CLOSING
 from echoprime.retrieval.candidate_rows import CandidateRow, CodedReport, candidate_rows
 from pipelines.candidate_sets.opening import OpenedSet, open_set
 from pipelines.candidate_sets.query import Query, query_of_row, query_of_study
@@ -162,7 +163,8 @@ def _table(found: list[Neighbour], section: str | None) -> Table:
         column.no_wrap = True
         column.justify = "right"
     for each in found:
-        text = each.report if len(each.report) <= SHOWN else f"{each.report[:SHOWN]}..."
+        text = each.report.replace(f" {CLOSING}", "")
+        text = text if len(text) <= SHOWN else f"{text[:SHOWN]}..."
         shown.add_row(str(each.rank), f"{each.row}", each.study, f"{each.similarity:.4f}", text)
     return shown
 
