@@ -34,7 +34,18 @@ def length_of(answer: requests.Response) -> int | None:
 
 
 def validator_of(answer: requests.Response) -> str | None:
-    """A strong ETag, else the date; weak ones say nothing of single bytes."""
+    """A strong ETag, else the date; weak ones say nothing of single bytes.
+
+    Examples
+    --------
+    >>> answer = requests.Response()
+    >>> answer.headers.update({"ETag": 'W/"1"', "Last-Modified": "Sat, 28 Nov 2026 10:00:00 GMT"})
+    >>> validator_of(answer)
+    'Sat, 28 Nov 2026 10:00:00 GMT'
+    >>> answer.headers["ETag"] = '"1"'
+    >>> validator_of(answer)
+    '"1"'
+    """
     etag = answer.headers.get("ETag")
     return etag if etag and not etag.startswith("W/") else answer.headers.get("Last-Modified")
 
@@ -72,6 +83,13 @@ def goes_on_at(answer: requests.Response, start: int, total: int, validator: str
     """Whether a 206 holds the bytes from `start` of the same version of the file.
 
     A server may know ranges and not If-Range: then its headers tell that the file is another one now.
+
+    Examples
+    --------
+    >>> answer = requests.Response()
+    >>> answer.headers.update({"Content-Range": "bytes 5-9/10", "ETag": '"1"'})
+    >>> [goes_on_at(answer, 5, 10, '"1"'), goes_on_at(answer, 5, 10, '"2"'), goes_on_at(answer, 4, 10, '"1"')]
+    [True, False, False]
     """
     said = re.fullmatch(r"bytes (\d+)-\d+/(\d+)", answer.headers.get("Content-Range", ""))
     same = validator_of(answer) in (None, validator)

@@ -1,8 +1,8 @@
 """One file over HTTP: gone on with after a broken connection, never put together of two versions of it.
 
-While it comes it is `.NAME.part`, and `.NAME.part.json` says of which version it is a part: the address, the
-server's ETag or date (RFC 9110, 13.1.5: If-Range) and the whole file's size. A server that gives neither, or
-knows no ranges, is asked for all of it again.
+While it comes it is `.NAME.part`, and `.NAME.part.json` says of which version it is a part: the address's hash,
+the server's ETag or date (RFC 9110, 13.1.5: If-Range) and the whole file's size. A server that gives neither,
+or knows no ranges, is asked for all of it again.
 """
 
 from __future__ import annotations
@@ -26,6 +26,7 @@ from echoprime.release.answers import (
     validator_of,
 )
 from echoprime.release.steps import Told, untold
+from echoprime.storage import canonical_hash
 from echoprime.storage.local_files import write_whole
 
 Result = TypeVar("Result")
@@ -79,6 +80,7 @@ class Download:
         told: Told = untold,
     ) -> None:
         self._session, self._url, self._target = session, url, target
+        self._source = canonical_hash(url)  # an address may hold a password, which must not lie on the disk
         self._size, self._told = size, told
         self._part = target.with_name(f".{target.name}.part")
         self._state = target.with_name(f".{target.name}.part.json")
@@ -208,7 +210,7 @@ class Download:
         """Of which version the part is; {} where there is none that can be gone on with."""
         try:
             known: dict[str, Any] = json.loads(self._state.read_bytes())
-            good = known["url"] == self._url and known["validator"] and self._part.is_file()
+            good = known["source"] == self._source and known["validator"] and self._part.is_file()
             return known if good and self.brought() <= known["total"] else {}
         except (OSError, ValueError, KeyError, TypeError):
             return {}
@@ -217,7 +219,7 @@ class Download:
         self.forget()
         write_whole(
             self._state,
-            json.dumps({"url": self._url, "validator": validator_of(answer), "total": total}).encode(),
+            json.dumps({"source": self._source, "validator": validator_of(answer), "total": total}).encode(),
         )
         self._part.write_bytes(b"")
 
