@@ -1,8 +1,8 @@
 """One file over HTTP: gone on with after a broken connection, never put together of two versions of it.
 
-While it comes it is `.NAME.part`, and `.NAME.part.json` says of which version it is a part: by the hash of the
-address, the ETag or date of the server (RFC 9110, 13.1.5: If-Range) and the size of the whole file. A server that
-gives neither, or knows no ranges, is asked for all of it again.
+While it comes it is `.NAME.part`, and `.NAME.part.json` says of which version it is a part: by the hash of
+the address, the ETag or date of the server (RFC 9110, 13.1.5: If-Range) and the size of the whole file. A
+server that gives neither, or knows no ranges, is asked for all of it again.
 """
 
 from __future__ import annotations
