@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -9,11 +12,14 @@ import tenacity
 
 from echoprime.bundle import open_bundle
 from echoprime.release import downloading
-from echoprime.release.official import ARCHIVE, FILES
+from echoprime.release.official import ARCHIVE, CANDIDATES, FILES
 from pipelines.cli import main
 from pipelines.step_progress import StepProgress
 from tests.echoprime.release.small import ROWS, write_small_release, zip_release
 from tests.echoprime.release.web import web
+
+ROOT = Path(__file__).parents[2]
+MINIATURE = ROOT / "tests" / "data" / "release"
 
 
 def test_one_command_brings_and_imports(
@@ -49,6 +55,32 @@ def test_one_command_brings_and_imports(
     assert "0 of them brought now" in said
     assert "seen for the first time" not in said
     assert open_bundle(tmp_path / "third").hash == bundle.hash == open_bundle(tmp_path / "second").hash
+
+
+def test_a_killed_fetch_is_gone_on_with(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Killed for good while a connection is silent in mid-file; the same command asks for the rest."""
+    monkeypatch.setenv("NO_PROXY", "127.0.0.1")
+    side = {each.name: MINIATURE / each.path for each in FILES}
+    side[ARCHIVE] = zip_release(MINIATURE, tmp_path / ARCHIVE)
+    files = {name: path.read_bytes() for name, path in side.items()}
+    name, held = "candidate_embeddings_p1.pt", 2_000_000
+    with web(files=files, holds={name: held}) as server:
+        words = ["bundle", "fetch", str(tmp_path / "bundle"), "--mirror", server.address]
+        part = tmp_path / "bundle-release" / CANDIDATES / f".{name}.part"
+        with subprocess.Popen([sys.executable, "-m", "pipelines", *words], cwd=ROOT) as process:
+            until = time.monotonic() + 120
+            while not part.exists() or part.stat().st_size < held // 2:
+                assert process.poll() is None
+                assert time.monotonic() < until
+                time.sleep(0.05)
+            process.kill()
+        there = part.stat().st_size
+        assert main(words) == 0
+    assert (name, f"bytes={there}-") in server.asked
+    assert "2 of them brought now" in capsys.readouterr().out
+    assert open_bundle(tmp_path / "bundle").candidates_rows == 4_000
 
 
 def test_progress_in_a_log_and_on_a_terminal(

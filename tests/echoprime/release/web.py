@@ -22,6 +22,8 @@ class Web:
         Path -> content.
     breaks
         Path -> bytes after which the next answers break off, one each.
+    holds
+        Path -> bytes after which the second answer falls silent, for half a minute.
     status
         Path -> statuses of the next answers, in place of the file.
     swaps
@@ -36,6 +38,7 @@ class Web:
 
     files: dict[str, bytes] = field(default_factory=dict)
     breaks: dict[str, list[int]] = field(default_factory=dict)
+    holds: dict[str, int] = field(default_factory=dict)
     status: dict[str, list[int]] = field(default_factory=dict)
     swaps: dict[str, bytes] = field(default_factory=dict)
     ranges: bool = True
@@ -45,11 +48,6 @@ class Web:
     seconds: float = 0
     asked: list[tuple[str, str | None]] = field(default_factory=list)
     address: str = ""
-
-    def asked_bodies(self) -> list[tuple[str, str | None]]:
-        """Requests, without those that only look how long a file is: every file's first."""
-        seen: set[str] = set()
-        return [each for each in self.asked if each[0] in seen or seen.add(each[0])]  # type: ignore[func-returns-value]
 
     def answer(self, request: BaseHTTPRequestHandler) -> None:
         path, wanted = request.path.lstrip("/"), request.headers.get("Range")
@@ -79,7 +77,11 @@ class Web:
             request.send_header("Content-Length", str(len(data) - start))
         request.end_headers()
         breaks = self.breaks.get(path)
-        self._send(request, data[start:], breaks.pop(0) if breaks else None)
+        first = sum(each == path for each, _ in self.asked) == 1  # who looks how long it is
+        held = None if first else self.holds.pop(path, None)
+        self._send(request, data[start:], breaks.pop(0) if breaks else held)
+        if held is not None:
+            time.sleep(30)
         if path in self.swaps:
             self.files[path] = self.swaps.pop(path)
 
