@@ -1,11 +1,14 @@
-"""Make and check bundles."""
+"""Fetch, make and check bundles."""
 
 from __future__ import annotations
 
-from echoprime.bundle import open_bundle
+from pathlib import Path
+
+from echoprime.bundle import Bundle, open_bundle
 from pipelines.console import console
 from pipelines.exit_codes import DONE
-from pipelines.settings import BundleCheckSettings, BundleImportSettings
+from pipelines.settings import BundleCheckSettings, BundleFetchSettings, BundleImportSettings
+from pipelines.step_progress import StepProgress
 
 
 def import_bundle(settings: BundleImportSettings) -> int:
@@ -18,13 +21,56 @@ def import_bundle(settings: BundleImportSettings) -> int:
     """
     from echoprime.release import import_release
 
-    made = import_release(settings.release, settings.bundle, embedding_space=settings.embedding_space)
+    with StepProgress(show=settings.progress) as progress:
+        made = import_release(
+            settings.release,
+            settings.bundle,
+            embedding_space=settings.embedding_space,
+            told=progress.told,
+        )
+    _show(made)
+    return DONE
+
+
+def fetch_bundle(settings: BundleFetchSettings) -> int:
+    """Bring the official release, compare it with what was recorded of it, and import it.
+
+    Raises
+    ------
+    BundleError
+        A file cannot be had, is not the one that was recorded, or does not fit the others; there is no room,
+        or `bundle` is in use.
+    """
+    from echoprime.bundle.writing import require_free
+    from echoprime.release import fetch_release, import_release
+    from echoprime.release.official import NAME
+
+    bundle = Path(settings.bundle).resolve()
+    require_free(bundle)
+    release = Path(settings.release) if settings.release else bundle.with_name(f"{bundle.name}-release")
+    out = console()
+    with StepProgress(show=settings.progress) as progress:
+        fetched = fetch_release(release, mirror=settings.mirror, told=progress.told)
+        made = import_release(release, bundle, name=NAME, told=progress.told)
+    out.print(
+        f"{fetched.files} files ({fetched.size / 1e9:.2f} GB) in {release}, {fetched.brought} of them "
+        f"brought now; their sizes and SHA-256 are in {fetched.record.name}"
+    )
+    if fetched.first_seen:
+        out.print(
+            "seen for the first time: that these are the published bytes, only where they came from tells"
+        )
+    _show(made)
+    out.print(f"the folder {release} is not needed any more, but to compare a later download with")
+    return DONE
+
+
+def _show(made: Bundle) -> None:
     out = console()
     out.print(
         f"bundle {made.name!r}: {made.candidates_rows:,} candidates, languages {', '.join(made.languages)}"
     )
     out.print("encodes and interprets" if made.encodes else "interprets only: the release has no weights")
-    return DONE
 
 
 def check_bundle(settings: BundleCheckSettings) -> int:

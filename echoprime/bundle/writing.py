@@ -14,6 +14,7 @@ from echoprime.bundle.cache import file_sha256
 from echoprime.bundle.lexicon import Lexicon
 from echoprime.bundle.phenotypes import Phenotype, phenotypes_to_csv
 from echoprime.bundle.sections import VIEWS, SectionWeights
+from echoprime.bundle.workspace import workspace
 from echoprime.errors import BundleError
 
 ENCODER_FILE = "encoder.safetensors"
@@ -37,6 +38,7 @@ def write_bundle(
     view_classifier: str | None = None,
     origins: Mapping[str, str] | None = None,
     overwrite: bool = False,
+    identity: str | None = None,
 ) -> Bundle:
     """Write a bundle into a temporary folder beside `directory` and rename it there at the end.
 
@@ -60,6 +62,9 @@ def write_bundle(
         File name -> where it came from, one line each; "" for those not named.
     overwrite
         Replace a bundle that is there already.
+    identity
+        Where `files` can go on with what a killed call of it left: the hash of all that it writes from. See
+        `echoprime.bundle.workspace`.
 
     Returns
     -------
@@ -72,12 +77,9 @@ def write_bundle(
         When `directory` exists and is not an empty folder, or its parts do not fit each other.
     """
     target = Path(directory)
-    _check_target(target, overwrite)
+    require_free(target, overwrite=overwrite)
     _check_parts(sections, phenotypes, lexicons)
-    target.parent.mkdir(parents=True, exist_ok=True)
-    temporary = target.parent / f".{target.name}.writing-{secrets.token_hex(4)}"
-    temporary.mkdir()
-    try:
+    with workspace(target, identity) as temporary:
         rows = files(temporary)
         (temporary / "lexicon").mkdir(exist_ok=True)
         for lexicon in lexicons:
@@ -100,12 +102,17 @@ def write_bundle(
         }
         (temporary / "bundle.json").write_text(json.dumps(content, indent=1, ensure_ascii=False))
         _move(temporary, target)
-    finally:
-        shutil.rmtree(temporary, ignore_errors=True)
     return open_bundle(target)
 
 
-def _check_target(target: Path, overwrite: bool) -> None:
+def require_free(target: Path, *, overwrite: bool = False) -> None:
+    """Refuse a place that a bundle cannot be written to.
+
+    Raises
+    ------
+    BundleError
+        It holds a bundle already and is not to be overwritten, or something else.
+    """
     if not target.exists():
         return
     if not target.is_dir():
@@ -146,6 +153,7 @@ def _network(directory: Path, architecture: str | None, file: str) -> dict[str, 
 def _files(directory: Path, origins: Mapping[str, str]) -> dict[str, dict[str, Any]]:
     found = sorted(path for path in directory.rglob("*") if path.is_file())
     names = {path.relative_to(directory).as_posix(): path for path in found}
+    names.pop("bundle.json", None)  # of a call that was killed just before the end
     return {
         name: {"size": path.stat().st_size, "sha256": file_sha256(path), "origin": origins.get(name, "")}
         for name, path in names.items()

@@ -6,12 +6,9 @@ then written in the order of the studies' ids, so that the same studies give the
 
 from __future__ import annotations
 
-import json
-import secrets
-import shutil
 import tempfile
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -24,8 +21,8 @@ from numpy.typing import NDArray
 
 from echoprime.archive.sorting import batches, connect
 from echoprime.bundle import Bundle, Lexicon
-from echoprime.bundle.cache import file_sha256
 from echoprime.errors import SettingError
+from echoprime.interpretation.finished_set import bring, require_nothing_there, write_summary
 from echoprime.interpretation.labels import LabelReader
 from echoprime.interpretation.lexicon import decode_report
 from echoprime.interpretation.recognition import PhraseRecogniser
@@ -33,7 +30,6 @@ from echoprime.interpretation.study_tables import StudyTable as Known
 from echoprime.interpretation.study_tables import read_label_table, read_report_table
 from echoprime.interpretation.unrecognised import UnrecognisedSentences
 from echoprime.retrieval import CandidateFiles, CandidateWriter
-from echoprime.retrieval.candidate_files import SUMMARY, SUMMARY_FORMAT, files_hash
 from echoprime.retrieval.study_embedding import study_embedding
 from echoprime.storage import Location
 from echoprime.tables import EMBEDDING_LENGTH, INTERPRETABLE, StudyTable, newest_rows
@@ -107,9 +103,7 @@ def build_candidates(sources: CandidateSources, target: Location) -> CandidateFi
     UserError
         A CSV is not as it should be, names none of the encoded studies, or something is in the way.
     """
-    target.require_reachable("candidates", SettingError)
-    if target.names() or (target.is_local and target.local_path.is_file()):
-        raise SettingError(f"{target}: something is there already; name another folder for the candidate set")
+    require_nothing_there(target)
     if sources.reports is None and sources.labels is None:
         raise SettingError("candidates need --reports, --labels, or both: a study alone says nothing")
     with tempfile.TemporaryDirectory(prefix="echoprime-candidates-") as folder:
@@ -121,7 +115,7 @@ def build_candidates(sources: CandidateSources, target: Location) -> CandidateFi
             _write(build, finished)
         finally:
             connection.close()
-        _bring(finished, target)
+        bring(finished, target)
     return CandidateFiles.open(target)
 
 
@@ -285,15 +279,9 @@ def _labels(
 
 def _write_summary(build: _Build, folder: Path, rows: int) -> None:
     sources, bundle = build.sources, build.sources.bundle
-    names = sorted(path.name for path in folder.iterdir() if path.name != UNRECOGNISED)
-    hashes = {name: file_sha256(folder / name) for name in names}
-    files = {name: {"size": (folder / name).stat().st_size, "sha256": hashes[name]} for name in names}
-    content: Mapping[str, Any] = {
-        "format": SUMMARY_FORMAT,
-        "candidates": rows,
+    facts: dict[str, Any] = {
         "embedding_space": sources.encodings.identity["embedding_space"],
         "encoding_id": sources.encodings.identity["encoding_id"],
-        "hash": files_hash(hashes),
         "notice": bundle.notice,
         "lexicon": {
             "language": sources.language,
@@ -306,24 +294,5 @@ def _write_summary(build: _Build, folder: Path, rows: int) -> None:
         "labels_ignored_columns": list(build.labels.ignored) if build.labels else [],
         "counts": dict(sorted(build.counts.items())),
         "labels": {name: dict(counts) for name, counts in build.label_counts.items()},
-        "files": files,
     }
-    (folder / SUMMARY).write_text(json.dumps(content, indent=1, ensure_ascii=False))
-
-
-def _bring(folder: Path, target: Location) -> None:
-    """A folder appears at once; in a bucket the summary, which makes it a set, comes last."""
-    if target.is_local:
-        place = target.local_path
-        place.parent.mkdir(parents=True, exist_ok=True)
-        beside = place.parent / f".{place.name}.writing-{secrets.token_hex(4)}"
-        try:
-            shutil.move(folder, beside)
-            if place.exists():
-                place.rmdir()  # empty, as was checked
-            beside.rename(place)
-        finally:
-            shutil.rmtree(beside, ignore_errors=True)
-        return
-    for path in sorted(folder.iterdir(), key=lambda path: path.name == SUMMARY):
-        (target / path.name).put_file(path)
+    write_summary(folder, rows, facts, beside=(UNRECOGNISED,))

@@ -1,7 +1,8 @@
-"""The official release to a bundle: read safely, checked, and rewritten without pickles."""
+"""The official release to a bundle: fetched, read safely, checked, and rewritten without pickles."""
 
+from echoprime.release.fetching import fetch_release
 from echoprime.release.importing import import_release
 from echoprime.release.unpickler import load_pickle
 from echoprime.release.weights import read_weights
 
-__all__ = ["import_release", "load_pickle", "read_weights"]
+__all__ = ["fetch_release", "import_release", "load_pickle", "read_weights"]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -17,13 +17,13 @@ from torch import Tensor
 from echoprime.bundle import Lexicon, Phenotype
 from echoprime.errors import BundleError
 from echoprime.release.assets import read_file
+from echoprime.release.reports import check_reports, read_reports
+from echoprime.release.steps import Told, untold
 from echoprime.release.streaming import NotPlain, stream_pickle
 from echoprime.release.unpickler import load_pickle
+from echoprime.release.verifying import Written, verify_candidates
 from echoprime.release.weights import load_tensors
 from echoprime.retrieval import CandidateWriter
-
-ROWS_AT_ONCE = 8192
-"""Candidates written at once: 16 MB of embeddings."""
 
 ROWS_PER_FILE = 160_000
 """So that the official 1,230,676 make 8 files of 300 MB."""
@@ -39,8 +39,11 @@ def write_release_candidates(
     lexicon: Lexicon,
     embedding_space: str,
     shard_files: int | None = None,
+    told: Told = untold,
 ) -> int:
-    """Read `candidates_data/` and write a candidate set; returns its number of rows.
+    """Read `candidates_data/`, write a candidate set and read it back; returns its number of rows.
+
+    Pairs of files that a killed call finished in `directory` are kept, and the rest is written.
 
     Parameters
     ----------
@@ -56,11 +59,14 @@ def write_release_candidates(
         See `echoprime.bundle.Bundle`.
     shard_files
         Pairs of files; None = one for each 160,000 rows.
+    told
+        Hears of the rows.
 
     Raises
     ------
     BundleError
-        Naming the first file that is missing, damaged, or does not fit the others.
+        Naming the first file that is missing, damaged, or does not fit the others, or of which something
+        else was written than it says.
     """
     studies = read_studies(source)
     names = [each.name for each in phenotypes]
@@ -71,18 +77,28 @@ def write_release_candidates(
         embedding_space=embedding_space,
         files=shard_files or -(-len(studies) // ROWS_PER_FILE),
         dimension=DIMENSION,
+        resume=True,
     )
     embeddings = read_embeddings(source, len(studies))
     labels = read_labels(source, studies, names)
+    source_of = Written(studies, labels, lambda first, last: rows_of(embeddings, first, last), lexicon)
+    seen = 0
 
     def write(reports: list[Any]) -> None:
-        here = slice(writer.written, writer.written + len(reports))
-        check_reports(reports, here.start, lexicon)
-        block = rows_of(embeddings, here.start, here.stop)
-        writer.append(block, [str(each) for each in studies[here].tolist()], labels[here], reports)
+        nonlocal seen
+        check_reports(reports, seen, lexicon)
+        source_of.phrases += sum(map(len, reports))
+        reports, seen = reports[max(0, writer.written - seen) :], seen + len(reports)
+        if reports:
+            here = slice(writer.written, writer.written + len(reports))
+            block = rows_of(embeddings, here.start, here.stop)
+            writer.append(block, [str(each) for each in studies[here].tolist()], labels[here], reports)
+        told("candidates", seen, len(studies))
 
     read_reports(source, len(studies), write)
-    return writer.close()
+    rows = writer.close()
+    verify_candidates(directory, source_of, told)
+    return rows
 
 
 def rows_of(parts: Sequence[Tensor], first: int, last: int) -> NDArray[np.float32]:
@@ -210,78 +226,3 @@ def read_labels(source: Path, studies: NDArray[np.int64], names: Sequence[str]) 
             raise BundleError(f"{file}: no labels for {name!r}; use the files of one release")
         labels[:, column] = known.at(studies)
     return labels
-
-
-class _Reports:
-    """Hands reports on, `ROWS_AT_ONCE` at a time."""
-
-    def __init__(self, take: Callable[[list[Any]], None]) -> None:
-        self.take = take
-        self.taken = 0
-        self.waiting: list[Any] = []
-
-    def extend(self, items: list[Any]) -> None:
-        """The next reports."""
-        self.waiting += items
-        while len(self.waiting) >= ROWS_AT_ONCE:
-            self.hand_on(ROWS_AT_ONCE)
-
-    def hand_on(self, count: int) -> None:
-        """The first `count` of those that wait."""
-        block = self.waiting[:count]
-        del self.waiting[:count]
-        if block:
-            self.take(block)
-        self.taken += len(block)
-
-
-def read_reports(source: Path, rows: int, take: Callable[[list[Any]], None]) -> None:
-    """`candidate_reports.pkl`: hand its coded reports to `take`, some thousands at a time, in order.
-
-    Raises
-    ------
-    BundleError
-        When there are not `rows` of them. Those before may have been handed on.
-    """
-    file = "candidate_reports.pkl"
-    reports = _Reports(take)
-    try:
-        content = stream_pickle(source / file, {(0, list): lambda _: reports})
-    except NotPlain:
-        content = load_pickle(source / file)
-        if isinstance(content, list):
-            # Some may have been streamed before the pickle turned out to need all of itself.
-            reports.waiting = content[reports.taken :]
-            content = reports
-            reports.extend([])
-    if content is not reports:
-        raise BundleError(f"{file}: no list of reports; copy it from the release again")
-    if reports.taken + len(reports.waiting) != rows:
-        raise BundleError(
-            f"{file}: {reports.taken + len(reports.waiting):,} reports, candidate_studies.csv has "
-            f"{rows:,} rows; use the files of one release"
-        )
-    reports.hand_on(len(reports.waiting))
-
-
-def check_reports(reports: Sequence[Any], first: int, lexicon: Lexicon) -> None:
-    """Refuse a report whose numbers the lexicon does not have.
-
-    Raises
-    ------
-    BundleError
-        Naming the row.
-    """
-    sizes = [len(phrases) for phrases in lexicon.phrases]
-    for number, report in enumerate(reports):
-        try:
-            good = all(
-                0 <= section < len(sizes) and 0 <= phrase < sizes[section] for section, phrase, _ in report
-            )
-        except (TypeError, ValueError):
-            good = False
-        if not good:
-            raise BundleError(
-                f"candidate_reports.pkl: report {first + number:,} has a section or phrase that "
-                "all_phr.json does not; use the files of one release"
-            )

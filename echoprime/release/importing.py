@@ -6,14 +6,19 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from echoprime.bundle import Bundle, Lexicon, write_bundle
-from echoprime.bundle.writing import ENCODER_FILE, VIEW_CLASSIFIER_FILE
+from echoprime.bundle.writing import ENCODER_FILE, VIEW_CLASSIFIER_FILE, require_free
 from echoprime.errors import BundleError
 from echoprime.networks import VideoEncoder, ViewClassifier, record_selfcheck, state_sha256
 from echoprime.networks.selfcheck import SELFCHECK_FILE
 from echoprime.reading import PREPROCESSING, Clip, read_clip
 from echoprime.release.assets import read_label_sources, read_lexicon, read_phenotypes, read_sections
 from echoprime.release.candidates import write_release_candidates
+from echoprime.release.room import require_room
+from echoprime.release.steps import Told, untold
 from echoprime.release.weights import read_weights, save_weights
+from echoprime.retrieval.writing import FORMAT
+from echoprime.storage import JSON, canonical_hash
+from echoprime.storage.local_files import write_whole
 
 NOTICE = (
     "Research only, not a medical device. Report sentences and the numbers in them are the most similar "
@@ -40,10 +45,13 @@ def import_release(
     architectures: tuple[str, str] = ("mvit_v2_s", "convnext_base"),
     shard_files: int | None = None,
     overwrite: bool = False,
+    told: Told = untold,
 ) -> Bundle:
     """Read the official release's layout and write a bundle of it.
 
-    Nothing in the release is run: pickles may hold plain data only, `.pt` files tensors only.
+    Nothing in the release is run: pickles may hold plain data only, `.pt` files tensors only. What is written
+    is read back and compared. A call that was killed is gone on with by the next one of the same arguments,
+    from the first unfinished file.
 
     Parameters
     ----------
@@ -69,12 +77,15 @@ def import_release(
         Pairs of files to spread the candidates over; None = one for each 160,000 rows.
     overwrite
         Replace a bundle that is there already.
+    told
+        Hears of what is done.
 
     Raises
     ------
     BundleError
         One line naming the file, what is wrong with it, and the cure.
     """
+    require_free(Path(bundle_dir), overwrite=overwrite)
     release = Path(release_dir)
     assets, data = release / "assets", release / "model_data"
     for folder in (assets, data / "candidates_data"):
@@ -90,19 +101,29 @@ def import_release(
     words += [read_lexicon(Path(path), language) for language, path in (lexicons or {}).items()]
     encoder, view_classifier = _weight_files(data / "weights")
     space = embedding_space or _space(encoder)
+    sources = sorted(path for folder in (assets, data) for path in folder.rglob("*") if path.is_file())
 
     def files(directory: Path) -> int:
+        there = sum(path.stat().st_size for path in directory.rglob("*") if path.is_file())
+        # a bundle is never larger than its release: pickled reports and labels become less
+        needed = sum(path.stat().st_size for path in sources) - there
+        require_room(directory, max(0, needed), "the bundle")
         if encoder is not None and view_classifier is not None:
+            told("weights", 0, 0)
             _write_weights(encoder, view_classifier, architectures, directory)
-        return write_release_candidates(
+        rows = write_release_candidates(
             data / "candidates_data",
             directory / "candidates",
             phenotypes=phenotypes,
             lexicon=words[0],
             embedding_space=space,
             shard_files=shard_files,
+            told=told,
         )
+        told("hashing", 0, 0)
+        return rows
 
+    stamps: list[JSON] = [[str(path.relative_to(release)), *_stamp(path)] for path in sources]
     return write_bundle(
         bundle_dir,
         name=name or release.resolve().name,
@@ -119,7 +140,14 @@ def import_release(
         view_classifier=architectures[1] if view_classifier else None,
         origins=_origins(words, encoder, view_classifier),
         overwrite=overwrite,
+        identity=canonical_hash([stamps, space, list(architectures), shard_files, FORMAT]),
     )
+
+
+def _stamp(path: Path) -> tuple[int, int]:
+    """What tells one state of a file from another without reading it."""
+    found = path.stat()
+    return found.st_size, found.st_mtime_ns
 
 
 def _weight_files(folder: Path) -> tuple[Path | None, Path | None]:
@@ -144,14 +172,16 @@ def _space(encoder: Path | None) -> str:
 def _write_weights(
     encoder: Path, view_classifier: Path, architectures: tuple[str, str], directory: Path
 ) -> None:
-    """Write both networks' weights and the self-check that they pass on this machine."""
+    """Write both networks' weights and the self-check that they pass on this machine; it comes last."""
+    if (directory / SELFCHECK_FILE).is_file():
+        return
     save_weights(read_weights(encoder), directory / ENCODER_FILE)
     save_weights(read_weights(view_classifier), directory / VIEW_CLASSIFIER_FILE)
     networks = (
         VideoEncoder(architectures[0], directory / ENCODER_FILE),
         ViewClassifier(architectures[1], directory / VIEW_CLASSIFIER_FILE),
     )
-    (directory / SELFCHECK_FILE).write_bytes(record_selfcheck(*networks, sample_clip()))
+    write_whole(directory / SELFCHECK_FILE, record_selfcheck(*networks, sample_clip()))
 
 
 def sample_clip() -> Clip:

@@ -83,15 +83,19 @@ class CandidateSet:
     def shard(self, lo: int = 0, hi: int | None = None) -> Shard:
         """Rows `lo` to `hi` (not with it; None = to the end), memory-mapped; they may span files."""
         hi = self.rows if hi is None else hi
+        parts = tuple(self.parts(lo, hi))
+        return Shard(parts, lo, hi, self.labels, self.largest_norm, self.dimension)
+
+    def parts(self, lo: int = 0, hi: int | None = None) -> Iterator[Part]:
+        """Rows `lo` to `hi` (not with it; None = to the end), a pair of files at a time, memory-mapped."""
+        hi = self.rows if hi is None else hi
         if not 0 <= lo <= hi <= self.rows:
             raise BundleError(f"candidates: rows {lo:,} to {hi:,} asked for, there are {self.rows:,}")
-        parts = []
         for number in range(lo // self.rows_per_file, self.files):
             start = number * self.rows_per_file
             if start >= hi:
                 break
-            parts.append(self._part(number, max(lo, start), min(hi, start + self.rows_per_file)))
-        return Shard(tuple(parts), lo, hi, self.labels, self.largest_norm, self.dimension)
+            yield self._part(number, max(lo, start), min(hi, start + self.rows_per_file))
 
     def _part(self, number: int, lo: int, hi: int) -> Part:
         start = number * self.rows_per_file

@@ -14,6 +14,8 @@ from numpy.typing import NDArray
 
 from echoprime.errors import BundleError
 from echoprime.retrieval.hits import SECTION_BITS
+from echoprime.retrieval.pairs import NotFiniteError, PairWriter, finished_norm
+from echoprime.storage.local_files import write_whole
 
 FORMAT = 1
 """Version of `candidates.json`."""
@@ -44,6 +46,9 @@ class CandidateWriter:
         How many pairs of files; shards may span them or take parts of them.
     dimension
         Numbers in an embedding.
+    resume
+        Keep the pairs of files that an earlier writer of the same candidates finished in `directory`;
+        `written` then says with which row to go on.
     """
 
     def __init__(
@@ -55,6 +60,7 @@ class CandidateWriter:
         embedding_space: str,
         files: int = 1,
         dimension: int = 512,
+        resume: bool = False,
     ) -> None:
         self.directory = directory
         self.rows = rows
@@ -64,10 +70,11 @@ class CandidateWriter:
         self.per_file = max(1, math.ceil(rows / files))
         self.count = max(1, math.ceil(rows / self.per_file))
         self.written = 0
-        self._parts: list[pa.RecordBatch] = []
         self._norms: list[float] = []
+        self._pair: PairWriter | None = None
         directory.mkdir(parents=True, exist_ok=True)
-        self._embeddings: NDArray[np.float32] | None = None
+        if resume:
+            self._take_finished()
 
     def append(
         self,
@@ -129,34 +136,33 @@ class CandidateWriter:
         patients: Sequence[str],
     ) -> None:
         number, start = divmod(self.written, self.per_file)
-        if start == 0:
-            shape = (min(self.per_file, self.rows - self.written), self.dimension)
-            self._embeddings = np.lib.format.open_memmap(
-                self.directory / file_name("embeddings", number, self.count), "w+", np.float32, shape
-            )
-            self._norms.append(0.0)
-        assert self._embeddings is not None
-        lengths = np.sqrt(np.square(embeddings, dtype=np.float64).sum(axis=1))
-        if not np.isfinite(lengths).all():
-            row = self.written + int(np.flatnonzero(~np.isfinite(lengths))[0])
-            raise BundleError(f"candidates: the embedding of row {row:,} has a value that is not finite")
-        self._embeddings[start : start + len(studies)] = embeddings
-        self._norms[-1] = max(self._norms[-1], float(lengths.max(initial=0.0)))
-        self._parts.append(_batch(studies, patients, self.labels, labels, reports))
+        if self._pair is None:
+            self._pair = PairWriter(*self._names(number), self._rows_of(number), self.dimension)
+        try:
+            self._pair.append(embeddings, _batch(studies, patients, self.labels, labels, reports))
+        except NotFiniteError as error:
+            raise NotFiniteError(self.written - start + error.row) from None
         self.written += len(studies)
         if self.written == self.rows or self.written % self.per_file == 0:
-            self._close_file(number)
+            self._pair.finish()
+            self._norms.append(self._pair.largest_norm)
+            self._pair = None
 
-    def _close_file(self, number: int) -> None:
-        table = pa.Table.from_batches(self._parts).combine_chunks()
-        path = self.directory / file_name("studies", number, self.count)
-        # One record batch a file: a row is then found by its number alone.
-        with pa.OSFile(str(path), "wb") as sink, pa.ipc.new_file(sink, table.schema) as writer:
-            writer.write_table(table, max_chunksize=max(1, len(table)))
-        self._parts = []
-        if isinstance(self._embeddings, np.memmap):
-            self._embeddings.flush()
-        self._embeddings = None
+    def _take_finished(self) -> None:
+        while self.written < self.rows:
+            number = len(self._norms)
+            norm = finished_norm(*self._names(number), self._rows_of(number), self.dimension)
+            if norm is None:
+                return
+            self._norms.append(norm)
+            self.written += self._rows_of(number)
+
+    def _names(self, number: int) -> tuple[Path, Path]:
+        embeddings, studies = (file_name(kind, number, self.count) for kind in ("embeddings", "studies"))
+        return self.directory / embeddings, self.directory / studies
+
+    def _rows_of(self, number: int) -> int:
+        return min(self.per_file, self.rows - number * self.per_file)
 
     def close(self) -> int:
         """Write `candidates.json`; returns the number of rows.
@@ -179,7 +185,7 @@ class CandidateWriter:
             "labels": self.labels,
             "embedding_space": self.embedding_space,
         }
-        (self.directory / "candidates.json").write_text(json.dumps(content, indent=1))
+        write_whole(self.directory / "candidates.json", json.dumps(content, indent=1).encode())
         return self.rows
 
 

@@ -1,14 +1,14 @@
-"""Commands that make and check bundles."""
+"""Commands that fetch, make and check bundles."""
 
 from __future__ import annotations
 
 from cyclopts import App
 
 from pipelines.commands.app import app, examples
-from pipelines.settings import BundleCheckSettings, BundleImportSettings, Device
+from pipelines.settings import BundleCheckSettings, BundleFetchSettings, BundleImportSettings, Device
 
 bundle_app = App(
-    name="bundle", help="Make and check bundles: weights, candidates, section weights, lexicons."
+    name="bundle", help="Fetch, make and check bundles: weights, candidates, section weights, lexicons."
 )
 app.command(bundle_app)
 
@@ -17,8 +17,12 @@ app.command(bundle_app)
     name="import",
     help_epilogue=examples("echoprime bundle import EchoPrime-v1.0.0/ bundle/"),
 )
-def bundle_import(release: str, bundle: str, /, *, embedding_space: str | None = None) -> int:
+def bundle_import(
+    release: str, bundle: str, /, *, embedding_space: str | None = None, progress: bool = True
+) -> int:
     """Read the official release's folder and write a bundle: hashed, and safe to load.
+
+    What is written is read back and compared. Killed and started again, it goes on.
 
     Parameters
     ----------
@@ -28,12 +32,52 @@ def bundle_import(release: str, bundle: str, /, *, embedding_space: str | None =
         Folder to write.
     embedding_space
         Name that says which encoder the candidates belong to. Default: the encoder's hash.
+    progress
+        Show how far it is.
     """
     from pipelines.bundles import import_bundle
 
     return import_bundle(
-        BundleImportSettings(release=release, bundle=bundle, embedding_space=embedding_space)
+        BundleImportSettings(
+            release=release, bundle=bundle, embedding_space=embedding_space, progress=progress
+        )
     )
+
+
+@bundle_app.command(
+    name="fetch",
+    help_epilogue=examples(
+        "echoprime bundle fetch bundle/",
+        "echoprime bundle fetch bundle/ --mirror https://mirror.example.org/echoprime-v1.0.0/",
+    ),
+)
+def bundle_fetch(
+    bundle: str,
+    /,
+    *,
+    release: str | None = None,
+    mirror: str | None = None,
+    progress: bool = True,
+) -> int:
+    """Bring the official release from github.com/echonet/EchoPrime and import it; its licence is its own.
+
+    A broken connection is gone on with, by the same command too. Sizes and SHA-256 are recorded the first
+    time (fetched.json) and compared from then on. Room on the disk is asked for before.
+
+    Parameters
+    ----------
+    bundle
+        Folder to write.
+    release
+        Folder for what is downloaded; it stays. Default: BUNDLE-release beside the bundle.
+    mirror
+        Where the release's files lie instead: an http(s) address, a folder or s3:// prefix.
+    progress
+        Show how far it is.
+    """
+    from pipelines.bundles import fetch_bundle
+
+    return fetch_bundle(BundleFetchSettings(bundle=bundle, release=release, mirror=mirror, progress=progress))
 
 
 @bundle_app.command(name="check", help_epilogue=examples("echoprime bundle check bundle/"))

@@ -1,6 +1,13 @@
 """Settings of every command: one frozen dataclass each, read from flags and from one TOML file."""
 
-from pipelines.settings.bundles import BundleCheckSettings, BundleImportSettings
+from pipelines.settings.bundles import BundleCheckSettings, BundleFetchSettings, BundleImportSettings
+from pipelines.settings.candidates import (
+    CandidatesBuildSettings,
+    CandidatesExportSettings,
+    CandidatesImportSettings,
+    CandidatesInfoSettings,
+    CandidatesSearchSettings,
+)
 from pipelines.settings.cluster import (
     DoctorSettings,
     JobLogsSettings,
@@ -30,14 +37,19 @@ from pipelines.settings.outputs import ExportSettings, FailuresSettings, OutputS
 from pipelines.settings.pages import ViewSettings
 from pipelines.settings.population import PopulationSettings
 from pipelines.settings.recorded import recorded_settings
-from pipelines.settings.reprocess import CandidatesBuildSettings, CompareSettings
+from pipelines.settings.reprocess import CompareSettings
 
 __all__ = [
     "ArchiveChanges",
     "ArchiveListing",
     "BundleCheckSettings",
+    "BundleFetchSettings",
     "BundleImportSettings",
     "CandidatesBuildSettings",
+    "CandidatesExportSettings",
+    "CandidatesImportSettings",
+    "CandidatesInfoSettings",
+    "CandidatesSearchSettings",
     "CompareSettings",
     "DemoSettings",
     "Device",

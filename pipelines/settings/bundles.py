@@ -1,4 +1,4 @@
-"""Settings of what makes and checks bundles.
+"""Settings of what fetches, makes and checks bundles.
 
 The sentence under a field is what `--help` shows. Field names are flag names and TOML keys.
 """
@@ -22,6 +22,26 @@ class BundleImportSettings:
 
     embedding_space: str | None = None
     """Name that says which encoder the candidates belong to. Default: the encoder's hash."""
+
+    progress: bool = True
+    """Show how far it is."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class BundleFetchSettings:
+    """Settings of `echoprime bundle fetch`."""
+
+    bundle: str
+    """Folder to write."""
+
+    release: str | None = None
+    """Folder for what is downloaded; it stays. Default: BUNDLE-release beside the bundle."""
+
+    mirror: str | None = None
+    """Where the release's files lie instead: an http(s) address, a folder or s3:// prefix."""
+
+    progress: bool = True
+    """Show how far it is."""
 
 
 @dataclass(frozen=True, kw_only=True)

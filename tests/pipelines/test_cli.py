@@ -135,6 +135,10 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
         ("view {}/o3 --run latest", "has no run"),
         ("bundle check {}/gone", "echoprime bundle import"),
         ("bundle import {}/empty {}/b2", "assets"),
+        ("bundle import {}/gone {}/bundle", "holds a bundle already"),
+        ("bundle fetch {}/bundle", "holds a bundle already"),
+        ("bundle fetch {}/b2 --release {}/r2 --mirror {}/gone", "nothing is there"),
+        ("bundle fetch {}/b2 --release {}/r2 --mirror {}/empty", "MIL_weights.csv: not in the mirror"),
         ("statsu {}/o", "statsu"),
         ("encode --config {}/gone.toml", "gone.toml"),
         ("status {}/o --config {}/gone.toml", "gone.toml"),
@@ -213,7 +217,8 @@ def test_a_disk_without_room_is_refused(place: Path, tmp_path: Path) -> None:
     "command",
     ["", "bundle", "bundle import", "bundle check", "manifest", "plan", "encode", "interpret", "run",
      "status", "failures", "export", "compact", "withdraw", "view", "demo", "population",
-     "candidates", "candidates build", "compare"],
+     "candidates", "candidates build", "candidates info", "candidates search", "candidates import",
+     "candidates export", "bundle fetch", "compare"],
 )  # fmt: skip
 def test_help(command: str, capsys: pytest.CaptureFixture[str]) -> None:
     assert main([*command.split(), "--help"]) == 0

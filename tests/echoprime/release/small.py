@@ -4,12 +4,18 @@ from __future__ import annotations
 
 import pickle
 import shutil
+import zipfile
 from pathlib import Path
 
 import numpy as np
 import torch
 
+from echoprime.release.official import FILES
+
 ASSETS = Path(__file__).parents[2] / "data" / "release" / "assets"
+
+SEPARATE = frozenset(each.path for each in FILES)
+"""What is published beside the zip file, by its place in a release folder."""
 
 ROWS = 60
 NOBODY_HAS = 14
@@ -39,6 +45,18 @@ def write_small_release(directory: Path, seed: int = 0) -> Path:
         names = [name for group in pickle.load(stream).values() for name in group]
     dump(data / "candidate_labels.pkl", {name: _labels(name, studies, rng) for name in names})
     return directory
+
+
+def zip_release(release: Path, target: Path, top: str = "model_data/") -> Path:
+    """What the release's zip holds: everything below model_data but the embeddings; and what a Mac adds."""
+    with zipfile.ZipFile(target, "w", zipfile.ZIP_DEFLATED) as archive:
+        for path in sorted((release / "model_data").rglob("*")):
+            name = path.relative_to(release / "model_data").as_posix()
+            if path.is_file() and f"model_data/{name}" not in SEPARATE:
+                archive.write(path, f"{top}{name}")
+        archive.writestr("__MACOSX/model_data/._weights", b"resource fork")
+        archive.writestr(f"{top}candidates_data/.DS_Store", b"folder view")
+    return target
 
 
 def dump(path: Path, value: object) -> None:

@@ -13,7 +13,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from echoprime.errors import BundleError
-from echoprime.release.candidates import read_labels, read_reports
+from echoprime.release.candidates import read_labels
+from echoprime.release.reports import read_reports
 from echoprime.release.streaming import NotPlain, stream_pickle
 
 PROTOCOLS = range(2, pickle.HIGHEST_PROTOCOL + 1)

@@ -1,0 +1,90 @@
+"""A candidate set as plain Parquet: one row a candidate, columns that any tool reads, and that come back."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from echoprime.bundle import Lexicon
+from echoprime.interpretation.lexicon import decode_report
+from echoprime.retrieval import CandidateSet
+from echoprime.retrieval.parts import Part
+from echoprime.retrieval.writing import PHRASE
+
+METADATA = b"echoprime.candidates"
+"""Key of what a file says of itself: embedding space, lexicon (language, SHA-256), notice; JSON."""
+
+STUDY, PATIENT, EMBEDDING, TEXT, PHRASES = "study_id", "patient_id", "embedding", "report", "phrases"
+
+ROWS_AT_ONCE = 2_048
+
+
+def plain_schema(candidates: CandidateSet, facts: Mapping[str, Any]) -> pa.Schema:
+    """Columns of an exported set.
+
+    Parameters
+    ----------
+    candidates
+        The set.
+    facts
+        What the files say of themselves.
+
+    Returns
+    -------
+    pyarrow.Schema
+        study_id, patient_id (null = unknown), embedding (float32, as many as the set's dimension), a column
+        of float64 for each label (null = unknown), report (text; null where no lexicon was given), phrases
+        (list of section, phrase, value).
+    """
+    fields = [
+        pa.field(STUDY, pa.string(), nullable=False),
+        pa.field(PATIENT, pa.string()),
+        pa.field(EMBEDDING, pa.list_(pa.float32(), candidates.dimension), nullable=False),
+        *(pa.field(name, pa.float64()) for name in candidates.labels),
+        pa.field(TEXT, pa.string()),
+        pa.field(PHRASES, pa.list_(PHRASE)),
+    ]
+    return pa.schema(fields, metadata={METADATA: json.dumps(facts, sort_keys=True).encode()})
+
+
+def plain_batches(part: Part, schema: pa.Schema, lexicon: Lexicon | None) -> Iterator[pa.RecordBatch]:
+    """A part's rows as plain columns, some thousands at a time.
+
+    Parameters
+    ----------
+    part
+        From `CandidateSet.parts`.
+    schema
+        From `plain_schema`.
+    lexicon
+        What reports are written in; None = codes alone.
+    """
+    for first in range(0, len(part), ROWS_AT_ONCE):
+        rows = part.table.slice(first, ROWS_AT_ONCE)
+        patient = rows.column("patient")
+        embeddings = np.ascontiguousarray(part.embeddings[first : first + ROWS_AT_ONCE])
+        known = {
+            STUDY: rows.column("study"),
+            # "" is how the set says that nobody knows
+            PATIENT: pc.replace_with_mask(patient, pc.equal(patient, ""), pa.scalar(None, pa.string())),
+            EMBEDDING: pa.FixedSizeListArray.from_arrays(pa.array(embeddings.ravel()), embeddings.shape[1]),
+            TEXT: _texts(rows.column("report"), lexicon),
+            PHRASES: rows.column("report").cast(pa.list_(PHRASE)),
+        }
+        columns = [known[name] if name in known else rows.column(f"label_{name}") for name in schema.names]
+        yield pa.RecordBatch.from_arrays(columns, schema=schema)
+
+
+def _texts(reports: Any, lexicon: Lexicon | None) -> Any:  # noqa: ANN401  # pyarrow has no types
+    if lexicon is None:
+        return pa.nulls(len(reports), pa.string())
+    coded = (
+        [(each["section"], each["phrase"], each["value"]) for each in report]
+        for report in reports.to_pylist()
+    )
+    return pa.array([decode_report(lexicon, report) if report else None for report in coded], pa.string())

@@ -1,0 +1,118 @@
+"""What a search is made with: a candidate's own embedding, or an encoded study's."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import pyarrow.compute as pc
+from numpy.typing import NDArray
+
+from echoprime.bundle import Bundle
+from echoprime.errors import BundleError, SettingError, TableError
+from echoprime.retrieval import section_queries
+from echoprime.retrieval.candidate_rows import candidate_rows
+from echoprime.retrieval.study_embedding import study_embedding
+from echoprime.storage import Location
+from echoprime.tables import EMBEDDING_LENGTH, StudyTable, newest_rows
+from echoprime.tables.files import read_rows
+from pipelines.candidate_sets.opening import OpenedSet
+from pipelines.checks import require_encodings
+
+
+@dataclass(frozen=True, eq=False)
+class Query:
+    """A vector, and whose candidates are no neighbours of it: float32 (512,), study, patient ("" = none)."""
+
+    vector: NDArray[np.float32]
+    study: str
+    patient: str
+
+
+def query_of_row(opened: OpenedSet, row: int) -> Query:
+    """The embedding of a candidate.
+
+    Raises
+    ------
+    BundleError
+        There is no such row, or its embedding is zero.
+    """
+    (found,) = candidate_rows(opened.candidates, [row])
+    if not found.embedding.any():
+        raise BundleError(
+            f"row {row:,}: its embedding is zero, and every candidate as near; take another row"
+        )
+    return Query(found.embedding, found.study, found.patient)
+
+
+def query_of_study(opened: OpenedSet, encodings: str, study: str, section: str | None) -> Query:
+    """A section's query of an encoded study, or without a section the mean of its videos.
+
+    Parameters
+    ----------
+    opened
+        The set that will be searched.
+    encodings
+        OUT/encodings.
+    study
+        study_id.
+    section
+        Of the bundle's section weights; None = the study's embedding as `candidates build` makes it.
+
+    Raises
+    ------
+    TableError
+        The table is none of encoded studies, or has no such study.
+    BundleError
+        Its embeddings are of another space.
+    SettingError
+        The section is none, or not assessable from the study's views.
+    """
+    table = StudyTable.existing(Location.parse(encodings))
+    require_encodings(table)
+    space = str(table.identity["embedding_space"])
+    if space != opened.candidates.embedding_space:
+        raise BundleError(
+            f"the encodings are of the embedding space {space!r}, the candidates of "
+            f"{opened.candidates.embedding_space!r}: their similarities would mean nothing; use candidates "
+            "of the same encoder"
+        )
+    keys = newest_rows(table.keys())
+    chosen = keys.filter(pc.equal(keys["study_id"], study))
+    if not len(chosen):
+        raise TableError(f"table {table.location}: no such study among its {len(keys):,}; see --study")
+    columns = ["study_id", "patient_id", "videos", "embeddings"]
+    (row,) = [row for rows in read_rows(table.location, chosen, columns) for row in rows.to_pylist()]
+    embeddings = np.array(row["embeddings"], np.float32).reshape(-1, EMBEDDING_LENGTH)
+    views = [each["view"] for each in row["videos"] if each["embedding"] is not None]
+    vector = (
+        study_embedding(embeddings)
+        if section is None
+        else _section_vector(_weighted(opened, section), section, embeddings, views)
+    )
+    if vector is None:
+        raise SettingError("the study has no encoded video that counts; take another one")
+    return Query(vector, row["study_id"], row["patient_id"] or "")
+
+
+def _weighted(opened: OpenedSet, section: str) -> Bundle:
+    if opened.bundle is None:
+        raise SettingError("--section: its weights are the bundle's; give --bundle")
+    names = opened.bundle.sections.names
+    if section not in names:
+        raise SettingError(f"--section {section}: no such section; there are {', '.join(names)}")
+    return opened.bundle
+
+
+def _section_vector(
+    bundle: Bundle, section: str, embeddings: NDArray[np.float32], views: list[str]
+) -> NDArray[np.float32]:
+    numbers = np.array([bundle.views.index(view) for view in views], np.int64)
+    found = section_queries(embeddings, numbers, bundle.sections.weights)
+    place = bundle.sections.names.index(section)
+    if not found.assessable[place]:
+        raise SettingError(
+            f"--section {section}: not assessable from the views in this study; name another, or none"
+        )
+    vector: NDArray[np.float32] = found.queries[place]
+    return vector

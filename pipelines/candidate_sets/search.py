@@ -1,0 +1,177 @@
+"""The candidates nearest to a study or to another candidate, with their similarity and report."""
+
+from __future__ import annotations
+
+import csv
+import json
+import sys
+from dataclasses import asdict, dataclass
+
+import numpy as np
+from rich.table import Table
+
+from echoprime.bundle import Lexicon
+from echoprime.errors import SettingError
+from echoprime.interpretation import decode_report
+from echoprime.interpretation.lexicon import CLOSING
+from echoprime.retrieval.candidate_rows import CandidateRow, CodedReport, candidate_rows
+from pipelines.candidate_sets.opening import OpenedSet, open_set
+from pipelines.candidate_sets.query import Query, query_of_row, query_of_study
+from pipelines.checks import require_positive
+from pipelines.console import console
+from pipelines.exit_codes import DONE
+from pipelines.settings import CandidatesSearchSettings
+
+MOST = 1000
+"""Candidates that are read one by one."""
+
+SHOWN = 200
+"""Characters of a report in the terminal's table; JSON and CSV have all of it."""
+
+
+@dataclass(frozen=True)
+class Neighbour:
+    """One candidate that was found.
+
+    Attributes
+    ----------
+    rank
+        From 1.
+    row, study
+        Of the candidate.
+    similarity
+        Dot product of the query, a unit vector where it is a study's, with the candidate's row.
+    labels
+        Those that are known.
+    report
+        Text of the section asked for, or of all; codes where no lexicon is at hand.
+    """
+
+    rank: int
+    row: int
+    study: str
+    similarity: float
+    labels: dict[str, float]
+    report: str
+
+
+def show_search(settings: CandidatesSearchSettings) -> int:
+    """Search, and print a table, JSON or CSV.
+
+    Raises
+    ------
+    UserError
+        Set, table, study, row or section is none, or the flags do not say one query.
+    """
+    require_positive(k=settings.k)
+    if settings.k > MOST:
+        raise SettingError(f"--k {settings.k}: at most {MOST}")
+    if (settings.row is None) == (settings.study is None):
+        raise SettingError("give one of --row and --study")
+    if (settings.study is None) != (settings.encodings is None):
+        raise SettingError("--study is looked up in --encodings (OUT/encodings); give both")
+    if settings.json and settings.csv:
+        raise SettingError("give one of --json and --csv")
+    opened = open_set(settings.candidates, settings.bundle)
+    lexicon = opened.lexicon(settings.language)
+    if settings.row is not None:
+        query = query_of_row(opened, settings.row)
+    else:
+        assert settings.encodings is not None
+        assert settings.study is not None
+        query = query_of_study(opened, settings.encodings, settings.study, settings.section)
+    found = search(opened, query, settings.k, section=settings.section, lexicon=lexicon)
+    if settings.json:
+        sys.stdout.write(json.dumps([asdict(each) for each in found], indent=1, ensure_ascii=False) + "\n")
+    elif settings.csv:
+        _write_csv(found, opened.candidates.labels)
+    else:
+        out = console(wrap=True)
+        out.print(_table(found, settings.section))
+        if lexicon is None:
+            out.print("--bundle writes the reports' codes (section/phrase) in words")
+        if opened.notice:
+            out.print(opened.notice)
+    return DONE
+
+
+def search(
+    opened: OpenedSet, query: Query, k: int, *, section: str | None = None, lexicon: Lexicon | None = None
+) -> list[Neighbour]:
+    """The k nearest candidates, none of the query's own study or patient.
+
+    Parameters
+    ----------
+    opened
+        The set.
+    query
+        Vector and whose candidates are left out.
+    k
+        How many.
+    section
+        Whose text is wanted; None = the whole report.
+    lexicon
+        What reports are written in.
+
+    Raises
+    ------
+    SettingError
+        The section is none of the lexicon's.
+    """
+    number = _section_number(section, lexicon)
+    hits = opened.candidates.shard().search(
+        query.vector[None],
+        np.array([-1]),
+        min(k, max(1, opened.candidates.rows)),
+        [query.study],
+        [query.patient],
+    )
+    kept = [
+        (int(row), float(score)) for row, score in zip(hits.rows[0], hits.scores[0], strict=True) if row >= 0
+    ]
+    candidates = candidate_rows(opened.candidates, [row for row, _ in kept])
+    return [
+        Neighbour(rank, row, each.study, score, each.labels, _text(each, number, lexicon))
+        for rank, ((row, score), each) in enumerate(zip(kept, candidates, strict=True), 1)
+    ]
+
+
+def _section_number(section: str | None, lexicon: Lexicon | None) -> int | None:
+    if section is None:
+        return None
+    if lexicon is None:
+        raise SettingError("--section: sections have their names in the bundle; give --bundle")
+    if section not in lexicon.sections:
+        raise SettingError(f"--section {section}: no such section; there are {', '.join(lexicon.sections)}")
+    return lexicon.sections.index(section)
+
+
+def _text(candidate: CandidateRow, section: int | None, lexicon: Lexicon | None) -> str:
+    report: CodedReport = tuple(each for each in candidate.report if section is None or each[0] == section)
+    if not report:
+        return ""
+    if lexicon is None:
+        return " ".join(
+            f"{part}/{phrase}" + ("" if value is None else f"={value}") for part, phrase, value in report
+        )
+    return decode_report(lexicon, report)
+
+
+def _table(found: list[Neighbour], section: str | None) -> Table:
+    shown = Table("rank", "row", "study", "similarity", section or "report", box=None, pad_edge=False)
+    for column in shown.columns[:4]:
+        column.no_wrap = True
+        column.justify = "right"
+    for each in found:
+        text = each.report.replace(f" {CLOSING}", "")
+        text = text if len(text) <= SHOWN else f"{text[:SHOWN]}..."
+        shown.add_row(str(each.rank), f"{each.row}", each.study, f"{each.similarity:.4f}", text)
+    return shown
+
+
+def _write_csv(found: list[Neighbour], labels: tuple[str, ...]) -> None:
+    writer = csv.writer(sys.stdout, lineterminator="\n")
+    writer.writerow(["rank", "row", "study", "similarity", *labels, "report"])
+    for each in found:
+        known = [each.labels.get(name, "") for name in labels]
+        writer.writerow([each.rank, each.row, each.study, repr(each.similarity), *known, each.report])
