@@ -15,6 +15,7 @@ import pyarrow as pa
 from echoprime.bundle import Bundle
 from echoprime.errors import BundleError
 from echoprime.retrieval.candidate_files import CandidateFiles
+from echoprime.retrieval.filters import FilterName
 from echoprime.retrieval.parts import Part
 from echoprime.retrieval.search import Shard
 from echoprime.retrieval.writing import FORMAT, file_name
@@ -80,7 +81,7 @@ class CandidateSet:
         cuts = [self.rows * number // shards for number in range(shards + 1)]
         return list(pairwise(cuts))
 
-    def shard(self, lo: int = 0, hi: int | None = None) -> Shard:
+    def shard(self, lo: int = 0, hi: int | None = None, first_pass: FilterName = "auto") -> Shard:
         """Rows `lo` to `hi` (not with it; None = to the end), memory-mapped; they may span files."""
         hi = self.rows if hi is None else hi
         if not 0 <= lo <= hi <= self.rows:
@@ -91,7 +92,7 @@ class CandidateSet:
             if start >= hi:
                 break
             parts.append(self._part(number, max(lo, start), min(hi, start + self.rows_per_file)))
-        return Shard(tuple(parts), lo, hi, self.labels, self.largest_norm, self.dimension)
+        return Shard(tuple(parts), lo, hi, self.labels, self.largest_norm, self.dimension, first_pass)
 
     def _part(self, number: int, lo: int, hi: int) -> Part:
         start = number * self.rows_per_file
