@@ -86,7 +86,7 @@ def embeddings(spectrum: Spectrum, out: NDArray[np.float32], file: int = 0) -> N
 def queries(
     spectrum: Spectrum, rows: NDArray[np.float32], studies: int, seed: int = 5
 ) -> NDArray[np.float32]:
-    """float32 (studies * 15, 512): unit vectors near some candidate, every section its own way."""
+    """float32 (studies * 15, 512): unit vectors near some candidate, each section its own way."""
     rng = np.random.default_rng(seed)
     near = rows[np.sort(rng.integers(0, len(rows), studies))]
     own = spectrum.unit(spectrum.draw(studies * SECTIONS, rng))

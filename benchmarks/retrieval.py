@@ -4,8 +4,8 @@
     python benchmarks/retrieval.py [--rows 1230676] [--studies 64] [--rounds 3]
 
 Every way answers the same question for each study: 15 sections' 50 nearest candidates, the means of their
-labels, and the nearest candidate that has the section. The embeddings are drawn; their spectrum is said. Two threads
-for each. Prints a Markdown table. Up to 8 GB of memory at full size.
+labels, and the nearest candidate that has the section. The embeddings are drawn; their spectrum is said. Two
+threads for each. Prints a Markdown table. Up to 8 GB of memory at full size.
 """
 
 from __future__ import annotations
@@ -82,16 +82,23 @@ def by_faiss(index: Any, known: Known, asked: NDArray[np.float32]) -> Answer:  #
     return Answer(rows, known.values(rows), reports)
 
 
-def timed(ways: dict[str, Callable[[], Answer]], rounds: int) -> tuple[dict[str, float], dict[str, Answer]]:
-    """Median seconds and answers of each way, in turn, so that a busy machine slows all."""
+def timed(
+    ways: dict[str, Callable[[], Answer]], rounds: int
+) -> tuple[dict[str, float], dict[str, float], dict[str, Answer]]:
+    """Median seconds, processor seconds and answers of each way, in turn, so that a busy machine slows all."""
     seconds: dict[str, list[float]] = {name: [] for name in ways}
+    spent: dict[str, list[float]] = {name: [] for name in ways}
     answers = {}
     for _ in range(rounds):
         for name, way in ways.items():
-            start = time.perf_counter()
+            start, cpu = time.perf_counter(), time.process_time()
             answers[name] = way()
             seconds[name].append(time.perf_counter() - start)
-    return {name: statistics.median(each) for name, each in seconds.items()}, answers
+            spent[name].append(time.process_time() - cpu)
+    wall, cpus = (
+        {name: statistics.median(each) for name, each in times.items()} for times in (seconds, spent)
+    )
+    return wall, cpus, answers
 
 
 def difference(answer: Answer, reference: Answer) -> str:
@@ -124,9 +131,7 @@ def main() -> None:
     parser.add_argument("--studies", type=int, default=64)
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--decay", type=float, default=1.0)
-    parser.add_argument(
-        "--folder", type=Path, help="where the drawn set lies, or is written; default: nowhere"
-    )
+    parser.add_argument("--folder", type=Path, help="where the drawn set lies, or is written")
     asked = parser.parse_args()
     torch.set_num_threads(THREADS)
     faiss.omp_set_num_threads(THREADS)
@@ -154,19 +159,20 @@ def measure(candidates: CandidateSet, spectrum: Spectrum, studies: int, rounds: 
         **{f"{name} {shards}": lambda way=way: way.run(vectors) for (name, shards), way in ours.items()},
     }
     top = peak()
-    seconds, answers = timed(ways, rounds)
+    seconds, spent, answers = timed(ways, rounds)
     of = {name: (len(few) if name == "published" else len(vectors)) / SECTIONS for name in ways}
     rate = {name: of[name] / seconds[name] for name in ways}
     flop = 2 * SECTIONS * candidates.rows * candidates.dimension
     print(heading(__doc__, ["numpy", "torch", "faiss-cpu", "pyarrow"]))
     print(
         f"{candidates.rows:,} candidates x {candidates.dimension}, variance as i**-{spectrum.decay:g}, "
-        f"{spectrum.common:.0%} of the square norm in common; k = {K}, {SECTIONS} sections, {studies} studies a batch "
-        f"({len(few) // SECTIONS} for the published way), {THREADS} threads, median of {rounds} interleaved. "
+        f"{spectrum.common:.0%} of the square norm in common; k = {K}, {SECTIONS} sections, {studies} studies "
+        f"a batch ({len(few) // SECTIONS} for the published way), {THREADS} threads, median of {rounds} in turn; "
+        "CPU = processor seconds, which a busy machine changes less. "
         f"A large float32 product: {top:.0f} GFLOP/s.\n"
     )
-    print("| | seconds a study | studies a second | times published | times FAISS | answers |")
-    print("|---|---:|---:|---:|---:|---|")
+    print("| | s a study | studies a second | times published | times FAISS | CPU s a study | answers |")
+    print("|---|---:|---:|---:|---:|---:|---|")
     reference = answers["float32 2"]
     for name, label in (
         ("published", "published way, one study at a time"),
@@ -180,7 +186,7 @@ def measure(candidates: CandidateSet, spectrum: Spectrum, studies: int, rounds: 
     ):
         print(
             f"| {label} | {1 / rate[name]:.4f} | {rate[name]:.2f} | {rate[name] / rate['published']:.1f} "
-            f"| {rate[name] / rate['faiss']:.2f} | {difference(answers[name], reference)} |"
+            f"| {rate[name] / rate['faiss']:.2f} | {spent[name] / of[name]:.4f} | {difference(answers[name], reference)} |"
         )
     print(
         f"\nFloat32, 2 shards: {flop * rate['float32 2'] / 1e9:.0f} GFLOP/s, "

@@ -2,9 +2,8 @@
 
     python benchmarks/retrieval_growth.py [--rows 1230676 2500000 5000000] [--shards 1 2 8]
 
-The embeddings are drawn as in retrieval.py. Every measurement runs in a process of its own, two threads each. Prints a
-Markdown table, and draws benchmarks/results/retrieval_growth.svg. The largest set takes 2 kB of disk and of page
-cache a row.
+The embeddings are drawn as in retrieval.py. Every measurement runs in a process of its own, two threads each.
+Prints a Markdown table, and draws benchmarks/results/retrieval_growth.svg. A row takes 2 kB of disk and cache.
 """
 
 from __future__ import annotations
@@ -109,12 +108,10 @@ def main() -> None:
                     )
     print(heading(__doc__, ["numpy", "pyarrow"]))
     print(
-        f"{SECTIONS} sections, k = 50, {asked.studies} studies a batch, 2 threads, median of {asked.rounds}; variance "
-        "as 1/i. The matrix alone is 2,048 bytes a candidate.\n"
+        f"{SECTIONS} sections, k = 50, {asked.studies} studies a batch, 2 threads, median of {asked.rounds}; "
+        "variance as 1/i. The matrix alone is 2,048 bytes a candidate.\n"
     )
-    print(
-        "| candidates | first pass | shards | ready, s | ms a study | M rows a second | mapped, GB | own, GB |"
-    )
+    print("| candidates | first pass | shards | ready, s | ms a study | M rows/s | mapped, GB | own, GB |")
     print("|---:|---|---:|---:|---:|---:|---:|---:|")
     for (rows, name, shards), each in found.items():
         print(

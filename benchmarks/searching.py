@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -50,7 +51,7 @@ class Ours:
 
         halves = len(self.shards) == 1
         cuts = np.linspace(0, len(asked), THREADS + 1 if halves else 2).astype(int)
-        parts = [slice(*pair) for pair in zip(cuts[:-1], cuts[1:], strict=True)]
+        parts = [slice(*pair) for pair in pairwise(cuts.tolist())]
         with ThreadPoolExecutor(THREADS) as pool, threadpool_limits(1, "blas"):
             found = [[pool.submit(search, shard, part) for shard in self.shards] for part in parts]
             hits = [merge([each.result() for each in of_part]) for of_part in found]

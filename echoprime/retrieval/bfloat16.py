@@ -1,16 +1,16 @@
 """A filter in bfloat16, for cores that multiply it faster than float32 (AVX512-BF16, AMX).
 
-The error. Let v = 2**-9, the unit roundoff of 8 significant bits, q' and r' the rounded query and row. While no
-number is below 2**-126, |q - q'| <= v |q| and |r - r'| <= v |r|, so |q.r - q'.r'| <= |q - q'| |r'| + |q| |r - r'|
-<= (2v + v**2) |q| |r|; numbers below are rounded, or flushed to zero, by at most 2**-126 each. A product of two
-bfloat16 is exact in float32. The hardware sums two (VDPBF16PS) or 32 (TDPBF16PS) of them at a time, in an order
-of its own, without fused multiply-add, rounding to nearest and flushing denormals: n = 512 additions of relative error
-at most u = 2**-23 each, twice that of rounding to nearest, give gamma(n) |q'| |r'|, and flushing n * 2**-126.
-torch hands the sum on rounded to bfloat16: v times its magnitude, which is at most (1 + 3v) |q| |r|.
-Together: |filter score - q.r| <= (3v + 4 v**2 + (1 + 3v) gamma) |q| |r| + underflow, to both sides.
+The error. Let v = 2**-9, the unit roundoff of 8 significant bits, q' and r' the rounded query and row. While
+no number is below 2**-126, |q - q'| <= v |q| and |r - r'| <= v |r|, so |q.r - q'.r'| <= |q - q'| |r'| +
+|q| |r - r'| <= (2v + v**2) |q| |r|; numbers below are rounded, or flushed to zero, by at most 2**-126 each. A
+product of two bfloat16 is exact in float32. The hardware sums two of them (VDPBF16PS) or more (TDPBF16PS) at
+a time, in an order of its own, flushing denormals: n = 512 additions of relative error at most u = 2**-23,
+twice that of rounding to nearest, give gamma(n) |q'| |r'|, and flushing n * 2**-126. torch hands the sum on
+rounded to bfloat16: v times its magnitude, which is at most (1 + 3v) |q| |r|. Together:
+|filter score - q.r| <= (3v + 4 v**2 + (1 + 3v) gamma) |q| |r| + underflow, to both sides.
 
-Libraries may compute otherwise where the hardware lacks it. So a sample of rows is compared once with float64 when
-the filter is made, and one that breaks its own bound is refused.
+Libraries may compute otherwise where the hardware lacks it. So a sample of rows is compared once with float64
+when the filter is made, and one that breaks its own bound is refused.
 """
 
 from __future__ import annotations
@@ -66,9 +66,7 @@ class BFloat16Filter(Filter):
         found = self.product(self._copy[: len(block)], lines, np.empty((len(block), len(lines)), np.float32))
         exact = block.astype(np.float64) @ queries.T.astype(np.float64)
         if (np.abs(found - exact) > slack).any():
-            raise SettingError(
-                "--search-filter bfloat16: this machine's products are not exact enough; use float32"
-            )
+            raise SettingError("--search-filter bfloat16: this machine multiplies too inexactly; use float32")
 
     def project(self, queries: NDArray[np.float32]) -> tuple[NDArray[np.float32], NDArray[np.float64]]:
         n = queries.shape[1]

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Sequence
+from itertools import pairwise
 from typing import Any, ClassVar, Literal, get_args
 
 import numpy as np
@@ -58,7 +59,10 @@ class Filter(ABC):
 
     @abstractmethod
     def product(
-        self, block: Any, lines: NDArray[np.float32], out: NDArray[np.float32]
+        self,
+        block: Any,  # noqa: ANN401  # an array, or a tensor of bfloat16, which numpy lacks
+        lines: NDArray[np.float32],
+        out: NDArray[np.float32],
     ) -> NDArray[np.float32]:
         """Scores (rows of the block, queries), in `out` where that saves a copy."""
 
@@ -123,7 +127,7 @@ def group_starts(runs: Sequence[int]) -> NDArray[np.int64]:
     """
     size = group_size(sum(runs))
     edges = np.concatenate([[0], np.cumsum(runs)]).astype(np.int64)
-    starts = [np.arange(first, end, size) for first, end in zip(edges[:-1], edges[1:], strict=True)]
+    starts = [np.arange(first, end, size) for first, end in pairwise(edges.tolist())]
     return np.concatenate([*starts, edges[-1:]])
 
 

@@ -12,7 +12,7 @@ LEAST_ROWS = 16_384
 """Of fewer rows the whole product takes so little that a filter saves nothing."""
 
 PAYS_AFTER = 240
-"""Queries, sixteen studies, after which `auto` prepares a filter: that costs as much as their whole products."""
+"""Queries, sixteen studies, after which `auto` prepares a filter: it costs about as much as they do."""
 
 
 class FirstPass:
@@ -27,7 +27,7 @@ class FirstPass:
     name
         `float32`: nothing is prepared, and no memory taken. `principal`: the rows' coefficients on their
         principal directions. `bfloat16`: a copy in bfloat16. `auto`: float32 first; after `PAYS_AFTER`
-        queries the principal directions, where few of them hold the rows, else bfloat16, where the cores have it.
+        queries the principal directions, where few hold the rows, else bfloat16, where the cores have it.
 
     Raises
     ------

@@ -2,9 +2,9 @@
 
 The error of a float32 product. Let u = 2**-24, n = 512, gamma = n*u / (1 - n*u). Whatever the order of
 summation, with or without fused multiply-add, it differs from the true product by at most
-gamma * |query| * |row| (Higham, Accuracy and Stability of Numerical Algorithms, 3.1), and the float64 score by
-as much with u = 2**-53; underflow adds at most n * 2**-149, n * 2**-126 where it is flushed to zero. `errors`
-is the sum of these, with `largest_norm` for |row|.
+gamma * |query| * |row| (Higham, Accuracy and Stability of Numerical Algorithms, 3.1), and the float64 score
+by as much with u = 2**-53; underflow adds at most n * 2**-149, n * 2**-126 where it is flushed to zero.
+`errors` is the sum of these, with `largest_norm` for |row|.
 """
 
 from __future__ import annotations

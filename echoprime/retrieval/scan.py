@@ -5,11 +5,11 @@ which rows *may* be among the k best; those are scored again by one sum in one f
 
 1. The filter scores all rows, block by block; of every group of neighbouring rows the maximum is kept.
 2. A floor: a number that k rows' float64 scores reach. Of a two-sided filter it is the k-th largest
-   maximum minus the slack (each maximum is another row's score); else the k-th largest float32 score, minus its
-   error, of the rows that look best by the filter.
+   maximum minus the slack (each maximum is another row's score); else the k-th largest float32 score, minus
+   its error, of the rows that look best by the filter.
 3. No row whose score plus slack is below the floor is among the k best. Groups whose maximum is not, then
-   rows in them, then by float32 (k rows have a float32 score of at least T, so a float64 score of at least T - e,
-   and each of the k best a float32 score of at least T - 2e).
+   rows in them, then by float32 (k rows have a float32 score of at least T, so a float64 score of at least
+   T - e, and each of the k best a float32 score of at least T - 2e).
 4. What is left is scored in float64 and ranked. None of the k best was lost on the way, ties included.
 
 Bounds on scores and slacks are proven where they are computed: `echoprime.retrieval.rescoring`, `.principal`,
@@ -30,7 +30,7 @@ from echoprime.retrieval.parts import Rows
 from echoprime.retrieval.rescoring import errors, narrow_scores, rank, rescore, runs
 
 BLOCK_ROWS = 2048
-"""Rows multiplied at once: with 256 queries 2 MB of scores, which stay in the caches until their maxima are taken."""
+"""Rows multiplied at once: with 256 queries 2 MB of scores, in the caches until their maxima are taken."""
 
 BLOCK_QUERIES = 256
 """Queries multiplied at once: enough for the product to be bound by arithmetic, not by memory."""
@@ -158,7 +158,8 @@ class _Scan:
             rank(pairs[0] - lines.start, pairs[1], scores, best_rows[lines], best_scores[lines])
             unfit = np.union1d(unfit, too_many)
         found_rows[self._these], found_scores[self._these] = best_rows, best_scores
-        return self._these[unfit].tolist()
+        again: list[int] = self._these[unfit].tolist()
+        return again
 
     def _maxima(self) -> NDArray[np.float32]:
         """float32 (queries, groups): the best filter score of each group, -inf where all are left out."""
@@ -254,7 +255,7 @@ def _group_maxima(scores: NDArray[np.float32], size: int) -> NDArray[np.float32]
     if size == 1:
         return scores
     whole = len(scores) // size
-    best = scores[: whole * size].reshape(whole, size, scores.shape[1]).max(axis=1)
+    best: NDArray[np.float32] = scores[: whole * size].reshape(whole, size, scores.shape[1]).max(axis=1)
     if whole * size < len(scores):
         best = np.concatenate([best, scores[whole * size :].max(axis=0, keepdims=True)])
     return best

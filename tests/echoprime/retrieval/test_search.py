@@ -14,7 +14,6 @@ from echoprime.errors import EchoPrimeError
 from echoprime.retrieval import merge, scan
 from tests.echoprime.retrieval.drawn import LABELS, Drawn
 
-
 FILTERS = ("float32", "principal", "bfloat16")
 
 
