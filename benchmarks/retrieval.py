@@ -166,8 +166,9 @@ def measure(candidates: CandidateSet, spectrum: Spectrum, studies: int, rounds: 
     print(heading(__doc__, ["numpy", "torch", "faiss-cpu", "pyarrow"]))
     print(
         f"{candidates.rows:,} candidates x {candidates.dimension}, variance as i**-{spectrum.decay:g}, "
-        f"{spectrum.common:.0%} of the square norm in common; k = {K}, {SECTIONS} sections, {studies} studies "
-        f"a batch ({len(few) // SECTIONS} for the published way), {THREADS} threads, median of {rounds} in turn; "
+        f"{spectrum.common:.0%} of the square norm in common; k = {K}, {SECTIONS} sections, "
+        f"{studies} studies a batch ({len(few) // SECTIONS} for the published way), {THREADS} threads, "
+        f"median of {rounds} in turn; "
         "CPU = processor seconds, which a busy machine changes less. "
         f"A large float32 product: {top:.0f} GFLOP/s.\n"
     )
