@@ -85,7 +85,7 @@ def by_faiss(index: Any, known: Known, asked: NDArray[np.float32]) -> Answer:  #
 def timed(
     ways: dict[str, Callable[[], Answer]], rounds: int
 ) -> tuple[dict[str, float], dict[str, float], dict[str, Answer]]:
-    """Median seconds, processor seconds and answers of each way, in turn, so that a busy machine slows all."""
+    """Median seconds, processor seconds and answers , in turn, so that a busy machine slows all."""
     seconds: dict[str, list[float]] = {name: [] for name in ways}
     spent: dict[str, list[float]] = {name: [] for name in ways}
     answers = {}
@@ -187,7 +187,8 @@ def measure(candidates: CandidateSet, spectrum: Spectrum, studies: int, rounds: 
     ):
         print(
             f"| {label} | {1 / rate[name]:.4f} | {rate[name]:.2f} | {rate[name] / rate['published']:.1f} "
-            f"| {rate[name] / rate['faiss']:.2f} | {spent[name] / of[name]:.4f} | {difference(answers[name], reference)} |"
+            f"| {rate[name] / rate['faiss']:.2f} | {spent[name] / of[name]:.4f} "
+            f"| {difference(answers[name], reference)} |"
         )
     print(
         f"\nFloat32, 2 shards: {flop * rate['float32 2'] / 1e9:.0f} GFLOP/s, "
