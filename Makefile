@@ -6,7 +6,7 @@ GOLDEN ?=
 SECONDS ?= 600
 PYTEST := $(BIN)/python -m pytest
 
-.PHONY: help install demo test lint test-slow test-damage fuzz test-cluster test-browser test-dicomweb test-golden test-gpu bench bench-gpu assets clean test-faults audit bench-daft
+.PHONY: help install demo test lint test-slow test-damage fuzz test-cluster test-browser test-dicomweb test-golden test-gpu bench bench-gpu bench-retrieval assets clean test-faults audit bench-daft
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | expand -t 14
@@ -66,8 +66,8 @@ test-cluster: install ## Ray nodes with a token, an autoscaler, an S3 server, Pr
 test-gpu: install ## tests that need a GPU
 	$(PYTEST) -m gpu
 
-bench: install ## every script under benchmarks/ that needs no GPU and no Daft, one after the other
-	for script in $$(ls benchmarks/*.py | grep -v -e /gpu_ -e daft); do $(BIN)/python $$script || exit 1; done
+bench: install ## every script under benchmarks/ that needs no GPU, no Daft and no FAISS, one after the other
+	for script in $$(ls benchmarks/*.py | grep -v -e /gpu_ -e daft -e /retrieval); do $(BIN)/python $$script || exit 1; done
 
 # Daft wants an older pyarrow than constraints.txt has: its own comes first on its path, torch and the rest from .venv.
 build/daft/installed: benchmarks/daft.txt $(VENV)/installed
@@ -78,6 +78,15 @@ build/daft/installed: benchmarks/daft.txt $(VENV)/installed
 
 bench-daft: build/daft/installed ## the encode job against the same job written for Daft (20 minutes)
 	$(BIN)/python benchmarks/daft_job.py
+
+# FAISS is no dependency: it is put beside .venv, and found by its path.
+build/faiss/installed: benchmarks/faiss.txt $(VENV)/installed
+	$(BIN)/python -m pip install --quiet --no-deps --target build/faiss --requirement benchmarks/faiss.txt
+	touch $@
+
+bench-retrieval: build/faiss/installed ## the search at full size against the published way and FAISS (minutes, 10 GB)
+	PYTHONPATH=build/faiss $(BIN)/python benchmarks/retrieval.py
+	$(BIN)/python benchmarks/retrieval_growth.py
 
 bench-gpu: install ## encoder and JPEG decoding on a GPU
 	for script in benchmarks/gpu_*.py; do $(BIN)/python $$script || exit 1; done

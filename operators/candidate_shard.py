@@ -1,7 +1,8 @@
 """CandidateShard: an actor that holds a range of the candidates' rows and answers searches.
 
 It asks for a hundredth of a core, since shards that ask for whole ones starve the job without a word, and
-for no memory: its rows are memory-mapped and shared with the page cache.
+for no memory: its rows are memory-mapped and shared with the page cache. (Its filter's memory is its own: an
+eighth of the rows' by default, see `echoprime.retrieval.first_pass`.)
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
-from echoprime.retrieval import CandidateSet, Shard, ShardHits
+from echoprime.retrieval import CandidateSet, FilterName, Shard, ShardHits
 
 CORES = 0.01
 RESTARTS = 10
@@ -29,16 +30,21 @@ class CandidateShard:
         The set; from a bucket it is copied once to each node and verified.
     first, last
         Range of rows, the last one excluded.
+    first_pass
+        The filter of its searches.
     """
 
-    def __init__(self, candidates: CandidateSet, first: int, last: int) -> None:
+    def __init__(
+        self, candidates: CandidateSet, first: int, last: int, first_pass: FilterName = "auto"
+    ) -> None:
         self._candidates = candidates
         self._range = first, last
+        self._first_pass = first_pass
 
     @cached_property
     def _shard(self) -> Shard:
         """Opened by the first search: its error ends the job in one line, a constructor's as Ray's text."""
-        return self._candidates.shard(*self._range)
+        return self._candidates.shard(*self._range, self._first_pass)
 
     def search(self, arguments: Mapping[str, Any]) -> ShardHits:
         """See `echoprime.retrieval.Shard.search`, whose arguments these are.
@@ -65,7 +71,13 @@ class ShardActors:
 
     @classmethod
     def start(
-        cls, candidates: CandidateSet, *, shards: int, run_id: str, stall_seconds: float = STALL_SECONDS
+        cls,
+        candidates: CandidateSet,
+        *,
+        shards: int,
+        run_id: str,
+        first_pass: FilterName = "auto",
+        stall_seconds: float = STALL_SECONDS,
     ) -> ShardActors:
         """Start the actors, spread over the nodes.
 
@@ -77,6 +89,8 @@ class ShardActors:
             How many.
         run_id
             Part of the actors' names.
+        first_pass
+            The filter of their searches.
         stall_seconds
             As the attribute.
         """
@@ -92,7 +106,7 @@ class ShardActors:
                     max_restarts=RESTARTS,
                     max_task_retries=-1,
                     scheduling_strategy="SPREAD",
-                ).remote(candidates, first, last)
+                ).remote(candidates, first, last, first_pass)
             )
         return cls(tuple(handles), stall_seconds)
 

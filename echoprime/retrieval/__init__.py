@@ -2,6 +2,7 @@
 
 from echoprime.retrieval.candidate_files import CandidateFiles
 from echoprime.retrieval.candidates import CandidateSet
+from echoprime.retrieval.filters import FilterName
 from echoprime.retrieval.hits import ShardHits
 from echoprime.retrieval.merge import merge
 from echoprime.retrieval.search import Shard
@@ -19,6 +20,7 @@ __all__ = [
     "CandidateFiles",
     "CandidateSet",
     "CandidateWriter",
+    "FilterName",
     "SectionQueries",
     "Shard",
     "ShardHits",

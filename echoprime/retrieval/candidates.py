@@ -15,6 +15,7 @@ import pyarrow as pa
 from echoprime.bundle import Bundle
 from echoprime.errors import BundleError
 from echoprime.retrieval.candidate_files import CandidateFiles
+from echoprime.retrieval.filters import FilterName
 from echoprime.retrieval.parts import Part
 from echoprime.retrieval.search import Shard
 from echoprime.retrieval.writing import FORMAT, file_name
@@ -80,11 +81,11 @@ class CandidateSet:
         cuts = [self.rows * number // shards for number in range(shards + 1)]
         return list(pairwise(cuts))
 
-    def shard(self, lo: int = 0, hi: int | None = None) -> Shard:
+    def shard(self, lo: int = 0, hi: int | None = None, first_pass: FilterName = "auto") -> Shard:
         """Rows `lo` to `hi` (not with it; None = to the end), memory-mapped; they may span files."""
         hi = self.rows if hi is None else hi
         parts = tuple(self.parts(lo, hi))
-        return Shard(parts, lo, hi, self.labels, self.largest_norm, self.dimension)
+        return Shard(parts, lo, hi, self.labels, self.largest_norm, self.dimension, first_pass)
 
     def parts(self, lo: int = 0, hi: int | None = None) -> Iterator[Part]:
         """Rows `lo` to `hi` (not with it; None = to the end), a pair of files at a time, memory-mapped."""

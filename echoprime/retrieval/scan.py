@@ -1,15 +1,20 @@
-"""The exact k nearest rows of each query: filtered in float32, ranked in float64.
+"""The exact k nearest rows of each query: a filter's cheap scores first, then float32, then float64.
 
-Why two passes: float32 products depend on the shape of the batch and drop exact ties, so they only say
+Why several passes: float32 products depend on the shape of the batch and drop exact ties, so they only say
 which rows *may* be among the k best; those are scored again by one sum in one fixed order.
 
-The margin. Let u = 2**-24, n = 512, gamma = n*u / (1 - n*u). Whatever the order of summation, with or
-without fused multiply-add, a float32 product differs from the true one by at most
-gamma * |query| * |row| (Higham, Accuracy and Stability of Numerical Algorithms, 3.1), and the float64
-score by as much with u = 2**-53; underflow adds at most n * 2**-149. With e the sum of these, and
-`largest_norm` for |row|: k rows whose float32 score is >= T have a float64 score >= T - e, so the k-th
-best float64 score is >= T - e, and each of the k best rows has a float32 score >= T - 2e. So T - 2e,
-rounded down, loses none of them, ties included.
+1. The filter scores all rows, block by block; of every group of neighbouring rows the maximum is kept.
+2. A floor: a number that k rows' float64 scores reach. Of a two-sided filter it is the k-th largest
+   maximum minus the slack (each maximum is another row's score); else the k-th largest float32 score, minus
+   its error, of the rows that look best by the filter.
+3. No row whose score plus slack is below the floor is among the k best. Groups whose maximum is not, then
+   rows in them, then by float32 (k rows have a float32 score of at least T, so a float64 score of at least
+   T - e, and each of the k best a float32 score of at least T - 2e).
+4. What is left is scored in float64 and ranked. None of the k best was lost on the way, ties included.
+
+Bounds on scores and slacks are proven where they are computed: `echoprime.retrieval.rescoring`, `.principal`,
+`.bfloat16`. Where a filter lets so many rows of a query pass that looking at them costs as much as the whole
+float32 product, that query gets the whole product.
 """
 
 from __future__ import annotations
@@ -20,16 +25,24 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from echoprime.retrieval.filters import Filter, Float32Filter
 from echoprime.retrieval.parts import Rows
+from echoprime.retrieval.rescoring import errors, narrow_scores, rank, rescore, runs
 
-BLOCK_ROWS = 8192
-"""Rows multiplied at once: 512 queries x 8192 rows x 4 bytes are 16 MB of scores."""
+BLOCK_ROWS = 2048
+"""Rows multiplied at once: with 256 queries 2 MB of scores, in the caches until their maxima are taken."""
 
-BLOCK_QUERIES = 512
+BLOCK_QUERIES = 256
 """Queries multiplied at once: enough for the product to be bound by arithmetic, not by memory."""
 
-RESCORED_AT_ONCE = 64
-"""Rows of one query scored at once: their 384 KB of buffers stay in a core's second-level cache."""
+MOST_PASSING = 1 / 40
+"""Share of the rows that a filter may let pass: scoring one of them costs as much as 20 in the product."""
+
+PAIRS_AT_ONCE = 1 << 21
+"""Pairs of query and row looked at together, unless one query has more: some 100 MB."""
+
+Pairs = tuple[NDArray[np.int64], NDArray[np.int64]]
+"""Queries and rows, of the same length."""
 
 LEAST = np.float32(np.finfo(np.float32).min)
 """The lowest threshold: lets every row pass but those left out, whose score is set to -inf."""
@@ -42,10 +55,12 @@ class Excluded:
     query: NDArray[np.int64]
     row: NDArray[np.int64]
 
-    def within(self, lo: int, hi: int) -> Excluded:
-        """Those of the queries `lo` to `hi`, renumbered from 0."""
-        here = (self.query >= lo) & (self.query < hi)
-        return Excluded(self.query[here] - lo, self.row[here])
+    def of(self, queries: NDArray[np.int64], count: int) -> Excluded:
+        """Those of some of the `count` queries, renumbered in their order from 0."""
+        number = np.full(count, -1, np.int64)
+        number[queries] = np.arange(len(queries))
+        mine = number[self.query] >= 0
+        return Excluded(number[self.query[mine]], self.row[mine])
 
 
 def nearest(
@@ -55,6 +70,7 @@ def nearest(
     largest_norm: float,
     excluded: Excluded,
     having: int | None = None,
+    first: Filter | None = None,
 ) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
     """Exactly the k best rows of each query by (-float64 score, row).
 
@@ -72,6 +88,8 @@ def nearest(
         Rows left out before ranking.
     having
         Search only rows that have this section; None = all.
+    first
+        The first pass; None = float32. No answer depends on it.
 
     Returns
     -------
@@ -80,103 +98,167 @@ def nearest(
     """
     found_rows = np.full((len(queries), k), -1, np.int64)
     found_scores = np.full((len(queries), k), -np.inf)
+    whole = Float32Filter(rows, largest_norm)
+    lacking = None if having is None else (rows.sections >> np.uint32(having)) & 1 == 0
+    again: list[int] = []
     for lo in range(0, len(queries), BLOCK_QUERIES):
-        block = slice(lo, lo + BLOCK_QUERIES)
-        here = np.ascontiguousarray(queries[block], np.float32)
-        query, row = _survivors(rows, here, k, largest_norm, excluded.within(lo, lo + len(here)), having)
-        scores = rescore(rows, here, query, row)
-        _rank(query, row, scores, found_rows[block], found_scores[block])
+        these = np.arange(lo, min(lo + BLOCK_QUERIES, len(queries)))
+        scan = _Scan(first or whole, rows, queries, these, k, largest_norm, excluded, lacking)
+        again += scan.into(found_rows, found_scores)
+    for lo in range(0, len(again), BLOCK_QUERIES):
+        these = np.array(again[lo : lo + BLOCK_QUERIES])
+        _Scan(whole, rows, queries, these, k, largest_norm, excluded, lacking).into(found_rows, found_scores)
     return found_rows, found_scores
 
 
-def margins(queries: NDArray[np.float32], largest_norm: float) -> NDArray[np.float64]:
-    """Twice the error bound of the module's docstring, one a query.
+class _Scan:
+    """A block of queries, scanned with one filter."""
 
-    Examples
-    --------
-    >>> margins(np.eye(1, 512, dtype=np.float32), 1.0).round(8).tolist()
-    [6.104e-05]
-    """
-    n = queries.shape[1]
-    lengths = np.sqrt(np.square(queries, dtype=np.float64).sum(axis=1)) * (1 + 2.0**-40)
-    gamma = sum(n * u / (1 - n * u) for u in (2.0**-24, 2.0**-53))
-    bound: NDArray[np.float64] = 2 * (gamma * lengths * largest_norm + n * 2.0**-149)
-    return bound
+    def __init__(
+        self,
+        first: Filter,
+        rows: Rows,
+        queries: NDArray[np.float32],
+        these: NDArray[np.int64],
+        k: int,
+        largest_norm: float,
+        excluded: Excluded,
+        lacking: NDArray[np.bool_] | None,
+    ) -> None:
+        self._filter = first
+        self._rows = rows
+        self._these = these
+        self._queries = np.ascontiguousarray(queries[these], np.float32)
+        self._k = k
+        self._excluded = excluded.of(these, len(queries))
+        self._lacking = lacking
+        self._lines, self._slack = first.project(self._queries)
+        self._error = errors(self._queries, largest_norm)
+        # every row may pass in float32: there is nothing cheaper to fall back to
+        self._whole = isinstance(first, Float32Filter)
+        self._most = len(rows) if self._whole else max(4 * k, int(len(rows) * MOST_PASSING))
+        self._size = int(np.diff(first.starts).max(initial=1))
+
+    def into(self, found_rows: NDArray[np.int64], found_scores: NDArray[np.float64]) -> list[int]:
+        """Write the k best of each query into its line; returns the queries of which too many rows pass."""
+        maxima = self._maxima()
+        floor = self._floor(maxima)
+        threshold = _round_down(floor - self._slack)
+        query, group = np.divmod(np.flatnonzero(maxima >= threshold[:, None]), maxima.shape[1])
+        counts = np.bincount(query, minlength=len(self._these))
+        best_rows = np.full((len(self._these), self._k), -1, np.int64)
+        best_scores = np.full((len(self._these), self._k), -np.inf)
+        unfit = np.flatnonzero(counts > self._most)
+        fit = counts <= self._most
+        for lines in _shares(counts * fit * self._size, PAIRS_AT_ONCE):
+            here = slice(*np.searchsorted(query, (lines.start, lines.stop)))
+            kept = fit[query[here]]
+            pairs, too_many = self._passing(query[here][kept], group[here][kept], floor, threshold)
+            scores = rescore(self._rows, self._queries, *pairs)
+            rank(pairs[0] - lines.start, pairs[1], scores, best_rows[lines], best_scores[lines])
+            unfit = np.union1d(unfit, too_many)
+        found_rows[self._these], found_scores[self._these] = best_rows, best_scores
+        again: list[int] = self._these[unfit].tolist()
+        return again
+
+    def _maxima(self) -> NDArray[np.float32]:
+        """float32 (queries, groups): the best filter score of each group, -inf where all are left out."""
+        starts = self._filter.starts
+        maxima = np.empty((len(self._these), len(starts) - 1), np.float32)
+        room = np.empty((BLOCK_ROWS, len(self._these)), np.float32)
+        order = np.argsort(self._excluded.row, kind="stable")
+        query, row = self._excluded.query[order], self._excluded.row[order]
+        place = 0
+        for first, block in self._filter.blocks(BLOCK_ROWS):
+            last = first + len(block)
+            scores = self._filter.product(block, self._lines, room[: len(block)])
+            here = slice(*np.searchsorted(row, (first, last)))
+            scores[row[here] - first, query[here]] = -np.inf
+            if self._lacking is not None:
+                scores[self._lacking[first:last]] = -np.inf
+            best = _group_maxima(scores, self._size)
+            maxima[:, place : place + len(best)] = best.T
+            place += len(best)
+        return maxima
+
+    def _passing(
+        self,
+        query: NDArray[np.int64],
+        group: NDArray[np.int64],
+        floor: NDArray[np.float64],
+        threshold: NDArray[np.float32],
+    ) -> tuple[Pairs, NDArray[np.int64]]:
+        """Pairs that may be among the k best, by (query, row), and the queries that have too many of them."""
+        query, row = self._rows_of(query, group)
+        bounds = self._filter.bounds(self._lines, query, row)
+        if bounds is not None:
+            # these products may be rounded otherwise than the maxima were; the slack covers both
+            kept = bounds >= threshold[query]
+            query, row = query[kept], row[kept]
+        elif self._size == 1 and self._whole:
+            return (query, row), query[:0]  # the maxima are the float32 scores
+        counts = np.bincount(query, minlength=len(self._these))
+        if (counts > self._most).any():
+            kept = counts[query] <= self._most
+            query, row = query[kept], row[kept]
+        narrow = narrow_scores(self._rows, self._queries, query, row)
+        best = np.maximum(floor, self._kth(query, narrow) - self._error)
+        kept = narrow >= _round_down(best - self._error)[query]
+        return (query[kept], row[kept]), np.flatnonzero(counts > self._most)
+
+    def _floor(self, maxima: NDArray[np.float32]) -> NDArray[np.float64]:
+        """Numbers that the float64 scores of k rows reach; the lowest one where there are no k rows."""
+        if self._filter.two_sided:
+            reached = _lower_bound(maxima, self._k)
+            return np.where(reached > LEAST, reached - self._slack, LEAST)
+        count = 2 * self._k
+        reached = np.maximum(_lower_bound(maxima, count), LEAST)
+        query, group = np.divmod(np.flatnonzero(maxima >= reached[:, None]), maxima.shape[1])
+        # any rows will do: of many equal maxima some are enough
+        few = np.arange(len(query)) - np.searchsorted(query, query) < 2 * count
+        query, row = self._rows_of(query[few], group[few])
+        bounds = self._filter.bounds(self._lines, query, row)
+        if bounds is not None:
+            kept = bounds >= self._kth(query, bounds, count)[query]
+            query, row = query[kept], row[kept]
+        narrow = narrow_scores(self._rows, self._queries, query, row)
+        return self._kth(query, narrow) - self._error
+
+    def _kth(
+        self, query: NDArray[np.int64], values: NDArray[np.float32], k: int | None = None
+    ) -> NDArray[np.float64]:
+        """The k-th largest of each query's values, the lowest number where there are fewer."""
+        k = k or self._k
+        found = np.full(len(self._these), LEAST, np.float64)
+        for line, first, last in runs(query, max(1, len(query))):
+            if last - first >= k:
+                found[line] = np.partition(values[first:last], last - first - k)[last - first - k]
+        return found
+
+    def _rows_of(self, query: NDArray[np.int64], group: NDArray[np.int64]) -> Pairs:
+        """The rows of groups that are not left out of their query, in the same order."""
+        first, last = self._filter.starts[group], self._filter.starts[group + 1]
+        query = np.repeat(query, last - first)
+        ends = np.cumsum(last - first)
+        row = np.repeat(last - ends, last - first) + np.arange(len(query))
+        kept = np.ones(len(row), np.bool_)
+        if self._lacking is not None:
+            kept &= ~self._lacking[row]
+        if len(self._excluded.row):
+            n = self._filter.starts[-1]
+            kept &= ~np.isin(query * n + row, self._excluded.query * n + self._excluded.row)
+        return (query, row) if kept.all() else (query[kept], row[kept])
 
 
-def rescore(
-    rows: Rows, queries: NDArray[np.float32], query: NDArray[np.int64], row: NDArray[np.int64]
-) -> NDArray[np.float64]:
-    """Scores of pairs in float64: products are exact, the sum runs in numpy's fixed pairwise order.
-
-    Never through BLAS, whose order depends on the batch: exact duplicates would come out unequal.
-    """
-    scores = np.empty(len(row))
-    narrow = np.empty((RESCORED_AT_ONCE, queries.shape[1]), np.float32)
-    wide = np.empty_like(narrow, np.float64)
-    vectors = queries.astype(np.float64)
-    for part, start, chosen in rows.by_part(row):
-        local = row[chosen] - start
-        out = scores if len(chosen) == len(row) else np.empty(len(chosen))
-        for line, first, last in _runs(query[chosen]):
-            n = last - first
-            # mode="clip" writes without a second copy; the rows are all within.
-            np.take(part, local[first:last], axis=0, out=narrow[:n], mode="clip")
-            np.copyto(wide[:n], narrow[:n])
-            np.multiply(wide[:n], vectors[line], out=wide[:n])
-            np.add.reduce(wide[:n], axis=1, out=out[first:last])
-        if out is not scores:
-            scores[chosen] = out
-    return scores
-
-
-def _runs(query: NDArray[np.int64]) -> Iterator[tuple[int, int, int]]:
-    """(query, first, last) of each run of one query's pairs, none longer than `RESCORED_AT_ONCE`."""
-    if not len(query):
-        return
-    starts = np.flatnonzero(np.r_[True, query[1:] != query[:-1]])
-    ends = np.r_[starts[1:], len(query)]
-    for line, first, end in zip(query[starts].tolist(), starts.tolist(), ends.tolist(), strict=True):
-        while first < end:
-            last = min(end, first + RESCORED_AT_ONCE)
-            yield line, first, last
-            first = last
-
-
-def _survivors(
-    rows: Rows,
-    queries: NDArray[np.float32],
-    k: int,
-    largest_norm: float,
-    excluded: Excluded,
-    having: int | None,
-) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """Pairs (query, row) that may be among the k best, ordered by (query, row)."""
-    margin = margins(queries, largest_norm)
-    best = np.full(len(queries), LEAST, np.float64)  # no more than the k-th best float32 score so far
-    kept: list[tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.float32]]] = []
-    waiting = 0
-    for first, block in rows.blocks(BLOCK_ROWS):
-        scores = queries @ block.T
-        out = (excluded.row >= first) & (excluded.row < first + len(block))
-        scores[excluded.query[out], excluded.row[out] - first] = -np.inf
-        if having is not None:
-            lacking = (rows.sections[first : first + len(block)] >> np.uint32(having)) & 1 == 0
-            scores[:, lacking] = -np.inf
-        best = np.maximum(best, _lower_bound(scores, k))
-        threshold = _round_down(np.maximum(best - margin, LEAST))
-        query, row = np.divmod(np.flatnonzero(scores >= threshold[:, None]), scores.shape[1])
-        kept.append((query, row + first, scores[query, row]))
-        waiting += len(query)
-        if len(kept) > 1 and waiting > 4 * k * len(queries):
-            kept, best = _prune(kept, k, best, margin)
-            waiting = 0
-    if len(kept) > 1:
-        kept, best = _prune(kept, k, best, margin)
-    if not kept:
-        return np.zeros(0, np.int64), np.zeros(0, np.int64)
-    query, row, _ = kept[0]
-    return query, row
+def _group_maxima(scores: NDArray[np.float32], size: int) -> NDArray[np.float32]:
+    """(groups, queries): maxima of `size` neighbouring lines each, the last group with what is left."""
+    if size == 1:
+        return scores
+    whole = len(scores) // size
+    best: NDArray[np.float32] = scores[: whole * size].reshape(whole, size, scores.shape[1]).max(axis=1)
+    if whole * size < len(scores):
+        best = np.concatenate([best, scores[whole * size :].max(axis=0, keepdims=True)])
+    return best
 
 
 def _lower_bound(scores: NDArray[np.float32], k: int) -> NDArray[np.float64]:
@@ -196,59 +278,17 @@ def _lower_bound(scores: NDArray[np.float32], k: int) -> NDArray[np.float64]:
 
 
 def _round_down(values: NDArray[np.float64]) -> NDArray[np.float32]:
-    """The next float32 below, so that comparing in float32 keeps no less."""
-    lower: NDArray[np.float32] = np.nextafter(values.astype(np.float32), LEAST)
+    """The next float32 below, and never below the lowest, so that comparing in float32 keeps no less."""
+    lower: NDArray[np.float32] = np.nextafter(np.maximum(values, LEAST).astype(np.float32), LEAST)
     return lower
 
 
-def _prune(
-    kept: list[tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.float32]]],
-    k: int,
-    best: NDArray[np.float64],
-    margin: NDArray[np.float64],
-) -> tuple[list[tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.float32]]], NDArray[np.float64]]:
-    """Raise the threshold to the k-th best of all pairs so far, and drop what is now below it."""
-    query, row, scores = (np.concatenate(each) for each in zip(*kept, strict=True))
-    order = np.lexsort((-scores, query))
-    starts = np.searchsorted(query[order], np.arange(len(best) + 1))
-    full = np.flatnonzero(np.diff(starts) >= k)
-    best = best.copy()
-    best[full] = np.maximum(best[full], scores[order[starts[full] + k - 1]])
-    threshold = _round_down(np.maximum(best - margin, LEAST))
-    chosen = np.flatnonzero(scores >= threshold[query])
-    chosen = chosen[np.lexsort((row[chosen], query[chosen]))]
-    return [(query[chosen], row[chosen], scores[chosen])], best
-
-
-def _rank(
-    query: NDArray[np.int64],
-    row: NDArray[np.int64],
-    scores: NDArray[np.float64],
-    found_rows: NDArray[np.int64],
-    found_scores: NDArray[np.float64],
-) -> None:
-    """Write each query's best pairs into its line, by (-score, row).
-
-    Pairs come ordered by (query, row), so a stable sort by score alone settles ties by row. Queries are
-    padded to one width; those with many survivors (long runs of exact ties) are sorted one by one.
-    """
-    lines, k = found_rows.shape
-    starts = np.searchsorted(query, np.arange(lines + 1))
-    counts = np.diff(starts)
-    usual = counts <= 4 * k + 64
-    width = int(counts[usual].max(initial=0))
-    place = starts[:-1, None] + np.arange(width)[None, :]
-    valid = (np.arange(width)[None, :] < counts[:, None]) & usual[:, None]
-    padded = np.full((lines, width), np.inf)
-    padded[valid] = -scores[place[valid]]
-    order = np.argsort(padded, axis=1, kind="stable")[:, :k]
-    ranked = np.take_along_axis(valid, order, axis=1)
-    pair = np.take_along_axis(place, order, axis=1)[ranked]
-    n = order.shape[1]
-    found_rows[:, :n][ranked] = row[pair]
-    found_scores[:, :n][ranked] = scores[pair]
-    for line in np.flatnonzero(~usual).tolist():
-        here = slice(int(starts[line]), int(starts[line + 1]))
-        best = np.argsort(-scores[here], kind="stable")[:k]
-        found_rows[line, : len(best)] = row[here][best]
-        found_scores[line, : len(best)] = scores[here][best]
+def _shares(counts: NDArray[np.int64], most: int) -> Iterator[slice]:
+    """Runs of lines whose counts add up to no more than `most`, or of one line."""
+    first, total = 0, 0
+    for line, count in enumerate(counts.tolist()):
+        if line > first and total + count > most:
+            yield slice(first, line)
+            first, total = line, 0
+        total += count
+    yield slice(first, len(counts))

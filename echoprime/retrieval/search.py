@@ -8,6 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from echoprime.errors import EchoPrimeError
+from echoprime.retrieval.filters import Filter, FilterName
+from echoprime.retrieval.first_pass import FirstPass
 from echoprime.retrieval.hits import SECTION_BITS, ShardHits
 from echoprime.retrieval.parts import Part, Rows
 from echoprime.retrieval.scan import Excluded, nearest
@@ -28,6 +30,8 @@ class Shard:
         No row of the set is longer.
     dimension
         Numbers in an embedding.
+    first_pass
+        The filter of its searches, see `echoprime.retrieval.first_pass`; no answer depends on it.
     """
 
     def __init__(
@@ -38,6 +42,7 @@ class Shard:
         labels: tuple[str, ...],
         largest_norm: float,
         dimension: int,
+        first_pass: FilterName = "auto",
     ) -> None:
         self.lo = lo
         self.hi = hi
@@ -45,9 +50,14 @@ class Shard:
         self.largest_norm = largest_norm
         self.dimension = dimension
         self._rows = Rows(parts)
+        self._first_pass = FirstPass(self._rows, largest_norm, first_pass)
 
     def __len__(self) -> int:
         return len(self._rows)
+
+    def prepare(self) -> None:
+        """Make the filter now, not in the search that first needs it."""
+        self._first_pass.prepare()
 
     def search(
         self,
@@ -92,9 +102,10 @@ class Shard:
         excluded = self._excluded("study", exclude_study, len(vectors))
         other = self._excluded("patient", exclude_patient, len(vectors))
         excluded = _together(excluded, other, len(self))
-        local, scores = nearest(self._rows, vectors, k, self.largest_norm, excluded)
+        first = self._first_pass.of(len(vectors))
+        local, scores = nearest(self._rows, vectors, k, self.largest_norm, excluded, first=first)
         has = self._having(local, bits)
-        report, report_scores = self._reports(vectors, bits, local, scores, has, excluded)
+        report, report_scores = self._reports(vectors, bits, local, scores, has, excluded, first)
         used = _used(local, len(self))
         position = np.full(len(self) + 1, len(used), np.int64)  # the last place stands for -1
         position[used] = np.arange(len(used))
@@ -165,6 +176,7 @@ class Shard:
         scores: NDArray[np.float64],
         has: NDArray[np.bool_],
         excluded: Excluded,
+        first: Filter,
     ) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
         """Best row that has the query's section: mostly among the k best, else looked for among all."""
         place = has.argmax(axis=1)
@@ -178,11 +190,8 @@ class Shard:
             if not ((self._rows.sections >> np.uint32(bit)) & 1).any():
                 continue
             these = np.flatnonzero(missing & (bits == bit))
-            number = np.full(len(queries), -1, np.int64)
-            number[these] = np.arange(len(these))
-            mine = number[excluded.query] >= 0
-            left_out = Excluded(number[excluded.query[mine]], excluded.row[mine])
-            row, score = nearest(self._rows, queries[these], 1, self.largest_norm, left_out, having=bit)
+            left_out = excluded.of(these, len(queries))
+            row, score = nearest(self._rows, queries[these], 1, self.largest_norm, left_out, bit, first)
             best[these], best_scores[these] = row[:, 0], score[:, 0]
         return best, best_scores
 

@@ -11,6 +11,7 @@ from typing import Annotated, Literal
 from cyclopts import Parameter
 
 from echoprime.reading import Mode
+from echoprime.retrieval import FilterName
 
 Device = Literal["auto", "cpu", "cuda"]
 Precision = Literal["float32", "bf16"]
@@ -176,6 +177,9 @@ class InterpretationChoices:
 
     shards: int | None = None
     """Actors that hold the candidates. Default: one a core, from 2 to 64. Results stay the same."""
+
+    search_filter: FilterName = "auto"
+    """How candidates that cannot be among the nearest are told: it changes time and memory, no result."""
 
     include_incomplete: bool = False
     """Interpret studies too of which a video could not be read for a passing reason."""

@@ -51,7 +51,8 @@ def place(bundle: Bundle, tmp_path_factory: pytest.TempPathFactory) -> Path:
         writer = csv.writer(file)
         writer.writerow(["study_id", "report"])
         for number in range(20):
-            text = f"Left Ventricle: Ejection fraction is {30 + number} %. Its systolic function is normal. [SEP]"
+            ejection = f"Ejection fraction is {30 + number} %."
+            text = f"Left Ventricle: {ejection} Its systolic function is normal. [SEP]"
             writer.writerow([f"s-{number:04d}", text])
     sources = CandidateSources(
         encodings=encodings, bundle=bundle, reports=Location.parse(folder / "reports.csv"), labels=None

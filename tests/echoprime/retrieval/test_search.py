@@ -14,9 +14,12 @@ from echoprime.errors import EchoPrimeError
 from echoprime.retrieval import merge, scan
 from tests.echoprime.retrieval.drawn import LABELS, Drawn
 
+FILTERS = ("float32", "principal", "bfloat16")
 
-def ask(drawn, shards, queries, bits, k, **more):
-    return merge([drawn.set.shard(lo, hi).search(queries, bits, k, **more) for lo, hi in shards])
+
+def ask(drawn, shards, queries, bits, k, first_pass="auto", **more):
+    searched = [drawn.set.shard(lo, hi, first_pass) for lo, hi in shards]
+    return merge([shard.search(queries, bits, k, **more) for shard in searched])
 
 
 def check_against_brute_force(drawn, hits, queries, bits, k, studies=None, patients=None):
@@ -44,10 +47,11 @@ def check_against_brute_force(drawn, hits, queries, bits, k, studies=None, patie
     k=st.integers(1, 12),
     distinct=st.one_of(st.none(), st.integers(1, 6)),
     count=st.integers(0, 9),
+    first_pass=st.sampled_from(FILTERS),
     seed=st.integers(0, 10_000),
     data=st.data(),
 )
-def test_equals_brute_force(rows, files, cuts, k, distinct, count, seed, data):
+def test_equals_brute_force(rows, files, cuts, k, distinct, count, first_pass, seed, data):
     with tempfile.TemporaryDirectory() as folder:
         drawn = Drawn(Path(folder), rows, files, seed, distinct)
         rng = np.random.default_rng(seed + 1)
@@ -58,7 +62,7 @@ def test_equals_brute_force(rows, files, cuts, k, distinct, count, seed, data):
         patients = [["", "p1", "p2"][number % 3] for number in range(count)]
         edges = sorted({0, rows, *(min(cut, rows) for cut in cuts)})
         shards = data.draw(st.permutations(list(pairwise(edges))))
-        more = {"exclude_study": studies, "exclude_patient": patients}
+        more = {"exclude_study": studies, "exclude_patient": patients, "first_pass": first_pass}
         hits = ask(drawn, shards, queries, bits, k, **more)
         check_against_brute_force(drawn, hits, queries, bits, k, studies, patients)
         whole = ask(drawn, [(0, rows)], queries, bits, k, **more)
@@ -73,31 +77,36 @@ def test_equals_brute_force(rows, files, cuts, k, distinct, count, seed, data):
                 k,
                 exclude_study=studies[here],
                 exclude_patient=patients[here],
+                first_pass=first_pass,
             )
             np.testing.assert_array_equal(alone.rows, hits.rows[here])
             np.testing.assert_array_equal(alone.scores, hits.scores[here])
             np.testing.assert_array_equal(alone.report_rows, hits.report_rows[here])
 
 
-def test_many_blocks_raise_the_threshold(tmp_path, monkeypatch):
-    """Blocks of 16 rows and 8 queries: many thresholds, prunings and blocks of queries."""
+@pytest.mark.parametrize("first_pass", FILTERS)
+def test_many_blocks(tmp_path, monkeypatch, first_pass):
+    """Blocks of 16 rows and 8 queries, over files whose ends cut groups."""
     monkeypatch.setattr(scan, "BLOCK_ROWS", 16)
     monkeypatch.setattr(scan, "BLOCK_QUERIES", 8)
     drawn = Drawn(tmp_path, 700, 3, seed=3, distinct=150)
     queries = np.random.default_rng(4).standard_normal((30, 32)).astype(np.float32)
     bits = np.arange(30) % 4
-    check_against_brute_force(drawn, ask(drawn, [(0, 700)], queries, bits, 5), queries, bits, 5)
+    hits = ask(drawn, [(0, 700)], queries, bits, 5, first_pass)
+    check_against_brute_force(drawn, hits, queries, bits, 5)
 
 
-def test_long_runs_of_ties_are_ranked_by_row(tmp_path):
+@pytest.mark.parametrize("first_pass", FILTERS)
+def test_long_runs_of_ties_are_ranked_by_row(tmp_path, first_pass):
     drawn = Drawn(tmp_path, 400, 1, seed=5, distinct=1)
     query = drawn.embeddings[:1]
-    hits = ask(drawn, [(0, 150), (150, 400)], query, np.array([0]), 7)
+    hits = ask(drawn, [(0, 150), (150, 400)], query, np.array([0]), 7, first_pass)
     assert hits.rows.tolist() == [list(range(7))]
     assert len(set(hits.scores[0].tolist())) == 1
 
 
-def test_row_that_float32_would_lose_is_found(tmp_path):
+@pytest.mark.parametrize("first_pass", FILTERS)
+def test_row_that_float32_would_lose_is_found(tmp_path, first_pass):
     """Two rows whose float32 scores are equal or swapped, and whose float64 scores are not."""
     drawn = Drawn(tmp_path / "a", 300, 1, seed=6)
     rng = np.random.default_rng(7)
@@ -117,20 +126,9 @@ def test_row_that_float32_would_lose_is_found(tmp_path):
     drawn.set = CandidateSet.open(tmp_path / "b")
     queries = rng.standard_normal((20, 32)).astype(np.float32)
     narrow = np.argsort(-(queries @ drawn.embeddings.T), axis=1, kind="stable")[:, :10]
-    hits = ask(drawn, [(0, 300)], queries, np.zeros(20, int), 10)
+    hits = ask(drawn, [(0, 300)], queries, np.zeros(20, int), 10, first_pass)
     check_against_brute_force(drawn, hits, queries, np.zeros(20, int), 10)
     assert (narrow != hits.rows).any()  # the float32 order would have been wrong
-
-
-def test_margin_is_kept_by_the_worst_rows_seen():
-    rng = np.random.default_rng(8)
-    for scale in (1e-6, 1.0, 1e6):
-        rows = (rng.standard_normal((500, 512)) * scale).astype(np.float32)
-        queries = rng.standard_normal((50, 512)).astype(np.float32)
-        largest = np.sqrt(np.square(rows, dtype=np.float64).sum(axis=1)).max()
-        exact = np.stack([(rows.astype(np.float64) * query).sum(axis=1) for query in queries])
-        error = np.abs((queries @ rows.T).astype(np.float64) - exact).max(axis=1)
-        assert (2 * error <= scan.margins(queries, largest)).all()
 
 
 def test_section_that_no_candidate_has_ends_the_search(tmp_path):

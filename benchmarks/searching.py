@@ -1,0 +1,66 @@
+"""The library's search as the benchmarks of retrieval run it: shards, two threads, answers put together."""
+
+from __future__ import annotations
+
+import time
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from itertools import pairwise
+from typing import Any
+
+import numpy as np
+from drawn_candidates import SECTIONS, section_labels
+from numpy.typing import NDArray
+from threadpoolctl import threadpool_limits
+
+from echoprime.retrieval import CandidateSet, FilterName, Shard, merge
+
+K = 50
+THREADS = 2
+
+
+@dataclass
+class Answer:
+    """What one way found: rows (queries, k), label means (queries, 2), report rows (queries,)."""
+
+    rows: NDArray[np.int64]
+    values: NDArray[np.float64]
+    reports: NDArray[np.int64]
+
+
+class Ours:
+    """The library: shards searched by two threads, merged."""
+
+    def __init__(self, candidates: CandidateSet, first_pass: FilterName, shards: int = THREADS) -> None:
+        self.shards = [candidates.shard(*rows, first_pass) for rows in candidates.ranges(shards)]
+
+    def ready(self) -> float:
+        """Seconds until the shards have made their filter."""
+        start = time.perf_counter()
+        with ThreadPoolExecutor(THREADS) as pool, threadpool_limits(1, "blas"):
+            list(pool.map(lambda shard: shard.prepare(), self.shards))
+        return time.perf_counter() - start
+
+    def run(self, asked: NDArray[np.float32]) -> Answer:
+        """One shard a thread; of a single shard half of the queries a thread."""
+        bits = np.tile(np.arange(SECTIONS), len(asked) // SECTIONS)
+        columns = np.tile(section_labels(), (len(asked) // SECTIONS, 1))
+
+        def search(shard: Shard, part: slice) -> Any:  # noqa: ANN401
+            return shard.search(asked[part], bits[part], K, columns=columns[part])
+
+        halves = len(self.shards) == 1
+        cuts = np.linspace(0, len(asked), THREADS + 1 if halves else 2).astype(int)
+        parts = [slice(*pair) for pair in pairwise(cuts.tolist())]
+        with ThreadPoolExecutor(THREADS) as pool, threadpool_limits(1, "blas"):
+            found = [[pool.submit(search, shard, part) for shard in self.shards] for part in parts]
+            hits = [merge([each.result() for each in of_part]) for of_part in found]
+        labels = np.concatenate([each.labels for each in hits])
+        with np.errstate(invalid="ignore"):
+            known = (~np.isnan(labels)).sum(axis=1)
+            values = np.nansum(labels, axis=1) / known
+        return Answer(
+            np.concatenate([each.rows for each in hits]),
+            values,
+            np.concatenate([each.report_rows for each in hits]),
+        )

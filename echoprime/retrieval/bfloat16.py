@@ -1,0 +1,94 @@
+"""A filter in bfloat16, for cores that multiply it faster than float32 (AVX512-BF16, AMX).
+
+The error. Let v = 2**-9, the unit roundoff of 8 significant bits, q' and r' the rounded query and row. While
+no number is below 2**-126, |q - q'| <= v |q| and |r - r'| <= v |r|, so |q.r - q'.r'| <= |q - q'| |r'| +
+|q| |r - r'| <= (2v + v**2) |q| |r|; numbers below are rounded, or flushed to zero, by at most 2**-126 each. A
+product of two bfloat16 is exact in float32. The hardware sums two of them (VDPBF16PS) or more (TDPBF16PS) at
+a time, in an order of its own, flushing denormals: n = 512 additions of relative error at most u = 2**-23,
+twice that of rounding to nearest, give gamma(n) |q'| |r'|, and flushing n * 2**-126. torch hands the sum on
+rounded to bfloat16: v times its magnitude, which is at most (1 + 3v) |q| |r|. Together:
+|filter score - q.r| <= (3v + 4 v**2 + (1 + 3v) gamma) |q| |r| + underflow, to both sides.
+
+Libraries may compute otherwise where the hardware lacks it. So a sample of rows is compared once with float64
+when the filter is made, and one that breaks its own bound is refused.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from echoprime.errors import SettingError
+from echoprime.retrieval.filters import Filter, group_starts
+from echoprime.retrieval.parts import Rows
+from echoprime.retrieval.rescoring import errors, lengths, relative_error
+
+BLOCK = 8192
+"""Rows rounded at once."""
+
+_V = 2.0**-9
+
+
+class BFloat16Filter(Filter):
+    """A copy of all rows in bfloat16, half the size of the matrix.
+
+    Parameters
+    ----------
+    rows
+        To search in.
+    largest_norm
+        No row is longer.
+
+    Raises
+    ------
+    SettingError
+        The products of this machine's torch break the bound.
+    """
+
+    def __init__(self, rows: Rows, largest_norm: float) -> None:
+        self._largest_norm = largest_norm
+        self.starts = group_starts([len(rows)])
+        dimension = rows.parts[0].embeddings.shape[1] if rows.parts else 0
+        self._copy = torch.empty((len(rows), dimension), dtype=torch.bfloat16)
+        for first, block in rows.blocks(BLOCK):
+            # a copy: torch warns of the memory map, which cannot be written
+            self._copy[first : first + len(block)] = torch.from_numpy(block.copy())
+        for _, block in rows.blocks(256):
+            self._check(block)
+            break
+
+    def _check(self, block: NDArray[np.float32]) -> None:
+        queries = block[:: max(1, len(block) // 16)].copy()
+        lines, slack = self.project(queries)
+        found = self.product(self._copy[: len(block)], lines, np.empty((len(block), len(lines)), np.float32))
+        exact = block.astype(np.float64) @ queries.T.astype(np.float64)
+        if (np.abs(found - exact) > slack).any():
+            raise SettingError("--search-filter bfloat16: this machine multiplies too inexactly; use float32")
+
+    def project(self, queries: NDArray[np.float32]) -> tuple[NDArray[np.float32], NDArray[np.float64]]:
+        n = queries.shape[1]
+        of_query = lengths(queries)
+        gamma = relative_error(n, 2.0**-23)
+        rounding = (3 * _V + 4 * _V**2 + (1 + 3 * _V) * gamma) * of_query * self._largest_norm
+        underflow = 2.0**-126 * n * (2 + of_query + self._largest_norm)
+        return queries, rounding + underflow + errors(queries, self._largest_norm)
+
+    def blocks(self, size: int) -> Iterator[tuple[int, torch.Tensor]]:
+        for first in range(0, len(self._copy), size):
+            yield first, self._copy[first : first + size]
+
+    def product(
+        self, block: torch.Tensor, lines: NDArray[np.float32], out: NDArray[np.float32]
+    ) -> NDArray[np.float32]:
+        narrow = torch.from_numpy(lines).to(torch.bfloat16)
+        torch.from_numpy(out).copy_(block @ narrow.T)
+        return out
+
+
+def has_bfloat16() -> bool:
+    """Whether this machine's cores multiply bfloat16 in hardware."""
+    # no public name for either in torch 2.9 to 2.14
+    return bool(torch.cpu._is_avx512_bf16_supported() or torch.cpu._is_amx_tile_supported())

@@ -1,0 +1,77 @@
+"""Which filter a shard's searches begin with, and when it is made."""
+
+from __future__ import annotations
+
+from threading import Lock
+
+from echoprime.retrieval.filters import Filter, FilterName, Float32Filter, require_filter
+from echoprime.retrieval.parts import Rows
+from echoprime.retrieval.principal import principal_filter
+
+LEAST_ROWS = 16_384
+"""Of fewer rows the whole product takes so little that a filter saves nothing."""
+
+PAYS_AFTER = 240
+"""Queries, sixteen studies, after which `auto` prepares a filter: it costs about as much as they do."""
+
+
+class FirstPass:
+    """The filter of one shard; made once, by the search that first needs it.
+
+    Parameters
+    ----------
+    rows
+        The shard's.
+    largest_norm
+        No row is longer.
+    name
+        `float32`: nothing is prepared, and no memory taken. `principal`: the rows' coefficients on their
+        principal directions. `bfloat16`: a copy in bfloat16. `auto`: float32 first; after `PAYS_AFTER`
+        queries the principal directions, where few hold the rows, else bfloat16, where the cores have it.
+
+    Raises
+    ------
+    SettingError
+        There is no such filter.
+    """
+
+    def __init__(self, rows: Rows, largest_norm: float, name: FilterName) -> None:
+        require_filter(name)
+        self._rows = rows
+        self._largest_norm = largest_norm
+        self._name = name
+        self._whole = Float32Filter(rows, largest_norm)
+        self._made: Filter | None = None
+        self._asked = 0
+        self._lock = Lock()
+
+    def of(self, queries: int) -> Filter:
+        """The filter for a batch of so many queries."""
+        with self._lock:
+            self._asked += queries
+            if self._name == "auto" and self._asked < PAYS_AFTER:
+                return self._made or self._whole
+            return self._filter()
+
+    def prepare(self) -> None:
+        """Make the filter now, whatever has been asked."""
+        with self._lock:
+            self._filter()
+
+    def _filter(self) -> Filter:
+        if self._made is None:
+            self._made = self._make() or self._whole
+        return self._made
+
+    def _make(self) -> Filter | None:
+        few = len(self._rows) < (LEAST_ROWS if self._name == "auto" else 1)
+        if few or self._name == "float32":
+            return self._whole
+        from echoprime.retrieval.bfloat16 import BFloat16Filter, has_bfloat16  # imports torch
+
+        if self._name == "bfloat16":
+            return BFloat16Filter(self._rows, self._largest_norm)
+        found = principal_filter(self._rows, self._largest_norm, wanted=self._name == "principal")
+        if found is None and has_bfloat16():
+            return BFloat16Filter(self._rows, self._largest_norm)
+        return found

@@ -1,0 +1,151 @@
+"""Scores of chosen pairs of query and row: float32 with a proven error, float64 in one fixed order, ranked.
+
+The error of a float32 product. Let u = 2**-24, n = 512, gamma = n*u / (1 - n*u). Whatever the order of
+summation, with or without fused multiply-add, it differs from the true product by at most
+gamma * |query| * |row| (Higham, Accuracy and Stability of Numerical Algorithms, 3.1), and the float64 score
+by as much with u = 2**-53; underflow adds at most n * 2**-149, n * 2**-126 where it is flushed to zero.
+`errors` is the sum of these, with `largest_norm` for |row|.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import numpy as np
+from numpy.typing import NDArray
+
+from echoprime.retrieval.parts import Rows
+
+RESCORED_AT_ONCE = 64
+"""Rows of one query scored at once: their 384 KB of buffers stay in a core's second-level cache."""
+
+GATHERED_AT_ONCE = 512
+"""Rows gathered at once for their float32 scores: 1 MB."""
+
+
+def errors(queries: NDArray[np.float32], largest_norm: float) -> NDArray[np.float64]:
+    """How far a float32 score may be from the float64 score of the same pair, one bound a query.
+
+    Examples
+    --------
+    >>> errors(np.eye(1, 512, dtype=np.float32), 1.0).round(8).tolist()
+    [3.052e-05]
+    """
+    n = queries.shape[1]
+    gamma = sum(relative_error(n, u) for u in (2.0**-24, 2.0**-53))
+    bound: NDArray[np.float64] = gamma * lengths(queries) * largest_norm + n * 2.0**-126
+    return bound
+
+
+def relative_error(terms: int, unit: float) -> float:
+    """Higham's gamma: of a sum of so many products, relative to the sum of their magnitudes."""
+    return terms * unit / (1 - terms * unit)
+
+
+def lengths(vectors: NDArray[np.floating]) -> NDArray[np.float64]:
+    """Norms of lines, rounded up.
+
+    Examples
+    --------
+    >>> lengths(np.array([[3.0, 4.0]])).round(6).tolist()
+    [5.0]
+    """
+    norms: NDArray[np.float64] = np.sqrt(np.square(vectors, dtype=np.float64).sum(axis=1)) * (1 + 2.0**-40)
+    return norms
+
+
+def narrow_scores(
+    rows: Rows, queries: NDArray[np.float32], query: NDArray[np.int64], row: NDArray[np.int64]
+) -> NDArray[np.float32]:
+    """float32 scores of pairs, ordered by query; `errors` bounds them."""
+    scores = np.empty(len(row), np.float32)
+    room = np.empty((GATHERED_AT_ONCE, queries.shape[1]), np.float32)
+    for part, start, chosen in rows.by_part(row):
+        local = row[chosen] - start
+        out = scores if len(chosen) == len(row) else np.empty(len(chosen), np.float32)
+        for line, first, last in runs(query[chosen], GATHERED_AT_ONCE):
+            # mode="clip" writes without a second copy; the rows are all within.
+            found = np.take(part, local[first:last], axis=0, out=room[: last - first], mode="clip")
+            np.matmul(found, queries[line], out=out[first:last])
+        if out is not scores:
+            scores[chosen] = out
+    return scores
+
+
+def rescore(
+    rows: Rows, queries: NDArray[np.float32], query: NDArray[np.int64], row: NDArray[np.int64]
+) -> NDArray[np.float64]:
+    """Scores of pairs in float64: products are exact, the sum runs in numpy's fixed pairwise order.
+
+    Never through BLAS, whose order depends on the batch: exact duplicates would come out unequal.
+    """
+    scores = np.empty(len(row))
+    narrow = np.empty((RESCORED_AT_ONCE, queries.shape[1]), np.float32)
+    wide = np.empty_like(narrow, np.float64)
+    vectors = queries.astype(np.float64)
+    for part, start, chosen in rows.by_part(row):
+        local = row[chosen] - start
+        out = scores if len(chosen) == len(row) else np.empty(len(chosen))
+        for line, first, last in runs(query[chosen], RESCORED_AT_ONCE):
+            n = last - first
+            # mode="clip" writes without a second copy; the rows are all within.
+            np.take(part, local[first:last], axis=0, out=narrow[:n], mode="clip")
+            np.copyto(wide[:n], narrow[:n])
+            np.multiply(wide[:n], vectors[line], out=wide[:n])
+            np.add.reduce(wide[:n], axis=1, out=out[first:last])
+        if out is not scores:
+            scores[chosen] = out
+    return scores
+
+
+def runs(query: NDArray[np.int64], most: int) -> Iterator[tuple[int, int, int]]:
+    """(query, first, last) of each run of one query's pairs, none longer than `most`.
+
+    Examples
+    --------
+    >>> list(runs(np.array([0, 0, 0, 2]), 2))
+    [(0, 0, 2), (0, 2, 3), (2, 3, 4)]
+    """
+    if not len(query):
+        return
+    starts = np.flatnonzero(np.r_[True, query[1:] != query[:-1]])
+    ends = np.r_[starts[1:], len(query)]
+    for line, first, end in zip(query[starts].tolist(), starts.tolist(), ends.tolist(), strict=True):
+        while first < end:
+            last = min(end, first + most)
+            yield line, first, last
+            first = last
+
+
+def rank(
+    query: NDArray[np.int64],
+    row: NDArray[np.int64],
+    scores: NDArray[np.float64],
+    found_rows: NDArray[np.int64],
+    found_scores: NDArray[np.float64],
+) -> None:
+    """Write each query's best pairs into its line, by (-score, row).
+
+    Pairs come ordered by (query, row), so a stable sort by score alone settles ties by row. Queries are
+    padded to one width; those with many survivors (long runs of exact ties) are sorted one by one.
+    """
+    lines, k = found_rows.shape
+    starts = np.searchsorted(query, np.arange(lines + 1))
+    counts = np.diff(starts)
+    usual = counts <= 4 * k + 64
+    width = int(counts[usual].max(initial=0))
+    place = starts[:-1, None] + np.arange(width)[None, :]
+    valid = (np.arange(width)[None, :] < counts[:, None]) & usual[:, None]
+    padded = np.full((lines, width), np.inf)
+    padded[valid] = -scores[place[valid]]
+    order = np.argsort(padded, axis=1, kind="stable")[:, :k]
+    ranked = np.take_along_axis(valid, order, axis=1)
+    pair = np.take_along_axis(place, order, axis=1)[ranked]
+    n = order.shape[1]
+    found_rows[:, :n][ranked] = row[pair]
+    found_scores[:, :n][ranked] = scores[pair]
+    for line in np.flatnonzero(~usual).tolist():
+        here = slice(int(starts[line]), int(starts[line + 1]))
+        best = np.argsort(-scores[here], kind="stable")[:k]
+        found_rows[line, : len(best)] = row[here][best]
+        found_scores[line, : len(best)] = scores[here][best]
