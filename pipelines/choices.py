@@ -73,6 +73,7 @@ class Choices:
             "exclusions": EXCLUSIONS,
             "study_kinds": list(self.kinds),
             "views": None if self.views is None else self.views.identity,
+            "influence": settings.influence,
         }
         if isinstance(self.candidates.source, CandidateFiles):
             parts["candidates"] = self.candidates.source.hash

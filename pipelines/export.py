@@ -16,9 +16,10 @@ from pipelines.checks import file_stem
 from pipelines.compact import output_tables
 from pipelines.console import console
 from pipelines.exit_codes import DONE
+from pipelines.exported_evidence import EVIDENCE, phenotype_rows
 from pipelines.settings import ExportSettings
 
-NESTED = frozenset({"sections", "report", "views"})
+NESTED = frozenset({"phenotypes", "sections", "report", "views"})
 """Columns of an interpretation that its CSV of metrics leaves out."""
 
 
@@ -26,8 +27,9 @@ def export_tables(settings: ExportSettings) -> int:
     """Write, for an output's tables, under its directory:
 
     encodings.parquet, videos.parquet (one row a video), and for each interpretation
-    interpretations/NAME.parquet, NAME.csv (phenotypes and calls) and NAME-reports/STUDY_KEY.txt (no
-    identifier in a file's name; the CSV has both study_id and study_key).
+    NAME.parquet, NAME.csv (phenotypes and calls), NAME-phenotypes.csv (one row a study and phenotype: its
+    evidence) and NAME-reports/STUDY_KEY.txt (no identifier in a file's name; the CSVs have both study_id and
+    study_key).
 
     Raises
     ------
@@ -45,8 +47,11 @@ def export_tables(settings: ExportSettings) -> int:
         else:
             _write_parquet(target / f"{name}.parquet", table.schema, table.newest_batches())
             _write_metrics(target / f"{name}.csv", table)
+            _write_evidence(target / f"{name}-phenotypes.csv", table)
             reports = _write_reports(target / f"{name}-reports", table)
-            out.print(f"{target / name}.parquet, .csv, and {reports:,} reports in {name}-reports/")
+            out.print(
+                f"{target / name}.parquet, .csv, -phenotypes.csv, and {reports:,} reports in {name}-reports/"
+            )
     return DONE
 
 
@@ -73,6 +78,12 @@ def _write_metrics(target: Location, table: StudyTable) -> None:
     content = io.BytesIO()
     pyarrow.csv.write_csv(table.newest(names), content)
     target.write_bytes(content.getvalue())
+
+
+def _write_evidence(target: Location, table: StudyTable) -> None:
+    with target.writing() as file, pyarrow.csv.CSVWriter(file, EVIDENCE) as writer:
+        for batch in phenotype_rows(table):
+            writer.write_batch(batch)
 
 
 def _write_reports(target: Location, table: StudyTable) -> int:

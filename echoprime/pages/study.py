@@ -9,6 +9,7 @@ from typing import Any
 
 from echoprime.bundle import VIEWS
 from echoprime.pages.display import Shown
+from echoprime.pages.influence import influence_rows
 from echoprime.pages.moving import as_webm, as_webp
 from echoprime.pages.page import data_uri, render_page
 from echoprime.pages.phenotypes import phenotype_rows, spreads
@@ -121,7 +122,10 @@ def study_page(
             if video["outcome"] != "encoded"
         ],
         sections=[_section(section) for section in sections],
-        phenotypes=[] if interpretation is None else phenotype_rows(interpretation, identity),
+        phenotypes=[] if interpretation is None else phenotype_rows(interpretation),
+        influence=influence_rows(current, [video.number for video in videos], _counted_as(videos))
+        if current is not None and identity.get("influence")
+        else [],
         spreads=[] if interpretation is None else spreads(interpretation),
         shares=_shares(weighed),
         made_with=_made_with(encoding, interpretation, identity, name),
@@ -171,6 +175,10 @@ def _videos(
     return found
 
 
+def _counted_as(videos: Sequence[StudyVideo]) -> list[str]:
+    return [video.counts_as or video.view for video in videos]
+
+
 def _detail(video: Mapping[str, Any]) -> str:
     """Frames, size and pace of a video, as far as its row knows them."""
     parts = [f"{video['frames']} frames"] if video["frames"] else []
@@ -211,6 +219,12 @@ def _warnings(
     missing = [section["section"] for section in interpretation["sections"] if not section["assessable"]]
     if missing:
         said.append(f"Not assessable, because no video shows a view that counts: {', '.join(missing)}.")
+    far = {row["section"]: None for row in phenotype_rows(interpretation) if row["far"]}
+    if far:
+        said.append(
+            f"Unlike the candidates: {', '.join(far)}. 99 of 100 candidates have a nearer neighbour than "
+            "this study has there, so its values rest on studies unlike it."
+        )
     if not interpretation["calls_calibrated"]:
         said.append("Calls are uncalibrated: published thresholds on values of another data set.")
     return said

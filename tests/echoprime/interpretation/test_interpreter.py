@@ -66,8 +66,8 @@ def test_table_has_the_documented_columns_and_is_valid(bundle, studies):
     table.validate(full=True)
     assert len(table) == 5
     assert table.column_names[:3] == ["impella", "ejection_fraction", "pacemaker"]
-    assert table.column_names[-4:] == ["calls_calibrated", "report", "sections", "notice"]
-    assert len(table.column_names) == 21 + 13 + 4
+    assert table.column_names[-5:] == ["calls_calibrated", "report", "phenotypes", "sections", "notice"]
+    assert len(table.column_names) == 21 + 13 + 5
     assert table["notice"].to_pylist() == ["drawn"] * 5
     assert table["calls_calibrated"].to_pylist() == [False] * 5
 
