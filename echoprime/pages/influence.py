@@ -12,7 +12,7 @@ from echoprime.pages.page import NOTHING, number, words
 def influence_rows(
     interpretation: Mapping[str, Any], videos: Sequence[int], views: Sequence[str]
 ) -> list[dict[str, Any]]:
-    """Per phenotype that has a value: the video that moves it most, and the value without each view.
+    """Per phenotype that has a value: the video and the view that move it most, and what turns its call.
 
     Parameters
     ----------
@@ -26,57 +26,56 @@ def influence_rows(
     Returns
     -------
     list of dict
-        name, value, video (in words: the one that decides), without_video, without_views (in words),
-        flips (in words: what turns the call; "" = nothing does).
+        name, value, video and view (in words: the one without which the value moves most), without_video and
+        without_view (in words), flips (in words: what turns the call; "" = nothing does).
     """
     rows = []
     for each in interpretation["phenotypes"]:
         if not each["assessable"]:
             continue
         digits = 1 if each["phenotype"] in UNITS else 2
-        place = _deciding(each)
-        names = [f"{videos[at]} ({words(views[at])})" for at in range(len(each["videos"]))]
-        turning = [
-            *[
-                f"video {name}"
-                for name, video in zip(names, each["videos"], strict=True)
-                if _turns(each, video)
-            ],
-            *[words(view["view"]) for view in each["views"] if _turns(each, view)],
-        ]
+        of_videos = [f"{videos[at]} ({words(views[at])})" for at in range(len(each["videos"]))]
+        of_views = [words(view["view"]) for view in each["views"]]
+        parts = [*zip(of_videos, each["videos"], strict=True), *zip(of_views, each["views"], strict=True)]
+        video, without_video = _deciding(each, of_videos, each["videos"], digits)
+        view, without_view = _deciding(each, of_views, each["views"], digits)
         rows.append(
             {
                 "name": each["phenotype"],
                 "value": number(each["value"], digits),
-                "video": NOTHING if place is None else names[place],
-                "without_video": "" if place is None else _without(each, each["videos"][place], digits),
-                "without_views": ", ".join(
-                    f"{words(view['view'])} {_without(each, view, digits)}" for view in each["views"]
-                ),
-                "flips": ", ".join(turning),
+                "video": video,
+                "without_video": without_video,
+                "view": view,
+                "without_view": without_view,
+                "flips": ", ".join(name for name, part in parts if _turns(each, part)),
             }
         )
     return rows
 
 
-def _deciding(phenotype: Mapping[str, Any]) -> int | None:
-    """The video without which the value moves most, or is no more; None where none moves it.
+def _deciding(
+    phenotype: Mapping[str, Any], names: Sequence[str], parts: Sequence[Mapping[str, Any]], digits: int
+) -> tuple[str, str]:
+    """Name of the part without which the value moves most or is no more, and what it is then.
 
     Examples
     --------
     >>> moved = [{"share": 0.5, "value_without": 58.0}, {"share": 0.5, "value_without": 51.0}]
-    >>> _deciding({"value": 55.0, "videos": moved})
-    1
+    >>> _deciding({"value": 55.0}, ["1 (A4C)", "2 (A2C)"], moved, 1)
+    ('2 (A2C)', '51.0 (-4.0)')
     """
     moves = [
         0.0
-        if not video["share"]
+        if not part["share"]
         else float("inf")
-        if video["value_without"] is None
-        else abs(video["value_without"] - phenotype["value"])
-        for video in phenotype["videos"]
+        if part["value_without"] is None
+        else abs(part["value_without"] - phenotype["value"])
+        for part in parts
     ]
-    return max(range(len(moves)), key=moves.__getitem__) if any(moves) else None
+    if not any(moves):
+        return NOTHING, ""
+    place = max(range(len(moves)), key=moves.__getitem__)
+    return names[place], _without(phenotype, parts[place], digits)
 
 
 def _turns(phenotype: Mapping[str, Any], part: Mapping[str, Any]) -> bool:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -57,6 +57,22 @@ def phenotype_rows(interpretation: Mapping[str, Any]) -> list[dict[str, Any]]:
             }
         )
     return rows
+
+
+def sections_behind(rows: Sequence[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
+    """One row for each section that has neighbours: what its phenotypes share.
+
+    Parameters
+    ----------
+    rows
+        From `phenotype_rows`.
+
+    Returns
+    -------
+    list of dict
+        Those of each section's first phenotype.
+    """
+    return list({row["section"]: row for row in reversed(rows) if row["neighbours"]}.values())[::-1]
 
 
 def spread(phenotype: Mapping[str, Any]) -> str:

@@ -12,7 +12,7 @@ from echoprime.pages.display import Shown
 from echoprime.pages.influence import influence_rows
 from echoprime.pages.moving import as_webm, as_webp
 from echoprime.pages.page import data_uri, render_page
-from echoprime.pages.phenotypes import phenotype_rows, spreads
+from echoprime.pages.phenotypes import phenotype_rows, sections_behind, spreads
 from echoprime.tables import INCOMPLETE, UNKNOWN, VANISHED, VANISHED_INCOMPLETE, interpreted_kinds
 
 RUNNERS_UP = 2
@@ -109,6 +109,7 @@ def study_page(
     current = None if interpretation is None or is_stale(encoding, interpretation) else interpretation
     weighed = [] if current is None else sections
     videos = _videos(encoding, current, pictures, identifiers)
+    rows = [] if interpretation is None else phenotype_rows(interpretation)
     return render_page(
         "study.html.j2",
         title=f"Study {encoding['study_key'][:KEY_SHOWN]}",
@@ -122,7 +123,8 @@ def study_page(
             if video["outcome"] != "encoded"
         ],
         sections=[_section(section) for section in sections],
-        phenotypes=[] if interpretation is None else phenotype_rows(interpretation),
+        phenotypes=rows,
+        behind=sections_behind(rows),
         influence=influence_rows(current, [video.number for video in videos], _counted_as(videos))
         if current is not None and identity.get("influence")
         else [],
