@@ -132,7 +132,7 @@ class EchoPrime:
 
     @cached_property
     def own_similarities(self) -> NDArray[np.float64]:
-        """float64 (n,): how near candidates lie to each other; a minute for a million, once on a machine."""
+        """float64 (n,): how near candidates lie to each other; searched for once on a machine."""
 
         def compute() -> NDArray[np.float64]:
             drawn = self.shard.drawn(drawn_rows(self.candidates.rows))

@@ -1,4 +1,4 @@
-"""A candidate set's own similarities, computed once on a node: half a minute for a million rows."""
+"""A candidate set's own similarities, computed once on a node: it is a search of 2,000 queries."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ from numpy.typing import NDArray
 from echoprime.bundle.cache import cache_directory
 from echoprime.retrieval.candidates import CandidateSet
 
-KEPT_FROM = 20_000
-"""A set of fewer rows is asked again each time: that takes less than a second."""
+KEPT_FROM = 5_000
+"""A set of fewer rows is asked again each time: 40,000 took 5.4 processor seconds."""
 
 NAME = "own-similarities-1.npy"
 """Another number where they are computed otherwise."""
