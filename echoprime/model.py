@@ -31,7 +31,7 @@ from echoprime.networks import (
 from echoprime.reading import Mode, read_clip
 from echoprime.reading.clip import require_mode
 from echoprime.reading.formats import Format, tell_format
-from echoprime.retrieval import CandidateSet, Shard
+from echoprime.retrieval import CandidateSet, Shard, drawn_rows, kept_similarities, own_similarities
 from echoprime.storage import Location
 
 log = logging.getLogger(__name__)
@@ -121,9 +121,24 @@ class EchoPrime:
         return load_view_classifier(self.bundle, self.device, precision=self.precision)
 
     @cached_property
+    def candidates(self) -> CandidateSet:
+        """The bundle's candidate set."""
+        return CandidateSet.open(self.bundle)
+
+    @cached_property
     def shard(self) -> Shard:
         """All candidates as one shard, memory-mapped."""
-        return CandidateSet.open(self.bundle).shard()
+        return self.candidates.shard()
+
+    @cached_property
+    def own_similarities(self) -> NDArray[np.float64]:
+        """float64 (n,): how near candidates lie to each other; searched for once on a machine."""
+
+        def compute() -> NDArray[np.float64]:
+            drawn = self.shard.drawn(drawn_rows(self.candidates.rows))
+            return own_similarities([drawn], self.shard.search)
+
+        return kept_similarities(self.candidates, compute)
 
     def check(self) -> SelfCheck:
         """Run the bundle's sample clip on this device and compare; BundleError when it differs."""
@@ -223,16 +238,20 @@ class EchoPrime:
             `ejection_fraction` in %, `pulmonary_artery_pressure_continuous` in mmHg, the others 0..1;
             None where the section is not assessable or no neighbour has the label.
         """
-        row = self.interpret(study, k=k, pairing=pairing)
+        row = self._rows(study, k, pairing)
         return {each.name: row[each.name][0].as_py() for each in self.bundle.phenotypes}
 
     def generate_report(self, study: Tensor | NDArray[np.float32]) -> str:
         """Report text: per section what the most similar candidate report that has it says, then [SEP]."""
-        text: str = self.interpret(study)["report"][0].as_py()
+        text: str = self._rows(study)["report"][0].as_py()
         return text
 
     def interpret(
-        self, study: Tensor | NDArray[np.float32], k: int = 50, pairing: str = "section"
+        self,
+        study: Tensor | NDArray[np.float32],
+        k: int = 50,
+        pairing: str = "section",
+        influence: bool = False,
     ) -> pa.Table:
         """One row with everything: values, calls, report, and the neighbours that they rest on.
 
@@ -240,16 +259,30 @@ class EchoPrime:
         ----------
         study, k, pairing
             See `predict_metrics`.
+        influence
+            Values without each video and without each view, too.
 
         Returns
         -------
         pyarrow.Table
             Columns as in the interpretations table, without ids and stamps.
         """
+        return self._rows(study, k, pairing, self.own_similarities, influence)
+
+    def _rows(
+        self,
+        study: Tensor | NDArray[np.float32],
+        k: int = 50,
+        pairing: str = "section",
+        own: NDArray[np.float64] | None = None,
+        influence: bool = False,
+    ) -> pa.Table:
         embeddings, views = _parts(study)
         interpreter = self._interpreter(k, pairing)
         queries = interpreter.queries([embeddings], [views])
-        return interpreter.interpret(queries, self.shard.search(**interpreter.search_arguments(queries)))
+        hits = self.shard.search(**interpreter.search_arguments(queries))
+        without = interpreter.influence([embeddings], [views], self.shard.search) if influence else None
+        return interpreter.interpret(queries, hits, own_similarities=own, influence=without)
 
     def _interpreter(self, k: int, pairing: str) -> Interpreter:
         if (k, pairing) not in self._interpreters:

@@ -12,7 +12,10 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
-from echoprime.retrieval import CandidateSet, FilterName, Shard, ShardHits
+import numpy as np
+from numpy.typing import NDArray
+
+from echoprime.retrieval import CandidateSet, DrawnCandidates, FilterName, Shard, ShardHits
 
 CORES = 0.01
 RESTARTS = 10
@@ -52,6 +55,10 @@ class CandidateShard:
         Ray gives an actor of less than a core one thread (OMP_NUM_THREADS): a shard a core uses them all.
         """
         return self._shard.search(**arguments)
+
+    def drawn(self, rows: NDArray[np.int64]) -> DrawnCandidates:
+        """See `echoprime.retrieval.Shard.drawn`."""
+        return self._shard.drawn(rows)
 
 
 @dataclass(frozen=True)

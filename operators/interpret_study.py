@@ -9,11 +9,13 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
+from numpy.typing import NDArray
 
 from echoprime.bundle import Bundle
 from echoprime.errors import EchoPrimeError, os_reason
@@ -76,6 +78,10 @@ class InterpretStudies:
         Actors with its rows.
     k, pairing, language
         See `echoprime.interpretation.Interpreter`.
+    own_similarities
+        Of the candidates, as for its `interpret`.
+    influence
+        Whether each value is looked for without each video and view, too.
     """
 
     def __init__(
@@ -88,10 +94,14 @@ class InterpretStudies:
         k: int,
         pairing: str,
         language: str,
+        own_similarities: NDArray[np.float64] | None,
+        influence: bool,
     ) -> None:
         self._studies = studies
-        self._shards = shards
+        self._search = partial(search_candidates, shards)
         self._stop = StopSign(studies.plan)
+        self._own_similarities = own_similarities
+        self._influence = influence
         self._interpreter = Interpreter(
             bundle, k=k, pairing=pairing, language=language, candidates=candidates
         )
@@ -118,14 +128,18 @@ class InterpretStudies:
         queries = self._interpreter.queries(embeddings, views)
         started = time.perf_counter()
         # A study is no evidence for itself, nor is an earlier one of the same patient.
-        arguments = self._interpreter.search_arguments(
-            queries,
-            exclude_study=studies["study_id"].to_pylist(),
-            exclude_patient=[patient or "" for patient in studies["patient_id"].to_pylist()],
-        )
-        hits = search_candidates(self._shards, **arguments)
+        excluded = {
+            "exclude_study": studies["study_id"].to_pylist(),
+            "exclude_patient": [patient or "" for patient in studies["patient_id"].to_pylist()],
+        }
+        hits = self._search(**self._interpreter.search_arguments(queries, **excluded))
+        influence = None
+        if self._influence:
+            influence = self._interpreter.influence(embeddings, views, self._search, **excluded)
         searched = time.perf_counter()
-        rows = self._interpreter.interpret(queries, hits)
+        rows = self._interpreter.interpret(
+            queries, hits, own_similarities=self._own_similarities, influence=influence
+        )
         done = time.perf_counter()
         for name, column in {
             **{name: studies[name] for name in COLUMNS[:5]},

@@ -23,7 +23,27 @@ def search_candidates(shards: ShardActors, **arguments: Any) -> ShardHits:  # no
     shards
         The actors.
     arguments
-        Of `echoprime.retrieval.Shard.search`; put into the object store once, not once a shard.
+        Of `echoprime.retrieval.Shard.search`.
+
+    Raises
+    ------
+    StalledError
+        A shard does not answer, also after it was started anew.
+    """
+    return merge(ask_shards(shards, "search", arguments))
+
+
+def ask_shards(shards: ShardActors, method: str, argument: Any) -> list[Any]:  # noqa: ANN401
+    """What every shard answers, in the order of their rows.
+
+    Parameters
+    ----------
+    shards
+        The actors.
+    method
+        Of `operators.candidate_shard.CandidateShard`.
+    argument
+        Its argument; put into the object store once, not once a shard.
 
     Raises
     ------
@@ -32,8 +52,8 @@ def search_candidates(shards: ShardActors, **arguments: Any) -> ShardHits:  # no
     """
     import ray
 
-    shared = ray.put(arguments)
-    answers = {handle.search.remote(shared): handle for handle in shards.handles}
+    shared = ray.put(argument)
+    answers = {getattr(handle, method).remote(shared): handle for handle in shards.handles}
     for attempt in range(TRIES + 1):
         _, late = ray.wait(list(answers), num_returns=len(answers), timeout=shards.stall_seconds)
         if not late:
@@ -46,4 +66,5 @@ def search_candidates(shards: ShardActors, **arguments: Any) -> ShardHits:  # no
         log.warning("%d candidate shards are started anew: no answer", len(late))
         for answer in late:
             ray.kill(answers[answer], no_restart=False)  # Ray repeats what it was asked
-    return merge(ray.get(list(answers)))
+    found: list[Any] = ray.get(list(answers))
+    return found

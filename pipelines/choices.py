@@ -74,6 +74,7 @@ class Choices:
             "severity": severity_identity(self.bundle),
             "study_kinds": list(self.kinds),
             "views": None if self.views is None else self.views.identity,
+            "influence": settings.influence,
         }
         if isinstance(self.candidates.source, CandidateFiles):
             parts["candidates"] = self.candidates.source.hash

@@ -16,10 +16,11 @@ from pipelines.checks import file_stem
 from pipelines.compact import output_tables
 from pipelines.console import console
 from pipelines.exit_codes import DONE
+from pipelines.exported_evidence import EVIDENCE, phenotype_rows
 from pipelines.exported_lists import COLUMNS, LISTS
 from pipelines.settings import ExportSettings
 
-NESTED = frozenset({"sections", "severity", "contradictions", "report", "views"})
+NESTED = frozenset({"phenotypes", "sections", "severity", "contradictions", "report", "views"})
 """Columns of an interpretation that its CSV of metrics leaves out."""
 
 
@@ -27,9 +28,10 @@ def export_tables(settings: ExportSettings) -> int:
     """Write, for an output's tables, under its directory:
 
     encodings.parquet, videos.parquet (one row a video), and for each interpretation
-    interpretations/NAME.parquet, NAME.csv (phenotypes and calls), NAME-severity.csv (one row a structure),
-    NAME-sentences.csv (one row a sentence of the report), NAME-contradictions.csv and
-    NAME-reports/STUDY_KEY.txt (no identifier in a file's name; the CSVs have both study_id and study_key).
+    interpretations/NAME.parquet, NAME.csv (phenotypes and calls), NAME-phenotypes.csv (one row a study and
+    phenotype: its evidence), NAME-severity.csv (one row a structure), NAME-sentences.csv (one row a sentence
+    of the report), NAME-contradictions.csv and NAME-reports/STUDY_KEY.txt (no identifier in a file's name;
+    the CSVs have both study_id and study_key).
 
     Raises
     ------
@@ -47,13 +49,12 @@ def export_tables(settings: ExportSettings) -> int:
         else:
             _write_parquet(target / f"{name}.parquet", table.schema, table.newest_batches())
             _write_metrics(target / f"{name}.csv", table)
+            _write_evidence(target / f"{name}-phenotypes.csv", table)
             for kind, rows in LISTS.items():
                 _write_csv(target / f"{name}-{kind}.csv", map(rows, table.newest_batches(COLUMNS)))
             reports = _write_reports(target / f"{name}-reports", table)
-            out.print(
-                f"{target / name}.parquet, .csv, {', '.join(f'-{kind}.csv' for kind in LISTS)}, and "
-                f"{reports:,} reports in {name}-reports/"
-            )
+            lists = ", ".join(f"-{kind}.csv" for kind in ("phenotypes", *LISTS))
+            out.print(f"{target / name}.parquet, .csv, {lists}, and {reports:,} reports in {name}-reports/")
     return DONE
 
 
@@ -90,6 +91,12 @@ def _write_csv(target: Location, batches: Iterator[pa.RecordBatch]) -> None:
         with pyarrow.csv.CSVWriter(file, first.schema) as writer:
             for batch in (first, *batches):
                 writer.write_batch(batch)
+
+
+def _write_evidence(target: Location, table: StudyTable) -> None:
+    with target.writing() as file, pyarrow.csv.CSVWriter(file, EVIDENCE) as writer:
+        for batch in phenotype_rows(table):
+            writer.write_batch(batch)
 
 
 def _write_reports(target: Location, table: StudyTable) -> int:

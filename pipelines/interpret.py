@@ -8,13 +8,16 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
+from numpy.typing import NDArray
 
 from echoprime.archive import read_studies
 from echoprime.errors import SettingError
 from echoprime.interpretation import MatchedViews, match_views, nothing_fits
+from echoprime.retrieval import kept_similarities
 from echoprime.storage import Location
 from echoprime.tables import (
     VIDEO,
@@ -42,6 +45,9 @@ from pipelines.watching.run_log import event
 
 STUDIES_PER_CHUNK = 256
 """Studies that are searched together: 3,840 queries, enough for the product to run at the cores' speed."""
+
+STUDIES_PER_INFLUENCE_CHUNK = 16
+"""The same with --influence: some 300 queries a study; whoever stops or watches a run waits for no more."""
 
 LEAST_SHARDS, MOST_SHARDS = 2, 64
 """One a core between these: one would hide a wrong merge, many answers cost more to merge than they save."""
@@ -127,7 +133,7 @@ def _interpret_left(
     # 3. Ray streams chunks of studies past the candidates' shards; the driver commits what comes out.
     with recorded(run, result), ray_session(settings.ray_address) as cluster:
         plan = run.directory / "plan.parquet"
-        _write_plan(left.rows, views, plan)
+        _write_plan(left.rows, views, plan, _studies_per_chunk(settings))
         job = _Job(settings, choices, encodings.location, plan, len(left.rows), identity)
         _interpret(job, table, result, cluster)
     return result
@@ -191,14 +197,18 @@ def _paths(encodings: StudyTable, rows: pa.Table) -> Iterator[pa.Table]:
         yield found.select(_PATHS.names).cast(_PATHS)
 
 
-def _write_plan(rows: pa.Table, views: MatchedViews | None, plan: Location) -> None:
+def _studies_per_chunk(settings: InterpretSettings) -> int:
+    return STUDIES_PER_INFLUENCE_CHUNK if settings.influence else STUDIES_PER_CHUNK
+
+
+def _write_plan(rows: pa.Table, views: MatchedViews | None, plan: Location, per_chunk: int) -> None:
     """One row group a chunk, rows in the order in which they lie in the table's files."""
     places = rows.select(["file", "row_group", "row_in_group"])
     given = pa.nulls(len(rows), pa.list_(pa.int8())) if views is None else views.views
     places = places.append_column("given_views", given)
     with TemporaryDirectory() as scratch:
         file = Path(scratch) / "plan.parquet"
-        pq.write_table(places, file, row_group_size=STUDIES_PER_CHUNK)
+        pq.write_table(places, file, row_group_size=per_chunk)
         plan.put_file(file)
 
 
@@ -213,9 +223,15 @@ class _Job:
     studies: int
     identity: dict[str, Any]
 
+    @property
+    def chunks(self) -> int:
+        """Row groups of the plan."""
+        return -(-self.studies // _studies_per_chunk(self.settings))
+
 
 def _interpret(job: _Job, table: StudyTable, result: JobResult, cluster: ClusterSize) -> None:
     from operators.candidate_shard import ShardActors
+    from operators.own_similarities import search_own_similarities
     from operators.stop_sign import StopSign
     from pipelines.watching.watch import watched
 
@@ -238,7 +254,9 @@ def _interpret(job: _Job, table: StudyTable, result: JobResult, cluster: Cluster
     }
     result.cluster = asdict(cluster)
     event("pools", studies=job.studies, shards=count, pools=result.pools, cluster=result.cluster)
-    dataset = _dataset(job, shards, cluster)
+    candidates = job.choices.candidates
+    own = kept_similarities(candidates, lambda: search_own_similarities(candidates, shards))
+    dataset = _dataset(job, shards, own, cluster)
     with (
         JobProgress("interpret", job.studies, show=job.settings.progress) as progress,
         watched(
@@ -285,12 +303,13 @@ def _interpret(job: _Job, table: StudyTable, result: JobResult, cluster: Cluster
 
 def _actors(job: _Job, cluster: ClusterSize) -> int:
     """One a core, but never more than there are chunks."""
-    return min(cluster.cores, -(-job.studies // STUDIES_PER_CHUNK))
+    return min(cluster.cores, job.chunks)
 
 
 def _dataset(
     job: _Job,
     shards: Any,  # noqa: ANN401  # ShardActors; importing it would import Ray
+    own_similarities: NDArray[np.float64],
     cluster: ClusterSize,
 ) -> Any:  # noqa: ANN401  # a ray.data.Dataset
     from ray.data import ActorPoolStrategy
@@ -298,8 +317,8 @@ def _dataset(
     from operators.chunk_numbers import chunk_numbers
     from operators.interpret_study import EncodedStudies, InterpretStudies
 
-    settings, choices, chunks = job.settings, job.choices, -(-job.studies // STUDIES_PER_CHUNK)
-    return chunk_numbers(chunks).map_batches(
+    settings, choices = job.settings, job.choices
+    return chunk_numbers(job.chunks).map_batches(
         InterpretStudies,
         fn_constructor_args=(
             EncodedStudies(job.encodings, job.plan),
@@ -307,7 +326,13 @@ def _dataset(
             choices.candidates,
             shards,
         ),
-        fn_constructor_kwargs={"k": settings.k, "pairing": settings.pairing, "language": settings.language},
+        fn_constructor_kwargs={
+            "k": settings.k,
+            "pairing": settings.pairing,
+            "language": settings.language,
+            "own_similarities": own_similarities,
+            "influence": settings.influence,
+        },
         batch_size=1,
         compute=ActorPoolStrategy(size=_actors(job, cluster)),
         num_cpus=INTERPRETER_CORES,

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from echoprime.bundle import Bundle
 from echoprime.interpretation import Interpreter
-from echoprime.retrieval import CandidateSet
+from echoprime.retrieval import CandidateSet, drawn_rows, own_similarities
 from echoprime.storage import Location, canonical_hash
 from echoprime.tables import StudyTable, interpretations
 
@@ -23,6 +23,7 @@ def write_interpretations(
     studies: Sequence[tuple[str, NDArray[np.float32], NDArray[np.integer[Any]]]],
     *,
     candidates: CandidateSet | None = None,
+    influence: bool = False,
     **choices: Any,
 ) -> StudyTable:
     """Interpret studies into a table.
@@ -37,6 +38,8 @@ def write_interpretations(
         (study_id, embeddings, views) each.
     candidates
         Searched instead of the bundle's.
+    influence
+        Whether values without each video and view are asked for.
     choices
         Of `Interpreter`: k, pairing, language.
     """
@@ -44,8 +47,15 @@ def write_interpretations(
     queries = interpreter.queries([each[1] for each in studies], [each[2] for each in studies])
     ids = [each[0] for each in studies]
     searched = candidates or CandidateSet.open(bundle)
-    hits = searched.shard().search(**interpreter.search_arguments(queries, exclude_study=ids))
-    rows = interpreter.interpret(queries, hits)
+    shard = searched.shard()
+    hits = shard.search(**interpreter.search_arguments(queries, exclude_study=ids))
+    asked = [each[1] for each in studies], [each[2] for each in studies], shard.search, ids
+    rows = interpreter.interpret(
+        queries,
+        hits,
+        own_similarities=own_similarities([shard.drawn(drawn_rows(searched.rows))], shard.search),
+        influence=interpreter.influence(*asked) if influence else None,
+    )
     count = len(studies)
     columns = {
         "study_id": pa.array(ids),

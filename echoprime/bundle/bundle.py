@@ -119,6 +119,12 @@ class Bundle:
         """BLAKE2b-128 of all files' hashes: the name of this bundle's cache."""
         return canonical_hash({name: each.sha256 for name, each in sorted(self.files.items())})
 
+    def files_hash(self, prefix: str) -> str:
+        """BLAKE2b-128 of the names and hashes of those files whose names begin so."""
+        return canonical_hash(
+            {name: each.sha256 for name, each in sorted(self.files.items()) if name.startswith(prefix)}
+        )
+
     def file(self, name: str) -> Path:
         """Local path of one of its files; from a bucket it is copied once to this node and verified.
 
@@ -174,21 +180,15 @@ class Bundle:
 
     def interpretation_identity(self, k: int, pairing: str, language: str) -> dict[str, Any]:
         """What of this bundle and these choices an interpretation depends on, as plain JSON values."""
-
-        def of(prefix: str) -> str:
-            return canonical_hash(
-                {name: each.sha256 for name, each in sorted(self.files.items()) if name.startswith(prefix)}
-            )
-
         return {
-            "candidates": of(CANDIDATES),
+            "candidates": self.files_hash(CANDIDATES),
             "embedding_space": self.embedding_space,
-            "section_weights": of("sections.csv"),
+            "section_weights": self.files_hash("sections.csv"),
             "phenotypes": canonical_hash([[each.name, each.section, each.kind] for each in self.phenotypes]),
             "thresholds": {
                 each.name: each.threshold for each in self.phenotypes if each.threshold is not None
             },
-            "lexicon": of(f"lexicon/{language}.json"),
+            "lexicon": self.files_hash(f"lexicon/{language}.json"),
             "notice": self.notice,
             "language": language,
             "k": k,

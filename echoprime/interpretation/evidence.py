@@ -1,4 +1,4 @@
-"""What each number and text rests on: the nested `sections` column, built from flat arrays."""
+"""What each text and its numbers rest on: the nested `sections` column, built from flat arrays."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
+from echoprime.interpretation.nested import known, lists, structs
 from echoprime.retrieval import ShardHits, StudyQueries
 from echoprime.tables.schema import NEIGHBOUR, SECTION
 
@@ -60,9 +61,7 @@ def sections_column(
         "phenotypes": _phenotypes(members, studies),
         "neighbours": _neighbours(queries, hits, members, cell, width),
     }
-    structs = pa.StructArray.from_arrays([fields[field.name] for field in SECTION], fields=list(SECTION))
-    offsets = pa.array(np.arange(studies + 1) * width, pa.int32())
-    return pa.ListArray.from_arrays(offsets, structs, type=pa.list_(SECTION))
+    return lists(np.full(studies, width), structs(fields, SECTION), SECTION)
 
 
 def _at_cells(values: NDArray[Any], cell: NDArray[np.int64], cells: int, unknown: NDArray[np.bool_]) -> Any:  # noqa: ANN401  # pyarrow has no types
@@ -71,11 +70,6 @@ def _at_cells(values: NDArray[Any], cell: NDArray[np.int64], cells: int, unknown
     missing = np.ones(cells, np.bool_)
     spread[cell], missing[cell] = values, unknown
     return pa.array(spread, mask=missing)
-
-
-def _lists(counts: NDArray[np.int64], values: Any, kind: Any) -> Any:  # noqa: ANN401  # pyarrow has no types
-    offsets = np.concatenate([[0], np.cumsum(counts)])
-    return pa.ListArray.from_arrays(pa.array(offsets, pa.int32()), values, type=pa.list_(kind))
 
 
 def _cell_counts(counts: NDArray[np.int64], cell: NDArray[np.int64], cells: int) -> NDArray[np.int64]:
@@ -90,14 +84,14 @@ def _shares(queries: StudyQueries, cell: NDArray[np.int64], width: int) -> Any: 
     first = (np.cumsum(queries.videos) - queries.videos)[queries.study]
     within = np.arange(counts.sum()) - np.repeat(np.cumsum(counts) - counts, counts)
     flat = queries.shares[np.repeat(first, counts) + within, np.repeat(queries.section, counts)]
-    return _lists(_cell_counts(counts, cell, queries.studies * width), pa.array(flat), pa.float64())
+    return lists(_cell_counts(counts, cell, queries.studies * width), pa.array(flat), pa.float64())
 
 
 def _phenotypes(members: Sequence[Sequence[str]], studies: int) -> Any:  # noqa: ANN401
     flat = [name for names in members for name in names]
     values = pa.array(flat, pa.string()).take(pa.array(np.tile(np.arange(len(flat)), studies), pa.int64()))
     counts = np.tile(np.array([len(names) for names in members], np.int64), studies)
-    return _lists(counts, values, pa.string())
+    return lists(counts, values, pa.string())
 
 
 def _neighbours(
@@ -117,8 +111,7 @@ def _neighbours(
         "row": pa.array(rows),
         "candidate": hits.names.take(pa.array(hits.name_places(rows))),
         "similarity": pa.array(hits.scores[there]),
-        "labels": _lists(each, pa.array(labels, pa.float64(), mask=np.isnan(labels)), pa.float64()),
+        "labels": lists(each, known(labels), pa.float64()),
     }
-    structs = pa.StructArray.from_arrays([fields[field.name] for field in NEIGHBOUR], fields=list(NEIGHBOUR))
     counts = _cell_counts(there.sum(axis=1), cell, queries.studies * width)
-    return _lists(counts, structs, NEIGHBOUR)
+    return lists(counts, structs(fields, NEIGHBOUR), NEIGHBOUR)

@@ -12,7 +12,9 @@ from numpy.typing import NDArray
 from echoprime.bundle import Bundle
 from echoprime.errors import BundleError, EchoPrimeError, SettingError
 from echoprime.interpretation.evidence import sections_column
+from echoprime.interpretation.influence import Influence, LeaveOneOut, Search
 from echoprime.interpretation.neighbour_phrases import NeighbourPhrases
+from echoprime.interpretation.phenotype_evidence import phenotypes_column
 from echoprime.interpretation.phenotypes import plan, values
 from echoprime.interpretation.report import joined, section_texts
 from echoprime.interpretation.sentences import sentences
@@ -82,7 +84,8 @@ class Interpreter:
         names = [each.name for each in self.bundle.phenotypes]
         called = [each.name for each in self.bundle.phenotypes if each.threshold is not None]
         kept = {*names, *(f"{name}_call" for name in called)}
-        kept |= {"calls_calibrated", "report", "sections", "severity", "contradictions", "notice"}
+        kept |= {"calls_calibrated", "report", "phenotypes", "sections"}
+        kept |= {"severity", "contradictions", "notice"}
         return pa.schema([field for field in interpretations(names, called) if field.name in kept])
 
     def queries(
@@ -127,7 +130,36 @@ class Interpreter:
             else [exclude_patient[each] for each in studies],
         }
 
-    def interpret(self, queries: StudyQueries, hits: ShardHits) -> pa.Table:
+    def influence(
+        self,
+        embeddings: Sequence[NDArray[np.float32]],
+        views: Sequence[NDArray[np.integer]],
+        search: Search,
+        exclude_study: Sequence[str] | None = None,
+        exclude_patient: Sequence[str] | None = None,
+    ) -> Influence:
+        """What the values would be without each video, and without each view: many times the search.
+
+        Parameters
+        ----------
+        embeddings, views
+            As for `queries`.
+        search
+            `Shard.search`, or what asks several shards and merges their answers.
+        exclude_study, exclude_patient
+            As for `search_arguments`.
+        """
+        ask = LeaveOneOut(self.bundle.sections.weights, self.plan, self.k)
+        return ask(embeddings, views, search, exclude_study, exclude_patient)
+
+    def interpret(
+        self,
+        queries: StudyQueries,
+        hits: ShardHits,
+        *,
+        own_similarities: NDArray[np.float64] | None = None,
+        influence: Influence | None = None,
+    ) -> pa.Table:
         """Values, calls, report and evidence of every study.
 
         Parameters
@@ -136,6 +168,11 @@ class Interpreter:
             From `queries`.
         hits
             The merged answers to them.
+        own_similarities
+            Of the candidates that were searched, float64 (n,) ascending: what
+            `echoprime.retrieval.own_similarities` says. None = no percentiles.
+        influence
+            Of the same studies; None = it was not asked for.
 
         Returns
         -------
@@ -161,6 +198,18 @@ class Interpreter:
         names = self.bundle.sections.names
         found = values(self.plan, hits.labels, position)
         columns = self._phenotypes(found)
+        columns["phenotypes"] = phenotypes_column(
+            queries,
+            hits,
+            position,
+            found,
+            phenotypes=self.bundle.phenotypes,
+            plan=self.plan,
+            sections=names,
+            views=self.bundle.views,
+            own_similarities=own_similarities,
+            influence=influence,
+        )
         columns["calls_calibrated"] = pa.array(np.zeros(queries.studies, np.bool_))
         columns["report"] = joined(texts, len(names))
         members = [[self.bundle.phenotypes[number].name for number in row] for row in self.plan.members]

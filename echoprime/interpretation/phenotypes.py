@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from echoprime.bundle import Phenotype
 from echoprime.errors import BundleError, SettingError
+from echoprime.interpretation.spread import known_sums
 
 Pairing = Literal["section", "position"]
 """Whose neighbours a phenotype is averaged over."""
@@ -109,13 +110,7 @@ def known_mean(labels: NDArray[np.float64]) -> NDArray[np.float64]:
     >>> known_mean(np.array([[1.0, np.nan, 0.0], [np.nan, np.nan, np.nan]])).tolist()
     [0.5, nan]
     """
-    total = np.zeros(len(labels))
-    known = np.zeros(len(labels))
-    for neighbour in range(labels.shape[1]):
-        value = labels[:, neighbour]
-        here = ~np.isnan(value)
-        total += np.where(here, value, 0)
-        known += here
+    total, known = known_sums(labels)
     mean: NDArray[np.float64] = np.divide(total, known, out=np.full(len(labels), np.nan), where=known > 0)
     return mean
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -11,76 +11,111 @@ from numpy.typing import NDArray
 
 from echoprime.bundle.phenotypes import UNITS
 from echoprime.pages.charts import ACCENT, SECOND, as_svg, chart
+from echoprime.pages.page import number
+from echoprime.tables import NO_LABEL, NO_VIDEO_COUNTS, NOTHING_ENCODED
 
-LOW, HIGH = 10, 90
-"""Percentiles between which the middle of the neighbours' labels lies."""
 BINS = 50
 """Of a histogram: 2 % or about 1 mmHg each."""
+FAR = 1.0
+"""Percentile below which a nearest neighbour is named far: one candidate of a hundred lies so far out."""
+
+WHY_NOT = {
+    NOTHING_ENCODED: "no video was encoded",
+    NO_VIDEO_COUNTS: "no video shows a view that counts",
+    NO_LABEL: "no neighbour has the label",
+}
+"""Reasons for no value, as a person reads them."""
 
 
-def phenotype_rows(interpretation: Mapping[str, Any], identity: Mapping[str, Any]) -> list[dict[str, Any]]:
-    """Every phenotype with its evidence, in the order of the sections.
+def phenotype_rows(interpretation: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """Every phenotype with its evidence, in the order of the section weights.
 
     Parameters
     ----------
     interpretation
         A row of an interpretations table.
-    identity
-        The table's: `thresholds` by phenotype.
 
     Returns
     -------
     list of dict
-        name, section, unit ("" = a share of 0..1), value, spread (in words), used and neighbours (counts),
-        threshold, call ("yes", "no" or ""), similarity (nearest and farthest of the neighbours, or None).
+        The fields of `echoprime.tables.schema.PHENOTYPE`, and unit ("" = a share of 0..1), spread and
+        interval (in words), said ("yes", "no" or ""), distance (the percentile in words), far (below `FAR`).
     """
-    thresholds = identity.get("thresholds") or {}
-    found = []
-    for section in interpretation["sections"]:
-        for place, name in enumerate(section["phenotypes"]):
-            if name not in interpretation:
-                continue
-            labels = _labels(section, place)
-            call = interpretation.get(f"{name}_call")
-            similarities = [neighbour["similarity"] for neighbour in section["neighbours"]]
-            found.append(
-                {
-                    "name": name,
-                    "section": section["section"],
-                    "unit": UNITS.get(name, ""),
-                    "value": interpretation[name],
-                    "spread": spread(labels, continuous=name in UNITS)
-                    if section["assessable"]
-                    else "not assessable",
-                    "used": len(labels),
-                    "neighbours": len(section["neighbours"]),
-                    "threshold": thresholds.get(name),
-                    "call": "" if call is None else "yes" if call else "no",
-                    "similarity": (max(similarities), min(similarities)) if similarities else None,
-                }
-            )
-    return found
+    order = {section["section"]: number for number, section in enumerate(interpretation["sections"])}
+    rows = []
+    for each in sorted(interpretation["phenotypes"], key=lambda each: order[each["section"]]):
+        unit, percentile = UNITS.get(each["phenotype"], ""), each["nearest_percentile"]
+        rows.append(
+            {
+                **each,
+                "unit": unit,
+                "spread": spread(each) if each["assessable"] else WHY_NOT[each["reason"]],
+                "interval": interval(each["low"], each["high"], 1 if unit else 2),
+                "said": "" if each["call"] is None else "yes" if each["call"] else "no",
+                "distance": "" if percentile is None else distance(percentile),
+                "far": percentile is not None and percentile < FAR,
+            }
+        )
+    return rows
 
 
-def spread(labels: NDArray[np.float64], *, continuous: bool) -> str:
+def sections_behind(rows: Sequence[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
+    """One row for each section that has neighbours: what its phenotypes share.
+
+    Parameters
+    ----------
+    rows
+        From `phenotype_rows`.
+
+    Returns
+    -------
+    list of dict
+        Those of each section's first phenotype.
+    """
+    return list({row["section"]: row for row in reversed(rows) if row["neighbours"]}.values())[::-1]
+
+
+def spread(phenotype: Mapping[str, Any]) -> str:
     """How far the neighbours agree, in words.
 
     Examples
     --------
-    >>> spread(np.array([50.0, 60.0, 55.0]), continuous=True)
-    '51 to 59, SD 5.0'
-    >>> spread(np.array([1.0, 0.0, 1.0]), continuous=False)
+    >>> quantiles = {"p10": 48.0, "p25": 51.0, "p50": 55.0, "p75": 58.2, "p90": 61.0}
+    >>> spread({"positive": None, "labelled": 31, **quantiles})
+    '55 (51 to 58; 48 to 61)'
+    >>> spread({"positive": 2, "labelled": 3})
     '2 of 3 have it'
-    >>> spread(np.array([]), continuous=False)
-    'none has the label'
     """
-    if not len(labels):
-        return "none has the label"
-    if not continuous:
-        return f"{np.count_nonzero(labels > 0)} of {len(labels)} have it"
-    low, high = np.percentile(labels, (LOW, HIGH))
-    deviation = f", SD {np.std(labels, ddof=1):.1f}" if len(labels) > 1 else ""
-    return f"{low:.0f} to {high:.0f}{deviation}"
+    if phenotype["positive"] is not None:
+        return f"{phenotype['positive']} of {phenotype['labelled']} have it"
+    return (
+        f"{phenotype['p50']:.0f} ({phenotype['p25']:.0f} to {phenotype['p75']:.0f}; "
+        f"{phenotype['p10']:.0f} to {phenotype['p90']:.0f})"
+    )
+
+
+def interval(low: float | None, high: float | None, digits: int) -> str:
+    """An interval as pages show it; "" where there is none.
+
+    Examples
+    --------
+    >>> interval(0.046, 0.699, 2), interval(None, None, 2)
+    ('0.05 to 0.70', '')
+    """
+    return "" if low is None or high is None else f"{number(low, digits)} to {number(high, digits)}"
+
+
+def distance(percentile: float) -> str:
+    """Where a nearest neighbour's similarity lies among the candidates' own.
+
+    Examples
+    --------
+    >>> distance(0.2), distance(37.4), distance(100.0)
+    ('below 1 %', '37 %', 'above 99 %')
+    """
+    if percentile < FAR:
+        return f"below {FAR:.0f} %"
+    return f"above {100 - FAR:.0f} %" if percentile > 100 - FAR else f"{percentile:.0f} %"
 
 
 def spreads(interpretation: Mapping[str, Any]) -> list[dict[str, Any]]:

@@ -23,7 +23,7 @@ from echoprime.tables.files import group_batches, read_rows
 
 _NOT_READ = frozenset({
     "sections", "report", "study_key", "run_id", "interpretation_id", "encoding_id", "study_kind", "views",
-    "views_given", "severity", "contradictions",
+    "views_given", "phenotypes", "severity", "contradictions",
 })  # fmt: skip
 
 _OF_A_VIDEO = (

@@ -4,7 +4,9 @@ from echoprime.retrieval.candidate_files import CandidateFiles
 from echoprime.retrieval.candidates import CandidateSet
 from echoprime.retrieval.filters import FilterName
 from echoprime.retrieval.hits import ShardHits
+from echoprime.retrieval.kept_similarities import kept_similarities
 from echoprime.retrieval.merge import merge
+from echoprime.retrieval.own_similarities import DrawnCandidates, drawn_rows, own_similarities
 from echoprime.retrieval.search import Shard
 from echoprime.retrieval.sections import (
     NO_VIEW,
@@ -20,12 +22,16 @@ __all__ = [
     "CandidateFiles",
     "CandidateSet",
     "CandidateWriter",
+    "DrawnCandidates",
     "FilterName",
     "SectionQueries",
     "Shard",
     "ShardHits",
     "StudyQueries",
+    "drawn_rows",
+    "kept_similarities",
     "merge",
+    "own_similarities",
     "section_queries",
     "study_queries",
     "write_candidates",

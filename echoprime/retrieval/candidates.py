@@ -13,6 +13,7 @@ import numpy as np
 import pyarrow as pa
 
 from echoprime.bundle import Bundle
+from echoprime.bundle.bundle import CANDIDATES
 from echoprime.errors import BundleError
 from echoprime.retrieval.candidate_files import CandidateFiles
 from echoprime.retrieval.filters import FilterName
@@ -125,6 +126,13 @@ class CandidateSet:
                     "import the release again"
                 )
         return Part(lo, embeddings[lo - start : hi - start], batch.slice(lo - start, hi - lo))
+
+    @property
+    def hash(self) -> str | None:
+        """BLAKE2b-128 of its files' hashes; None for a plain folder, whose files nobody has hashed."""
+        if isinstance(self.source, CandidateFiles):
+            return self.source.hash
+        return self.source.files_hash(CANDIDATES) if isinstance(self.source, Bundle) else None
 
     @cached_property
     def label_positions(self) -> dict[str, int]:

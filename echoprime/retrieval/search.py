@@ -11,6 +11,7 @@ from echoprime.errors import EchoPrimeError
 from echoprime.retrieval.filters import Filter, FilterName
 from echoprime.retrieval.first_pass import FirstPass
 from echoprime.retrieval.hits import SECTION_BITS, ShardHits
+from echoprime.retrieval.own_similarities import DrawnCandidates
 from echoprime.retrieval.parts import Part, Rows
 from echoprime.retrieval.scan import Excluded, nearest
 
@@ -124,6 +125,21 @@ class Shard:
             texts=self._rows.texts(keys),
             left_out=np.bincount(excluded.query, minlength=len(vectors)),
         )
+
+    def drawn(self, rows: NDArray[np.int64]) -> DrawnCandidates:
+        """Embeddings, studies and patients of those rows that this shard has.
+
+        Parameters
+        ----------
+        rows
+            int64, ascending: rows of the candidate set.
+        """
+        local = rows[(rows >= self.lo) & (rows < self.hi)] - self.lo
+        embeddings = np.empty((len(local), self.dimension), np.float32)
+        for part, start, chosen in self._rows.by_part(local):
+            embeddings[chosen] = part[local[chosen] - start]
+        studies, patients = (self._rows.column(name, local).to_pylist() for name in ("study", "patient"))
+        return DrawnCandidates(embeddings, tuple(studies), tuple(patients))
 
     def _check(
         self,

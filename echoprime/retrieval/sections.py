@@ -61,6 +61,8 @@ class StudyQueries:
         bool (studies, sections).
     videos
         int64 (studies,): encoded videos of each study.
+    views
+        int64 (all videos of all studies,), study after study: columns of the weights, or `NO_VIEW`.
     shares
         float64 (all videos of all studies, sections), study after study.
     """
@@ -70,6 +72,7 @@ class StudyQueries:
     section: NDArray[np.int64]
     assessable: NDArray[np.bool_]
     videos: NDArray[np.int64]
+    views: NDArray[np.int64]
     shares: NDArray[np.float64]
 
     def __len__(self) -> int:
@@ -142,10 +145,10 @@ def study_queries(
         raise EchoPrimeError("section queries: every video needs one embedding and one view")
     if flat_views.size and not (flat_views.min() >= NO_VIEW and flat_views.max() < weights.shape[1]):
         raise EchoPrimeError(f"section queries: views must be 0..{weights.shape[1] - 1}, or {NO_VIEW}")
-    table = weights.astype(np.float64)
+    table, given_views = weights.astype(np.float64), flat_views
     if (flat_views == NO_VIEW).any():
         table = np.pad(table, ((0, 0), (0, 1)))
-        flat_views[flat_views == NO_VIEW] = table.shape[1] - 1
+        flat_views = np.where(flat_views == NO_VIEW, table.shape[1] - 1, flat_views)
     study_of_video = np.repeat(np.arange(len(videos)), videos)
     assessable = np.zeros((len(videos), len(table)), np.bool_)
     vectors: list[NDArray[np.float32]] = []
@@ -168,6 +171,7 @@ def study_queries(
         section=section,
         assessable=assessable,
         videos=videos,
+        views=given_views,
         shares=_shares(table, study_of_video, flat_views, len(videos)),
     )
 

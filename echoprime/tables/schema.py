@@ -196,6 +196,67 @@ CONTRADICTION = pa.struct(
 )
 """Two things that one study's report and values say of a structure, and that cannot both be so."""
 
+NOTHING_ENCODED = "nothing_encoded"
+"""No value: no video of the study was encoded."""
+
+NO_VIDEO_COUNTS = "no_video_counts"
+"""No value: the view of no video has weight in the section."""
+
+NO_LABEL = "no_label"
+"""No value: none of the neighbours has the label."""
+
+NOT_ASSESSABLE = (NOTHING_ENCODED, NO_VIDEO_COUNTS, NO_LABEL)
+"""Why a phenotype has no value."""
+
+VIDEO_INFLUENCE = pa.struct(
+    [
+        pa.field("share", pa.float64()),  # the video's part of the section's weights
+        pa.field(
+            "value_without", pa.float64()
+        ),  # the phenotype's value had the study not had it; null = none, or not asked for
+    ]
+)
+
+VIEW_INFLUENCE = pa.struct(
+    [
+        pa.field("view", pa.string()),
+        pa.field("share", pa.float64()),  # that the videos of this view have of the section's weights
+        pa.field("value_without", pa.float64()),  # had the study no video of this view; null likewise
+    ]
+)
+
+PHENOTYPE = pa.struct(
+    [
+        pa.field("phenotype", pa.string()),
+        pa.field("section", pa.string()),  # whose neighbours it is averaged over
+        pa.field("value", pa.float64()),  # as in the column of its name
+        pa.field("assessable", pa.bool_()),  # whether it has a value
+        pa.field("reason", pa.string()),  # one of NOT_ASSESSABLE; "" where it has a value
+        pa.field("neighbours", pa.int32()),  # found, at most k
+        pa.field("labelled", pa.int32()),  # of these, those that have the label
+        pa.field("positive", pa.int32()),  # of these, those with the finding; null for a number
+        # A number's quantiles among the labels, weighted by similarity; null for a finding.
+        pa.field("p10", pa.float64()),
+        pa.field("p25", pa.float64()),
+        pa.field("p50", pa.float64()),
+        pa.field("p75", pa.float64()),
+        pa.field("p90", pa.float64()),
+        # 95 % interval of the mean (Student's t) or of the share (Wilson) over so many neighbours.
+        pa.field("low", pa.float64()),
+        pa.field("high", pa.float64()),
+        pa.field("nearest", pa.float64()),  # similarity of the nearest neighbour
+        pa.field(
+            "nearest_percentile", pa.float64()
+        ),  # 0..100: candidates that are no nearer to their own nearest; null = not computed
+        pa.field("threshold", pa.float64()),  # null = no call is made
+        pa.field("call", pa.bool_()),  # value >= threshold
+        pa.field("stable", pa.bool_()),  # false: the call flips without some view; null = not asked, no call
+        pa.field("videos", pa.list_(VIDEO_INFLUENCE)),  # one an encoded video; empty = none counts
+        pa.field("views", pa.list_(VIEW_INFLUENCE)),  # of those that count, in the bundle's order
+    ]
+)
+"""Evidence of one phenotype's value."""
+
 
 def interpretations(phenotypes: list[str], called: list[str]) -> pa.Schema:
     """Columns of OUT/interpretations/NAME/ for a bundle's phenotypes.
@@ -238,6 +299,7 @@ def interpretations(phenotypes: list[str], called: list[str]) -> pa.Schema:
                 "calls_calibrated", pa.bool_(), nullable=False
             ),  # false: published thresholds, pairing unknown
             pa.field("report", pa.string(), nullable=False),  # sections' texts joined, each closed by [SEP]
+            pa.field("phenotypes", pa.list_(PHENOTYPE), nullable=False),  # in the order of their columns
             pa.field("sections", pa.list_(SECTION), nullable=False),  # in the order of the section weights
             pa.field(
                 "severity", pa.list_(SEVERITY)

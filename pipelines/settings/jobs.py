@@ -175,6 +175,9 @@ class InterpretationChoices:
     language: str = "en"
     """Language of the report; the bundle must have a lexicon for it."""
 
+    influence: bool = False
+    """Values without each video and without each view, too: all takes some 18 times as long."""
+
     shards: int | None = None
     """Actors that hold the candidates. Default: one a core, from 2 to 64. Results stay the same."""
 

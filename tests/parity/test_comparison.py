@@ -102,6 +102,26 @@ def test_calls_moved_are_counted(bundle, compared):
         assert {pair: calls.count(pair) for pair in calls} == by_name[each.name].counts
 
 
+def test_how_much_the_published_pairing_changes(bundle, compared):
+    """The README's figures ("The method", 4): values and calls by position against those by name."""
+    comparison, _ = compared
+    pairs = [(each, published(bundle, study, each)) for each in bundle.phenotypes for study in range(12)]
+    known = [(each, first, second) for each, (first, second) in pairs if None not in (first, second)]
+    differ = sum(abs(second - first) > 1e-9 for _, first, second in known)
+    called = [each for each in known if each[0].threshold is not None]
+    turned = sum((first >= each.threshold) != (second >= each.threshold) for each, first, second in called)
+    assert (len(known), differ, len(called), turned) == (227, 84, 140, 5)
+    assert sum(each.both_known for each in comparison.values) == len(known)
+    assert sum(each.changed for each in comparison.values) == differ
+    counts = [(pair, count) for each in comparison.calls for pair, count in each.counts.items()]
+    both = {pair: 0 for pair, _ in counts if None not in pair}
+    for pair, count in counts:
+        if pair in both:
+            both[pair] += count
+    assert sum(both.values()) == len(called)
+    assert sum(count for (first, second), count in both.items() if first != second) == turned
+
+
 def test_page(compared):
     page = comparison_page(compared[0], identifiers=True)
     for text in ("section against position", "golden-", "Research only", "pulmonary artery", "<svg"):

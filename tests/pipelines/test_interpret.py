@@ -44,6 +44,9 @@ def test_rows_are_complete(interpreted: list[dict[str, Any]], encoded: Path) -> 
             assert len(section["neighbours"]) == (50 if section["assessable"] else 0)
             if section["assessable"]:
                 assert sum(section["shares"]) == pytest.approx(1)
+        for evidence in row["phenotypes"]:
+            assert evidence["value"] == row[evidence["phenotype"]]
+            assert (evidence["nearest_percentile"] is None) is (evidence["neighbours"] == 0)
 
 
 @pytest.mark.parametrize("shards", [3, 7])
@@ -78,6 +81,31 @@ def test_rows_are_what_the_library_says(
             each.name: row[each.name] for each in phenotypes()
         }
         assert library.generate_report(encoded_study) == row["report"]
+
+
+def test_influence_is_what_the_library_says(
+    encoded: Path, bundle: Bundle, interpreted: list[dict[str, Any]]
+) -> None:
+    """Into a table of its own; what both have is the same."""
+    import torch
+
+    with pytest.raises(TableError, match=r"other settings: influence.*another --output or --name"):
+        interpret(settings(bundle, encoded, influence=True))
+    interpret(settings(bundle, encoded, influence=True, shards=3, name="influence"))
+    library, differ = load(bundle.location), 0
+    job = rows(encoded / "interpretations" / "influence")
+    for study, row, plain in zip(rows(encoded / "encodings"), job, interpreted, strict=True):
+        embeddings = torch.tensor(study["embeddings"], dtype=torch.float32).reshape(-1, 512)
+        views = [bundle.views.index(v["view"]) for v in study["videos"] if v["view"] is not None]
+        one_hot = torch.nn.functional.one_hot(torch.tensor(views, dtype=torch.int64), len(bundle.views))
+        (own,) = library.interpret(torch.cat([embeddings, one_hot.float()], 1), influence=True).to_pylist()
+        assert row["phenotypes"] == own["phenotypes"]
+        for each, without in zip(row["phenotypes"], plain["phenotypes"], strict=True):
+            for name in ("value", "low", "high", "nearest", "nearest_percentile", "call"):
+                assert each[name] == without[name]
+            differ += any(video["value_without"] not in (None, each["value"]) for video in each["videos"])
+            assert all(video["value_without"] is None for video in without["videos"])
+    assert differ > 10
 
 
 def test_nothing_to_do(interpreted: list[dict[str, Any]], encoded: Path, bundle: Bundle) -> None:

@@ -14,7 +14,7 @@ import pytest
 from echoprime.bundle import Bundle
 from echoprime.errors import SettingError, TableError
 from echoprime.interpretation import Interpreter
-from echoprime.retrieval import CandidateSet
+from echoprime.retrieval import CandidateSet, drawn_rows, own_similarities
 from echoprime.storage import Location
 from echoprime.tables import ENCODINGS, StudyTable, list_runs
 from pipelines import interpret as job
@@ -129,8 +129,11 @@ def test_views_of_a_table_take_the_place_of_the_classifiers(
         [np.stack(study["embeddings"]) for study in drawn], [np.array(each) for each in places]
     )
     excluded = [[study[name] for study in drawn] for name in ("study_id", "patient_id")]
-    hits = CandidateSet.open(bundle).shard().search(**interpreter.search_arguments(queries, *excluded))
-    for row, expected in zip(found, interpreter.interpret(queries, hits).to_pylist(), strict=True):
+    shard = CandidateSet.open(bundle).shard()
+    hits = shard.search(**interpreter.search_arguments(queries, *excluded))
+    own = own_similarities([shard.drawn(drawn_rows(len(shard)))], shard.search)
+    library = interpreter.interpret(queries, hits, own_similarities=own).to_pylist()
+    for row, expected in zip(found, library, strict=True):
         assert {name: row[name] for name in expected} == expected
 
     assert interpret(settings(bundle, tmp_path, views=str(table), view_names=str(names))).nothing_to_do

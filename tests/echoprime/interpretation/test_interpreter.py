@@ -66,9 +66,9 @@ def test_table_has_the_documented_columns_and_is_valid(bundle, studies):
     table.validate(full=True)
     assert len(table) == 5
     assert table.column_names[:3] == ["impella", "ejection_fraction", "pacemaker"]
-    assert table.column_names[-6:-3] == ["calls_calibrated", "report", "sections"]
+    assert table.column_names[-7:-3] == ["calls_calibrated", "report", "phenotypes", "sections"]
     assert table.column_names[-3:] == ["severity", "contradictions", "notice"]
-    assert len(table.column_names) == 21 + 13 + 6
+    assert len(table.column_names) == 21 + 13 + 7
     assert table["notice"].to_pylist() == ["drawn"] * 5
     assert table["calls_calibrated"].to_pylist() == [False] * 5
 

@@ -49,11 +49,36 @@ def section(
     }  # fmt: skip
 
 
+def phenotype(name: str, section: str, value: float | None, **more: Any) -> dict[str, Any]:
+    quantiles = dict.fromkeys(("p10", "p25", "p50", "p75", "p90"), 50.0)
+    return {
+        "phenotype": name, "section": section, "value": value, "assessable": value is not None,
+        "reason": "" if value is not None else "no_video_counts", "neighbours": 3, "labelled": 2,
+        "positive": None, **quantiles, "low": None, "high": None, "nearest": 0.9,
+        "nearest_percentile": 37.4, "threshold": None, "call": None, "stable": None,
+        "videos": [part(0.75), part(0.25)], "views": [part(1.0, view="A4C")], **more,
+    }  # fmt: skip
+
+
+def part(share: float, without: float | None = None, **view: str) -> dict[str, Any]:
+    return {**view, "share": share, "value_without": without}
+
+
 def interpretation(**more: Any) -> dict[str, Any]:
     return {
         "study_key": "0123456789abcdef" * 2, "encoded_at": WRITTEN, "written_at": WRITTEN, "run_id": "r2",
         "interpretation_id": "i", "notice": "untrained: for tests", "calls_calibrated": False,
         "views": ["A4C", "A4C"], "views_given": 0, "ejection_fraction": 55.0, "tavr": 0.5, "tavr_call": False,
+        "phenotypes": [
+            phenotype(
+                "ejection_fraction", "Left Ventricle", 55.0, low=48.0, high=62.0, p10=50.0, p25=50.0,
+                p50=50.0, p75=60.0, p90=60.0,
+            ),
+            phenotype(
+                "tavr", "Aortic Valve", 0.5, neighbours=2, positive=1, low=0.09, high=0.91, threshold=0.76,
+                call=False,
+            ),
+        ],
         "sections": [
             section("Left Ventricle", ["ejection_fraction"], [[50.0], [60.0], [None]]),
             section("Aortic Valve", ["tavr"], [[1.0], [0.0]]),
@@ -82,7 +107,8 @@ def test_evidence_stands_beside_every_number() -> None:
     text = page(encoding(video(0), video(1)), interpretation(), [MOVING, not_shown("too little of it moves")])
     assert '<p class="notice" role="note">untrained: for tests</p>' in text
     for words in (
-        "51 to 59, SD 7.1", "2 of 3", "55.0 %", "1 of 2 have it", "0.76", "uncalibrated", "75 %", "25 %",
+        "50 (50 to 60; 50 to 60)", "2 of 3", "55.0 %", "48.0 to 62.0", "1 of 2 have it", "0.09 to 0.91",
+        "0.76", "uncalibrated", "75 %", "25 %", "0.900", "37 %", "A4C 100 %",
         "candidate 7, similarity 0.900", "Not shown: too little of it moves", "It beats.", "40 a second",
     ):  # fmt: skip
         assert words in text, words
@@ -119,6 +145,40 @@ def test_sentences_grades_and_contradictions() -> None:
         assert words in text, words
     assert "aortic stenosis" not in text
     assert "<h2>Severity</h2>" not in page(encoding(video(0)), interpretation(), [MOVING])
+
+
+def test_what_decides_stands_there_where_it_was_asked_for() -> None:
+    found = interpretation()
+    found["phenotypes"] = [
+        phenotype(
+            "ejection_fraction", "Left Ventricle", 55.0, videos=[part(0.75, 57.04), part(0.25, 51.5)],
+            views=[part(1.0, view="A4C")],
+        ),
+        phenotype(
+            "tavr", "Aortic Valve", 0.5, positive=1, threshold=0.76, call=False, stable=False,
+            videos=[part(1.0), part(0.0, 0.5)], views=[part(0.6, 0.8, view="A4C"), part(0.4, view="SSN")],
+        ),
+        phenotype("dilated_ivc", "IVC", None, videos=[], views=[]),
+    ]  # fmt: skip
+    study = encoding(video(0), video(1))
+    asked = study_page(study, found, [not_shown("x")] * 2, identity={**IDENTITY, "influence": True})
+    rows = re.findall(r"<tr>(.*?)</tr>", asked.split("<h2>What decides</h2>")[1].split("<h2>")[0], re.S)
+    cells = [re.sub(r"<[^>]+>", "|", row).strip("|").split("||") for row in rows[1:]]
+    assert cells == [
+        ["ejection fraction", "55.0", "2 (A4C)", "51.5 (-3.5)", "A4C", "no value"],
+        ["tavr", "0.50", "1 (A4C)", "no value", "SSN", "no value", "|A4C"],
+    ]
+    assert "no (unstable)" in asked
+    assert "no video shows a view that counts" in asked
+    assert "What decides" not in page(study, found, [not_shown("x")] * 2)
+
+
+def test_a_study_unlike_the_candidates_is_warned_of() -> None:
+    found = interpretation()
+    found["phenotypes"][0]["nearest_percentile"] = 0.95
+    text = page(encoding(video(0), video(1)), found, [not_shown("x")] * 2)
+    assert "Unlike the candidates: Left Ventricle. 99 of 100" in " ".join(warnings(text))
+    assert "<strong>below 1 %</strong>" in text
 
 
 def test_identifiers_are_on_the_page_only_when_asked_for() -> None:

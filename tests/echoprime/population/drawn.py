@@ -89,7 +89,8 @@ def _interpreted(each: Mapping[str, Any], stamp: Any) -> dict[str, Any]:  # a ti
     return {
         "study_kind": "unknown", **each, **calls, "study_key": each["study_id"],
         "videos": len(each["videos"]), "videos_encoded": encoded, "views": ["A4C"] * encoded,
-        "encoded_at": stamp, "calls_calibrated": False, "report": "", "sections": [], "notice": NOTICE,
+        "encoded_at": stamp, "calls_calibrated": False, "report": "", "phenotypes": [], "sections": [],
+        "notice": NOTICE,
     }  # fmt: skip
 
 

@@ -1,0 +1,242 @@
+"""The evidence of every value, against the same found one by one from the row's own neighbours."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pytest
+from scipy import stats
+from statsmodels.stats.proportion import proportion_confint
+
+from echoprime.bundle import Bundle
+from echoprime.interpretation import PAIRINGS, Interpreter
+from echoprime.interpretation.spread import QUANTILES
+from echoprime.release import import_release
+from echoprime.retrieval import NO_VIEW, CandidateSet, drawn_rows, merge, own_similarities
+from echoprime.tables import NO_LABEL, NO_VIDEO_COUNTS, NOTHING_ENCODED
+from tests.echoprime.release.small import ROWS, UNLABELLED, write_small_release
+
+K = 7
+A4C, A5C, SUBCOSTAL = 2, 3, 10
+Studies = tuple[list[np.ndarray], list[np.ndarray]]
+
+
+@pytest.fixture(scope="module")
+def bundle(tmp_path_factory: pytest.TempPathFactory) -> Bundle:
+    release = write_small_release(tmp_path_factory.mktemp("evidence") / "release")
+    return import_release(release, release.parent / "bundle", shard_files=3)
+
+
+@pytest.fixture(scope="module")
+def studies() -> Studies:
+    """One view that some sections do not use, many, none, one video, a view that no section uses."""
+    rng = np.random.default_rng(1)
+    views = [
+        np.array([A5C]),
+        np.array([A4C, A5C, A4C, SUBCOSTAL, A5C, 0]),
+        np.zeros(0, int),
+        np.array([SUBCOSTAL]),
+        np.array([NO_VIEW, A4C, 7, 7]),
+    ]
+    return [rng.standard_normal((len(each), 512)).astype(np.float32) for each in views], views
+
+
+def run(
+    bundle: Bundle, studies: Studies, shards: int = 2, *, influence: bool = False, **more: Any
+) -> pa.Table:
+    interpreter = Interpreter(bundle, k=K, **more)
+    candidates = CandidateSet.open(bundle)
+    parts = [candidates.shard(*rows) for rows in candidates.ranges(shards)]
+
+    def search(**asked: Any) -> Any:
+        return merge([part.search(**asked) for part in parts])
+
+    queries = interpreter.queries(*studies)
+    own = own_similarities([part.drawn(drawn_rows(candidates.rows)) for part in parts], search)
+    return interpreter.interpret(
+        queries,
+        search(**interpreter.search_arguments(queries)),
+        own_similarities=own,
+        influence=interpreter.influence(*studies, search) if influence else None,
+    )
+
+
+def section_of(row: dict[str, Any], phenotype: str) -> dict[str, Any]:
+    (found,) = (each for each in row["sections"] if phenotype in each["phenotypes"])
+    return found
+
+
+def labels_of(section: dict[str, Any], phenotype: str) -> tuple[np.ndarray, np.ndarray]:
+    """Known labels and the similarities of those that have them."""
+    place = section["phenotypes"].index(phenotype)
+    pairs = [(near["labels"][place], near["similarity"]) for near in section["neighbours"]]
+    known = [pair for pair in pairs if pair[0] is not None]
+    return np.array([pair[0] for pair in known]), np.array([pair[1] for pair in known])
+
+
+@pytest.mark.parametrize("pairing", PAIRINGS)
+def test_evidence_is_that_of_the_neighbours(bundle: Bundle, studies: Studies, pairing: str) -> None:
+    compared = 0
+    for row in run(bundle, studies, pairing=pairing).to_pylist():
+        assert [each["phenotype"] for each in row["phenotypes"]] == [each.name for each in bundle.phenotypes]
+        for found, phenotype in zip(row["phenotypes"], bundle.phenotypes, strict=True):
+            section = section_of(row, phenotype.name)
+            labels, similarities = labels_of(section, phenotype.name)
+            assert found["section"] == section["section"]
+            assert found["value"] == row[phenotype.name]
+            assert found["neighbours"] == len(section["neighbours"])
+            assert found["labelled"] == len(labels)
+            assert found["threshold"] == phenotype.threshold
+            assert found["call"] == row.get(f"{phenotype.name}_call")
+            near = section["neighbours"]
+            assert found["nearest"] == (near[0]["similarity"] if near else None)
+            assert (found["nearest_percentile"] is None) is (found["nearest"] is None)
+            quantiles = [found[name] for name in ("p10", "p25", "p50", "p75", "p90")]
+            interval = found["low"], found["high"]
+            if phenotype.kind == "binary":
+                assert found["positive"] == np.count_nonzero(labels)
+                assert quantiles == [None] * 5
+                if len(labels):
+                    expected = proportion_confint(np.count_nonzero(labels), len(labels), method="wilson")
+                    assert interval == pytest.approx(expected)
+                continue
+            assert found["positive"] is None
+            if len(labels):
+                weights = np.maximum(similarities, 0)
+                weights = weights if weights.any() else np.ones(len(labels))
+                expected = np.quantile(labels, QUANTILES, weights=weights, method="inverted_cdf")
+                assert quantiles == expected.tolist()
+            else:
+                assert quantiles == [None] * 5
+            if len(labels) > 1:
+                reach = stats.t.ppf(0.975, len(labels) - 1) * stats.sem(labels)
+                assert interval == pytest.approx((labels.mean() - reach, labels.mean() + reach))
+                compared += 1
+            else:
+                assert interval == (None, None)
+    assert compared >= 3
+
+
+def test_no_value_has_its_reason(bundle: Bundle, studies: Studies) -> None:
+    rows = run(bundle, studies).to_pylist()
+    reasons = [{each["phenotype"]: each["reason"] for each in row["phenotypes"]} for row in rows]
+    assert reasons[0]["ejection_fraction"] == NO_VIDEO_COUNTS
+    assert set(reasons[2].values()) == {NOTHING_ENCODED}
+    assert reasons[1][UNLABELLED] == NO_LABEL
+    for row in rows:
+        for each in row["phenotypes"]:
+            assert each["assessable"] == (each["value"] is not None) == (each["reason"] == "")
+
+
+def test_shares_of_videos_and_views(bundle: Bundle, studies: Studies) -> None:
+    for row, views in zip(run(bundle, studies).to_pylist(), studies[1], strict=True):
+        for each in row["phenotypes"]:
+            section = section_of(row, each["phenotype"])
+            assert [video["share"] for video in each["videos"]] == section["shares"]
+            expected: dict[str, float] = {}
+            for view, share in zip(views, section["shares"], strict=False):
+                if share:
+                    name = bundle.views[view]
+                    expected[name] = expected.get(name, 0) + share
+            assert {view["view"]: view["share"] for view in each["views"]} == expected
+            assert not expected or sum(expected.values()) == pytest.approx(1)
+            assert each["stable"] is None
+            assert {part["value_without"] for part in each["videos"] + each["views"]} <= {None}
+
+
+def test_percentile_counts_candidates_that_are_no_nearer(bundle: Bundle, studies: Studies) -> None:
+    """A study that is a candidate's copy is as near as can be; one of noise is as far as most."""
+    shard = CandidateSet.open(bundle).shard()
+    one = shard.drawn(np.array([3])).embeddings
+    copies = [one], [np.array([A4C])]
+    interpreter = Interpreter(bundle, k=K)
+    queries = interpreter.queries(*copies)
+    own = own_similarities([shard.drawn(drawn_rows(ROWS))], shard.search)
+    # 20 of the 60 stand twice, and one is of zeros
+    assert len(own) == ROWS - 1
+    hits = shard.search(**interpreter.search_arguments(queries))
+    rows = interpreter.interpret(queries, hits, own_similarities=own).to_pylist()
+    nearest = rows[0]["phenotypes"][0]["nearest"]
+    expected = 100 * np.count_nonzero(own <= nearest) / len(own)
+    assert rows[0]["phenotypes"][0]["nearest_percentile"] == pytest.approx(expected)
+    assert expected > 60
+    without = interpreter.interpret(queries, hits).to_pylist()
+    assert {each["nearest_percentile"] for each in without[0]["phenotypes"]} == {None}
+
+
+def test_a_value_without_a_video_is_that_of_the_study_without_it(bundle: Bundle, studies: Studies) -> None:
+    rows = run(bundle, studies, influence=True).to_pylist()
+    moved = 0
+    for row, embeddings, views in zip(rows, *studies, strict=True):
+        for video in range(len(views)):
+            kept = np.arange(len(views)) != video
+            expected = run(bundle, ([embeddings[kept]], [views[kept]])).to_pylist()[0]
+            for each in row["phenotypes"]:
+                if each["videos"]:
+                    assert each["videos"][video]["value_without"] == expected[each["phenotype"]]
+                    moved += expected[each["phenotype"]] != each["value"]
+    assert moved > 20
+
+
+def test_a_value_without_a_view_is_that_of_the_study_without_it(bundle: Bundle, studies: Studies) -> None:
+    rows = run(bundle, studies, influence=True).to_pylist()
+    kinds = set()
+    for row, embeddings, views in zip(rows, *studies, strict=True):
+        for view in {*views.tolist()} - {NO_VIEW}:
+            kept = views != view
+            expected = run(bundle, ([embeddings[kept]], [views[kept]])).to_pylist()[0]
+            for each in row["phenotypes"]:
+                for part in each["views"]:
+                    if part["view"] == bundle.views[view]:
+                        assert part["value_without"] == expected[each["phenotype"]]
+        for each in row["phenotypes"]:
+            left = [part["value_without"] for part in each["views"] if part["value_without"] is not None]
+            if each["call"] is None or not left:
+                assert each["stable"] is None
+            else:
+                assert each["stable"] == all((value >= each["threshold"]) == each["call"] for value in left)
+            kinds.add(each["stable"])
+    assert kinds == {None, True, False}
+
+
+def without_influence(row: dict[str, Any]) -> dict[str, Any]:
+    for each in row["phenotypes"]:
+        each["stable"] = None
+        for part in each["videos"] + each["views"]:
+            part["value_without"] = None
+    return row
+
+
+@pytest.mark.parametrize("shards", [1, 3])
+def test_the_same_whatever_the_shards_and_batches(bundle: Bundle, studies: Studies, shards: int) -> None:
+    whole = run(bundle, studies, influence=True)
+    whole.validate(full=True)
+    assert run(bundle, studies, shards, influence=True).equals(whole)
+    for number in range(len(studies[1])):
+        alone = run(bundle, ([studies[0][number]], [studies[1][number]]), shards, influence=True)
+        assert alone.equals(whole.slice(number, 1))
+    plain = run(bundle, studies, shards).to_pylist()
+    assert [without_influence(row) for row in whole.to_pylist()] == plain
+
+
+def test_left_out_candidates_stay_left_out(bundle: Bundle, studies: Studies) -> None:
+    """Of a study without a video, too: those of the study and its patient."""
+    interpreter = Interpreter(bundle, k=K)
+    shard = CandidateSet.open(bundle).shard()
+    names: set[str] = set()
+    search: Callable[..., Any] = shard.search
+
+    def watched(**asked: Any) -> Any:
+        names.update(asked["exclude_study"])
+        return search(**asked)
+
+    given = [f"study-{number}" for number in range(len(studies[1]))]
+    interpreter.influence(*studies, watched, exclude_study=given, exclude_patient=[""] * len(given))
+    assert names == {"study-1", "study-4"}  # the others have nothing left, or had nothing
+
+
+def test_no_studies(bundle: Bundle) -> None:
+    assert len(run(bundle, ([], []), influence=True)) == 0
