@@ -229,7 +229,7 @@ def write_page(place: Path, study_id: str) -> Path:
 def _show_commands(out: Console, place: Path) -> None:
     out.print(
         "\nYour own archive, with the official weights (see README):\n"
-        "  echoprime bundle import RELEASE bundle/\n"
+        "  echoprime bundle fetch bundle/\n"
         "  echoprime run --archive ARCHIVE --bundle bundle/ --output out/\n"
         f"\nWhat is here:\n  echoprime status {place / 'out'}\n  echoprime failures {place / 'out'}\n"
         f"  echoprime export {place / 'out'} plain/\n"

@@ -13,4 +13,4 @@ INCOMPLETE = 3
 """Some studies had a passing failure: the same command takes them up again."""
 
 INTERRUPTED = 130
-"""Ctrl-C; what was finished is in the tables."""
+"""Ctrl-C; what was finished is kept."""

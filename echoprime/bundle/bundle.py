@@ -215,7 +215,8 @@ def open_bundle(location: str | Path | Location) -> Bundle:
         content = json.loads((place / "bundle.json").read_bytes())
     except OSError as error:
         raise BundleError(
-            f"{place}: no bundle.json there; make a bundle with `echoprime bundle import RELEASE BUNDLE`"
+            f"{place}: no bundle.json there; make a bundle with `echoprime bundle fetch BUNDLE`, or "
+            "`echoprime bundle import RELEASE BUNDLE`"
         ) from error
     except ValueError as error:
         raise BundleError(f"{place}: bundle.json is damaged; import the release again") from error

@@ -92,7 +92,7 @@ def import_release(
         if not folder.is_dir():
             raise BundleError(
                 f"{release}: no folder {folder.relative_to(release)} in it; see the README, "
-                '"official weights", for what a release folder holds'
+                '"First use", for what a release folder holds'
             )
     sections = read_sections(assets)
     label_sources = read_label_sources(assets)

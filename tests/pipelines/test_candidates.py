@@ -15,6 +15,7 @@ from echoprime.errors import BundleError, SettingError, TableError
 from echoprime.storage import Location
 from echoprime.tables import StudyTable, list_runs, newest_rows
 from pipelines.candidates import build
+from pipelines.cli import main
 from pipelines.compare import compare
 from pipelines.interpret import interpret
 from pipelines.settings import CandidatesBuildSettings, CompareSettings, InterpretSettings
@@ -145,6 +146,24 @@ def test_thresholds_make_their_calls_alone(output: Path, bundle: Bundle) -> None
         assert {each.name: row[each.name] for each in phenotypes()} == {
             each.name: usual[each.name] for each in phenotypes()
         }
+
+
+def test_a_set_there_and_back_gives_the_bundles_own_values(
+    output: Path, bundle: Bundle, cluster: object, tmp_path: Path
+) -> None:
+    """Exported as plain files, imported again, interpreted by."""
+    place = str(bundle.location)
+    assert main(["candidates", "export", place, str(tmp_path / "plain")]) == 0
+    words = ["candidates", "import", "--bundle", place, "--rows", str(tmp_path / "plain")]
+    assert main([*words, str(tmp_path / "set")]) == 0
+    interpret(settings(bundle, output))
+    interpret(settings(bundle, output, candidates=str(tmp_path / "set"), name="back"))
+    wanted = [*(each.name for each in phenotypes()), "report", "sections"]
+    found, usual = (
+        [[row[name] for name in wanted] for row in rows(output / "interpretations" / name)]
+        for name in ("back", "default")
+    )
+    assert found == usual
 
 
 def test_compare_old_with_new(own: list[dict[str, Any]], output: Path, bundle: Bundle) -> None:
