@@ -2,7 +2,7 @@
 
     python benchmarks/retrieval_growth.py [--rows 1230676] [--repeated 1 2 4] [--shards 1 2 8]
 
-The embeddings are drawn as in retrieval.py; the larger sets are the first files, twice and four times: it
+The embeddings are drawn as in retrieval.py; the larger sets are the first one's files several times, which
 saves disk and memory, not work. Each measurement runs in a process of its own, two threads each. Prints a
 Markdown table, and draws benchmarks/results/retrieval_growth.svg.
 """

@@ -16,7 +16,6 @@ from threadpoolctl import threadpool_limits
 from echoprime.retrieval import CandidateSet, FilterName, Shard, merge
 
 K = 50
-THREADS = 2
 
 
 @dataclass
@@ -29,20 +28,23 @@ class Answer:
 
 
 class Ours:
-    """The library: shards searched by two threads, merged."""
+    """The library: shards searched by a few threads, merged."""
 
-    def __init__(self, candidates: CandidateSet, first_pass: FilterName, shards: int = THREADS) -> None:
+    def __init__(
+        self, candidates: CandidateSet, first_pass: FilterName, shards: int, threads: int = 2
+    ) -> None:
+        self.threads = threads
         self.shards = [candidates.shard(*rows, first_pass) for rows in candidates.ranges(shards)]
 
     def ready(self) -> float:
         """Seconds until the shards have made their filter."""
         start = time.perf_counter()
-        with ThreadPoolExecutor(THREADS) as pool, threadpool_limits(1, "blas"):
+        with ThreadPoolExecutor(self.threads) as pool, threadpool_limits(1, "blas"):
             list(pool.map(lambda shard: shard.prepare(), self.shards))
         return time.perf_counter() - start
 
     def run(self, asked: NDArray[np.float32]) -> Answer:
-        """One shard a thread; of a single shard half of the queries a thread."""
+        """One shard a thread; of a single shard a part of the queries a thread."""
         bits = np.tile(np.arange(SECTIONS), len(asked) // SECTIONS)
         columns = np.tile(section_labels(), (len(asked) // SECTIONS, 1))
 
@@ -50,9 +52,9 @@ class Ours:
             return shard.search(asked[part], bits[part], K, columns=columns[part])
 
         halves = len(self.shards) == 1
-        cuts = np.linspace(0, len(asked), THREADS + 1 if halves else 2).astype(int)
+        cuts = np.linspace(0, len(asked), self.threads + 1 if halves else 2).astype(int)
         parts = [slice(*pair) for pair in pairwise(cuts.tolist())]
-        with ThreadPoolExecutor(THREADS) as pool, threadpool_limits(1, "blas"):
+        with ThreadPoolExecutor(self.threads) as pool, threadpool_limits(1, "blas"):
             found = [[pool.submit(search, shard, part) for shard in self.shards] for part in parts]
             hits = [merge([each.result() for each in of_part]) for of_part in found]
         labels = np.concatenate([each.labels for each in hits])
