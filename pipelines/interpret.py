@@ -47,7 +47,7 @@ STUDIES_PER_CHUNK = 256
 """Studies that are searched together: 3,840 queries, enough for the product to run at the cores' speed."""
 
 STUDIES_PER_INFLUENCE_CHUNK = 16
-"""The same with --influence: some 300 queries a study; whoever stops or watches a run waits for no more."""
+"""The same with --influence: hundreds of queries a study, and who stops a run waits for a chunk."""
 
 LEAST_SHARDS, MOST_SHARDS = 2, 64
 """One a core between these: one would hide a wrong merge, many answers cost more to merge than they save."""
