@@ -17,7 +17,7 @@ from echoprime.errors import TableError
 from echoprime.storage import JSON, Location, canonical_json
 from echoprime.storage.s3 import without_password
 from echoprime.storage.space import is_full
-from echoprime.tables.schema import SCHEMA_VERSION
+from echoprime.tables.schema import schema_version
 
 Result = TypeVar("Result")
 
@@ -124,7 +124,7 @@ def _created(location: Location, schema: pa.Schema, identity: Mapping[str, JSON]
             mode="error",
             configuration={
                 IDENTITY: canonical_json(identity).decode(),
-                _VERSION: str(SCHEMA_VERSION),
+                _VERSION: str(schema_version(schema.names)),
                 # statistics of the keys only: those of nested columns would be most of the log
                 "delta.dataSkippingStatsColumns": "study_id,study_key,written_at",
             },
@@ -144,9 +144,10 @@ def require_version(location: Location, table: deltalake.DeltaTable) -> None:
     version = table.metadata().configuration.get(_VERSION)
     if version is None:
         raise TableError(f"table {location} was not written by echoprime; write elsewhere (another --output)")
-    if version != str(SCHEMA_VERSION):
+    ours = schema_version([field.name for field in table.schema().fields])
+    if version != str(ours):
         raise TableError(
-            f"table {location} has schema version {version}, this software writes {SCHEMA_VERSION}; "
+            f"table {location} has schema version {version}, this software writes {ours}; "
             "use the software that wrote it, or write elsewhere (another --output or --name)"
         )
 

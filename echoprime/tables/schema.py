@@ -5,10 +5,15 @@ Delta Lake has no unsigned integers and no fixed-size lists, so embeddings are `
 
 from __future__ import annotations
 
+from collections.abc import Collection
+
 import pyarrow as pa
 
-SCHEMA_VERSION = 4
-"""Raised when a column changes its name, type or meaning; tables of another version are refused."""
+SCHEMA_VERSION = 3
+"""Of manifests and encodings. Raised when a column changes its name, type or meaning; other versions are refused."""
+
+INTERPRETATIONS_VERSION = 4
+"""The same of interpretations, which are made anew in minutes: no archive is encoded again for their columns."""
 
 EMBEDDING_LENGTH = 512
 """Numbers in one video's embedding."""
@@ -256,6 +261,17 @@ PHENOTYPE = pa.struct(
     ]
 )
 """Evidence of one phenotype's value."""
+
+
+def schema_version(columns: Collection[str]) -> int:
+    """Version that a table with these columns has now.
+
+    Examples
+    --------
+    >>> schema_version(["study_id", "embeddings"]), schema_version(["study_id", "interpretation_id"])
+    (3, 4)
+    """
+    return INTERPRETATIONS_VERSION if "interpretation_id" in columns else SCHEMA_VERSION
 
 
 def interpretations(phenotypes: list[str], called: list[str]) -> pa.Schema:

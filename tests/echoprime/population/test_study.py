@@ -326,7 +326,7 @@ def test_groups_of_long_numbers_keep_their_names(tmp_path: Path) -> None:
 def test_an_output_of_another_version(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     write_output(tmp_path / "out", [study("a", ejection_fraction=50.0)])
     cohort = write_cohort(tmp_path / "c.csv", [{"study_id": "a", "age": 50}])
-    monkeypatch.setattr("echoprime.tables.opening.SCHEMA_VERSION", 99)
+    monkeypatch.setattr("echoprime.tables.opening.schema_version", lambda columns: 99)
     with pytest.raises(TableError, match="schema version"):
         study_population(Location.parse(tmp_path / "out"), Location.parse(cohort))
 

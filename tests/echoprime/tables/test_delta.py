@@ -18,7 +18,15 @@ from hypothesis import strategies as st
 
 from echoprime.errors import TableError
 from echoprime.storage import Location, canonical_hash
-from echoprime.tables import ENCODINGS, SCHEMA_VERSION, StudyTable, interpretations, newest_rows, table_exists
+from echoprime.tables import (
+    ENCODINGS,
+    INTERPRETATIONS_VERSION,
+    SCHEMA_VERSION,
+    StudyTable,
+    interpretations,
+    newest_rows,
+    table_exists,
+)
 from echoprime.tables.files import read_rows
 from echoprime.tables.opening import WRITER_PROPERTIES, in_one_line
 
@@ -158,7 +166,7 @@ def test_tables_of_others_are_refused(tmp_path, monkeypatch: pytest.MonkeyPatch)
     StudyTable.open(ours, ENCODINGS, identity=IDENTITY)
     with pytest.raises(TableError, match=r"has other columns"):
         StudyTable.open(ours, interpretations(["tavr"], []), identity=IDENTITY)
-    monkeypatch.setattr("echoprime.tables.opening.SCHEMA_VERSION", SCHEMA_VERSION + 1)
+    monkeypatch.setattr("echoprime.tables.opening.schema_version", lambda columns: SCHEMA_VERSION + 1)
     expected = f"has schema version {SCHEMA_VERSION}, this software writes {SCHEMA_VERSION + 1}"
     with pytest.raises(TableError, match=expected):
         StudyTable.open(ours, ENCODINGS, identity=IDENTITY)
@@ -167,6 +175,19 @@ def test_tables_of_others_are_refused(tmp_path, monkeypatch: pytest.MonkeyPatch)
     with pytest.raises(TableError, match="cannot be opened") as caught:
         StudyTable.open(Location.parse(tmp_path / "damaged"), ENCODINGS, identity=IDENTITY)
     assert "\n" not in str(caught.value)
+
+
+def test_a_new_version_of_interpretations_leaves_encodings_readable(
+    tmp_path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    encoded, interpreted = (Location.parse(tmp_path / name) for name in ("encodings", "interpretations"))
+    columns = interpretations(["tavr"], [])
+    StudyTable.open(encoded, ENCODINGS, identity=IDENTITY)
+    StudyTable.open(interpreted, columns, identity=IDENTITY)
+    monkeypatch.setattr("echoprime.tables.schema.INTERPRETATIONS_VERSION", INTERPRETATIONS_VERSION + 1)
+    assert StudyTable.existing(encoded).identity == IDENTITY
+    with pytest.raises(TableError, match=f"has schema version {INTERPRETATIONS_VERSION}"):
+        StudyTable.open(interpreted, columns, identity=IDENTITY)
 
 
 def test_what_deltalake_says_is_one_line_without_the_endpoint_s_password() -> None:
