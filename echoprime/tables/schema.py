@@ -10,10 +10,10 @@ from collections.abc import Collection
 import pyarrow as pa
 
 SCHEMA_VERSION = 3
-"""Of manifests and encodings. Raised when a column changes its name, type or meaning; other versions are refused."""
+"""Of manifests and encodings. Raised when a column's name, type or meaning changes; others are refused."""
 
 INTERPRETATIONS_VERSION = 4
-"""The same of interpretations, which are made anew in minutes: no archive is encoded again for their columns."""
+"""The same of interpretations, which are made anew in minutes: nothing is encoded again for their columns."""
 
 EMBEDDING_LENGTH = 512
 """Numbers in one video's embedding."""
