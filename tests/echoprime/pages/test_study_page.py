@@ -135,7 +135,9 @@ def test_sentences_grades_and_contradictions() -> None:
         "other_grade": "none", "phenotype": None, "value": None,
     }  # fmt: skip
     mitral = section("Mitral Valve", [], [], sentences=[said, valued], describing=20)
-    found = interpretation(sections=[mitral], severity=[leak, silent, nothing], contradictions=[against])
+    found = interpretation(
+        phenotypes=[], sections=[mitral], severity=[leak, silent, nothing], contradictions=[against]
+    )
     text = page(encoding(video(0), video(1)), found, [MOVING] * 2)
     for words in (
         "Mild leak. <span class=\"quiet\">(12 of 49)</span>", "(9 of 49, 2 with this value)",
