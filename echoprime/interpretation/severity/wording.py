@@ -5,8 +5,8 @@ no row is passed over). It is then read from left to right as the field writes: 
 finding ("mild to moderate mitral regurgitation") or after a verb, a colon or at the end of the clause ("size
 and function are normal"); negation and one grade may hold for several findings; a finding without a place
 in its own words is the section's, or of the place named last. What is hedged, compared with earlier, or only
-bounded ("no significant", "at least mild", "cannot be excluded"), and a grade that is denied ("severe stenosis is
-absent"), gives no grade: the finding is only named.
+bounded ("no significant", "at least mild", "cannot be excluded"), and a grade that is denied ("severe
+stenosis is absent"), gives no grade: the finding is only named.
 """
 
 from __future__ import annotations
