@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import math
 from collections import Counter
 from functools import cached_property
 from pathlib import Path
@@ -31,7 +32,15 @@ from echoprime.networks import (
 from echoprime.reading import Mode, read_clip
 from echoprime.reading.clip import require_mode
 from echoprime.reading.formats import Format, tell_format
-from echoprime.retrieval import CandidateSet, Shard, drawn_rows, kept_similarities, own_similarities
+from echoprime.retrieval import (
+    CandidateSet,
+    Shard,
+    ShardHits,
+    StudyQueries,
+    drawn_rows,
+    kept_similarities,
+    own_similarities,
+)
 from echoprime.storage import Location
 
 log = logging.getLogger(__name__)
@@ -238,12 +247,17 @@ class EchoPrime:
             `ejection_fraction` in %, `pulmonary_artery_pressure_continuous` in mmHg, the others 0..1;
             None where the section is not assessable or no neighbour has the label.
         """
-        row = self._rows(study, k, pairing)
-        return {each.name: row[each.name][0].as_py() for each in self.bundle.phenotypes}
+        interpreter = self._interpreter(k, pairing)
+        (found,) = interpreter.phenotype_values(*self._asked(interpreter, *_parts(study))).tolist()
+        return {
+            each.name: None if math.isnan(value) else value
+            for each, value in zip(self.bundle.phenotypes, found, strict=True)
+        }
 
     def generate_report(self, study: Tensor | NDArray[np.float32]) -> str:
         """Report text: per section what the most similar candidate report that has it says, then [SEP]."""
-        text: str = self._rows(study)["report"][0].as_py()
+        interpreter = self._interpreter()
+        text: str = interpreter.reports(*self._asked(interpreter, *_parts(study)))[0].as_py()
         return text
 
     def interpret(
@@ -267,24 +281,20 @@ class EchoPrime:
         pyarrow.Table
             Columns as in the interpretations table, without ids and stamps.
         """
-        return self._rows(study, k, pairing, self.own_similarities, influence)
-
-    def _rows(
-        self,
-        study: Tensor | NDArray[np.float32],
-        k: int = 50,
-        pairing: str = "section",
-        own: NDArray[np.float64] | None = None,
-        influence: bool = False,
-    ) -> pa.Table:
         embeddings, views = _parts(study)
         interpreter = self._interpreter(k, pairing)
-        queries = interpreter.queries([embeddings], [views])
-        hits = self.shard.search(**interpreter.search_arguments(queries))
+        asked = self._asked(interpreter, embeddings, views)
         without = interpreter.influence([embeddings], [views], self.shard.search) if influence else None
-        return interpreter.interpret(queries, hits, own_similarities=own, influence=without)
+        return interpreter.interpret(*asked, own_similarities=self.own_similarities, influence=without)
 
-    def _interpreter(self, k: int, pairing: str) -> Interpreter:
+    def _asked(
+        self, interpreter: Interpreter, embeddings: NDArray[np.float32], views: NDArray[np.integer]
+    ) -> tuple[StudyQueries, ShardHits]:
+        """A study's queries and the answers to them."""
+        queries = interpreter.queries([embeddings], [views])
+        return queries, self.shard.search(**interpreter.search_arguments(queries))
+
+    def _interpreter(self, k: int = 50, pairing: str = "section") -> Interpreter:
         if (k, pairing) not in self._interpreters:
             self._interpreters[k, pairing] = Interpreter(
                 self.bundle, k=k, pairing=pairing, language=self.language

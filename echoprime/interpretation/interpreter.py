@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -75,8 +76,12 @@ class Interpreter:
         names = bundle.sections.names
         self.bits = _section_numbers(bundle, names)
         labels = (candidates or CandidateSet.open(bundle)).labels
-        self.grades = PhraseGrades.of_bundle(bundle)
         self.plan = plan(bundle.phenotypes, names, labels, pairing)
+
+    @cached_property
+    def grades(self) -> PhraseGrades | None:
+        """What the lexicon's phrases say; only `interpret` asks: thousands take seconds to read."""
+        return PhraseGrades.of_bundle(self.bundle)
 
     @property
     def schema(self) -> pa.Schema:
@@ -184,14 +189,7 @@ class Interpreter:
         EchoPrimeError
             When the hits do not answer these queries.
         """
-        widest = self.plan.columns.shape[1]
-        if hits.labels.shape != (len(queries), self.k, widest):
-            raise EchoPrimeError(
-                f"interpret: labels {hits.labels.shape}, must be {(len(queries), self.k, widest)}; "
-                "search with this interpreter's arguments"
-            )
-        position = np.full(queries.assessable.shape, -1, np.int64)
-        position[queries.study, queries.section] = np.arange(len(queries))
+        position = self._position(queries, hits)
         phrases = NeighbourPhrases.of(hits)
         said = sentences(self.lexicon, hits, phrases)
         texts = section_texts(self.lexicon, self.bits, said, position)
@@ -223,12 +221,46 @@ class Interpreter:
         columns["notice"] = pa.array([self.bundle.notice] * queries.studies, pa.string())
         return pa.Table.from_arrays([columns[name] for name in self.schema.names], schema=self.schema)
 
+    def phenotype_values(self, queries: StudyQueries, hits: ShardHits) -> NDArray[np.float64]:
+        """Of `interpret` the phenotypes alone: float64 (studies, phenotypes); NaN = unknown.
+
+        Raises
+        ------
+        EchoPrimeError
+            When the hits do not answer these queries.
+        """
+        return values(self.plan, hits.labels, self._position(queries, hits))
+
+    def reports(self, queries: StudyQueries, hits: ShardHits) -> Any:  # noqa: ANN401  # pyarrow has no types
+        """Of `interpret` the report alone: pyarrow string (studies,).
+
+        Raises
+        ------
+        EchoPrimeError
+            When the hits do not answer these queries.
+        """
+        position = self._position(queries, hits)
+        said = sentences(self.lexicon, hits, NeighbourPhrases.of(hits))
+        return joined(section_texts(self.lexicon, self.bits, said, position), len(self.bundle.sections.names))
+
     def candidates_left_out(self, queries: StudyQueries, hits: ShardHits) -> NDArray[np.int32]:
         """int32 (studies,): candidates of each study's own or its patient; 0 where nothing was searched."""
         counts = np.zeros(queries.studies, np.int32)
         # All sections of a study leave out the same candidates.
         counts[queries.study] = hits.left_out
         return counts
+
+    def _position(self, queries: StudyQueries, hits: ShardHits) -> NDArray[np.int64]:
+        """int64 (studies, sections): query of each study's section; -1 = not assessable."""
+        wanted = (len(queries), self.k, self.plan.columns.shape[1])
+        if hits.labels.shape != wanted:
+            raise EchoPrimeError(
+                f"interpret: labels {hits.labels.shape}, must be {wanted}; "
+                "search with this interpreter's arguments"
+            )
+        position = np.full(queries.assessable.shape, -1, np.int64)
+        position[queries.study, queries.section] = np.arange(len(queries))
+        return position
 
     def _phenotypes(self, found: NDArray[np.float64]) -> dict[str, Any]:
         columns: dict[str, Any] = {}

@@ -199,7 +199,7 @@ CONTRADICTION = pa.struct(
         pa.field("value", pa.float64()),
     ]
 )
-"""Two things that one study's report and values say of a structure, and that cannot both be so."""
+"""Two things that one study's report and values say of a structure, and that do not fit each other."""
 
 NOTHING_ENCODED = "nothing_encoded"
 """No value: no video of the study was encoded."""
@@ -319,7 +319,7 @@ def interpretations(phenotypes: list[str], called: list[str]) -> pa.Schema:
             pa.field("sections", pa.list_(SECTION), nullable=False),  # in the order of the section weights
             pa.field(
                 "severity", pa.list_(SEVERITY)
-            ),  # of the structures that the lexicon's phrases grade; null = it has no such phrase
+            ),  # of the structures that the lexicon's phrases grade; null = none of them is above none
             pa.field("contradictions", pa.list_(CONTRADICTION)),  # null likewise
             pa.field(
                 "notice", pa.string(), nullable=False

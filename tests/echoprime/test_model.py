@@ -14,6 +14,8 @@ from pydicom.data import get_testdata_file
 import echoprime
 from echoprime.bundle import VIEWS
 from echoprime.errors import ArchiveError, BundleError, EchoPrimeError
+from echoprime.interpretation.severity import PhraseGrades
+from echoprime.model import EchoPrime
 from echoprime.networks import seeded_state
 from tests.echoprime.release.small import write_small_release
 
@@ -110,6 +112,21 @@ def test_metrics_and_report_of_a_study(weightless):
     assert weightless.predict_metrics(study, k=10, pairing="position") != metrics
     assert weightless.predict_metrics(study.numpy(), k=10) == metrics
     assert weightless.generate_report(study) == row["report"]
+
+
+def test_metrics_and_report_read_no_phrases_for_grades(weightless, monkeypatch):
+    """Published lexicons have thousands of phrases, and reading them takes seconds."""
+    read = []
+    of = PhraseGrades.of
+    monkeypatch.setattr(PhraseGrades, "of", lambda lexicon: read.append(1) or of(lexicon))
+    fresh = EchoPrime(weightless.bundle, device="cpu")
+    study = torch.eye(11, 523)
+    study[:, 512:] = torch.eye(11)
+    assert fresh.predict_metrics(study) == weightless.predict_metrics(study)
+    assert fresh.generate_report(study) == weightless.generate_report(study)
+    assert read == []
+    assert fresh.interpret(study).equals(fresh.interpret(study))
+    assert read == [1]
 
 
 def test_not_assessable_is_none(weightless):

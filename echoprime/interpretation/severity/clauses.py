@@ -50,6 +50,7 @@ class Clauses:
         self._joined = ""  # what joins the last finding to what comes; "" = nothing yet
         self._last: list[Found] = []  # findings of the last noun; none after an adjective or another thing
         self._latest: list[Found] = []  # findings of the last noun or adjective
+        self._group: list[Found] = []  # findings of the last noun or adjective and those that share its grade
         self._placed: list[Found] = []  # findings whose place was named behind them
         self._before: list[Token] = []
 
@@ -65,13 +66,16 @@ class Clauses:
                 self._anatomy(token)
             case "other":
                 self._waiting, self._last, self._linked, self._joined = [], [], False, ""
+                self._group = []
                 self._spent, self._carried_from = True, token.end
             case "break":
                 self._carried, self._waiting, self._last, self._placed = {}, [], [], []
+                self._group = []
                 self._linked, self._joined = False, ""
             case "link":
                 self._linked = bool(self._waiting)
             case "join":
+                self._settled = settled
                 self._joined = f"{self._joined} {self._words(token.start, token.end)}".strip()
         self._before.append(token)
 
@@ -79,13 +83,24 @@ class Clauses:
         grades = token.grades
         if self._in_brackets():
             return
-        if settled and self._adjacent(token):
+        if self._chooses(token):
+            # "moderate or severe", "mildly reduced to low normal"
+            for each in settled:
+                each.grade = UNCLEAR
+            grades = {"": UNCLEAR, **dict.fromkeys(grades, UNCLEAR)}
+        elif settled and self._adjacent(token) and self._before[-1].kind == "grade":
             # "is not severe", "size is mildly decreased"
             for each in settled:
                 new = grades.get(each.finding, grades.get(""))
                 if new is not None and (each.grade in (NONE, UNCLEAR) or new == UNCLEAR):
                     each.grade = UNCLEAR
             self._settled = settled
+            return
+        if self._denies(token, rest):
+            # "severe stenosis is absent": mild stenosis may not be
+            for each in self._group:
+                each.grade = NONE if each.grade == NONE else UNCLEAR
+            self._settled, self._waiting, self._carried, self._linked = self._group, [], {}, False
             return
         if self._waiting and (self._linked or self._ends_clause(token, rest)):
             for each in self._waiting:
@@ -121,6 +136,7 @@ class Clauses:
         if all(one.grade is None for one in new):
             self._carried = {}  # it was another's
         self._spent, self._carried_from = True, token.end
+        self._group = [*self._group, *new] if shared and self._joined else new
         self._latest, self._last = new, new if token.kind == "finding" else []
         self._joined, self._linked, self._placed = "", False, []
 
@@ -159,6 +175,8 @@ class Clauses:
         else:
             self._placed = []
         self._subject = names - ELSEWHERE or ELSEWHERE
+        if names == ELSEWHERE and token.start and not self._placed:
+            self._group = []
 
     def _names_place(self, finding: Token, place: Token) -> bool:
         """Whether a place belongs to the finding before it: "dilated left atrium", "leak of the valve"."""
@@ -171,6 +189,28 @@ class Clauses:
         if kinds == ["anatomy", "join"]:
             return self._adjacent(token)
         return kinds[-1:] == ["anatomy"] and self._words(self._before[-1].end, token.start) == "/"
+
+    def _chooses(self, token: Token) -> bool:
+        """Whether it is the second of two grades to choose from; known ranges are one token."""
+        others = [each for each in self._before if each.kind != "join"]
+        if not others or others[-1].kind != "grade":
+            return False
+        between = self._words(others[-1].end, token.start)
+        return re.fullmatch(r"(?:\w+ )?(?:to|or)", between) is not None
+
+    def _denies(self, token: Token, rest: Sequence[Token]) -> bool:
+        """Whether it denies what was graded before: behind a verb or at the clause's end, alone."""
+        if token.grades.get("") != NONE or any(each.grade is None for each in self._waiting):
+            return False
+        if all(each.grade is None for each in self._group):
+            return False
+        for each in rest:
+            if each.kind in ("break", "join"):
+                break
+            if each.kind in ("finding", "state", "statement", "other"):
+                return False
+        verb = self._before[-1].kind == "link" and self._adjacent(token)
+        return verb or self._nothing_behind(token, rest)
 
     def _in_brackets(self) -> bool:
         """A second way to say the grade before: "mild (1+)"."""
@@ -186,6 +226,9 @@ class Clauses:
             return False
         if self._before[-1].kind == "join" and self._joined != ",":
             return False
+        return self._nothing_behind(token, rest)
+
+    def _nothing_behind(self, token: Token, rest: Sequence[Token]) -> bool:
         after = self._words(token.end, rest[0].start if rest else len(self._sentence))
         return not re.sub(r"\W", "", after) and (not rest or rest[0].kind in ("break", "join", "link"))
 

@@ -1,15 +1,16 @@
-"""What contradicts itself within one study: two sentences of its report, or a sentence and a phenotype.
+"""What contradicts itself within one study: two sections of its report, or a section and a phenotype.
 
-Sections of one report come from different candidates, so they may disagree. Listed is what lies at least one
-whole grade apart (mild against moderate) of two sentences; of a binary phenotype, which means moderate or
-worse, a call, or without a threshold the value against one half, that says the other side of moderate (mild
-to moderate is on neither); of the ejection fraction two whole grades.
+Sections of one report come from different candidates, so they may disagree. A section says of a structure
+the worst grade of its sentences. Listed is what lies at least one whole grade apart (mild against moderate)
+of two sections; of a binary phenotype a value that both its threshold and one half put on the other side than
+the grade (`assets/severity/structures.csv` says which grades count as positive, and which may); of the
+ejection fraction two whole grades.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from typing import Any
 
 import numpy as np
@@ -27,9 +28,9 @@ from echoprime.tables.schema import CONTRADICTION, GRADES
 APART, FAR_APART = 2, 4
 """One whole grade, and two, in steps of `GRADES`."""
 
-MODERATE = GRADES.index("moderate")
-NEITHER = GRADES.index("mild to moderate")
 HALF = 0.5
+"""The published thresholds go down to 0.04: most studies that they call positive are not."""
+
 BOUND_GRADES = tuple(GRADES.index(grade) for grade in ("none", "mild", "moderate", "severe"))
 
 
@@ -54,7 +55,7 @@ def contradictions_column(
     Parameters
     ----------
     grades
-        Of the lexicon; None, or without structures: the column is null.
+        Of the lexicon; None, or without graded structures: the column is null, as `severity` is.
     told
         The studies' sentences.
     phenotypes
@@ -68,15 +69,18 @@ def contradictions_column(
         (studies,) of `echoprime.tables.schema.CONTRADICTION`, in the order of the structures.
     """
     studies = told.queries.studies
-    if grades is None or not grades.structures:
+    if grades is None or not grades.graded:
         return pa.nulls(studies, pa.list_(CONTRADICTION))
     phrases, query = told.phrases, told.sentences.query
     section = phrases.section[phrases.of_report[query]]
     codes = grades.codes[grades.lines(section, phrases.phrase[told.sentences.place])]
     sentence, structure = np.nonzero(codes >= FIRST_GRADE)
     grade = codes[sentence, structure].astype(np.int64) - FIRST_GRADE
-    said = _Said(told.queries.study[query[sentence]], structure, grade, sentence)
-    rows = [_between_sentences(said)]
+    asked = query[sentence]
+    said = _worst_of_sections(
+        _Said(told.queries.study[asked], told.queries.section[asked], structure, grade, sentence)
+    )
+    rows = [_between_sections(said)]
     names = [each.name for each in phenotypes]
     for number, each in enumerate(grades.structures):
         if each.phenotype in names:
@@ -90,6 +94,7 @@ class _Said:
     """Every grade that a sentence gives: int64 arrays of one length."""
 
     study: NDArray[np.int64]
+    section: NDArray[np.int64]
     structure: NDArray[np.int64]
     grade: NDArray[np.int64]
     sentence: NDArray[np.int64]
@@ -102,20 +107,31 @@ _ROW = np.dtype(
 """One contradiction; `other` -1 = against the structure's phenotype."""
 
 
-def _between_sentences(said: _Said) -> NDArray[Any]:
-    """Of each study and structure the first sentence with the highest grade and with the lowest."""
-    order = np.lexsort((said.sentence, said.grade, said.structure, said.study))
-    group = np.stack([said.study, said.structure])[:, order]
-    begins = np.ones(len(order), np.bool_)
-    begins[1:] = (group[:, 1:] != group[:, :-1]).any(axis=0)
-    lowest = order[begins]
-    order = np.lexsort((said.sentence, -said.grade, said.structure, said.study))
-    highest = order[begins]
+def _worst_of_sections(said: _Said) -> _Said:
+    """Of each study, section and structure the first sentence with the highest grade."""
+    worst = _first_of_each(said, ("study", "section", "structure"), -said.grade)
+    return _Said(**{each.name: getattr(said, each.name)[worst] for each in fields(said)})
+
+
+def _between_sections(said: _Said) -> NDArray[Any]:
+    """Of each study and structure the section with the highest grade against that with the lowest."""
+    highest = _first_of_each(said, ("study", "structure"), -said.grade)
+    lowest = _first_of_each(said, ("study", "structure"), said.grade)
     apart = said.grade[highest] - said.grade[lowest] >= APART
     high, low = highest[apart], lowest[apart]
     rows = _rows(said, high)
     rows["other"], rows["other_grade"] = said.sentence[low], said.grade[low]
     return rows
+
+
+def _first_of_each(said: _Said, keys: Sequence[str], rank: NDArray[np.int64]) -> NDArray[np.int64]:
+    """Of each group the place of the lowest rank; of equal ones the first sentence."""
+    group = np.stack([getattr(said, key) for key in keys])
+    order = np.lexsort((said.sentence, rank, *group[::-1]))
+    group = group[:, order]
+    begins = np.ones(len(order), np.bool_)
+    begins[1:] = (group[:, 1:] != group[:, :-1]).any(axis=0)
+    return order[begins]
 
 
 def _against_phenotype(
@@ -129,7 +145,9 @@ def _against_phenotype(
         against = np.abs(np.array(BOUND_GRADES)[below] - grade) >= FAR_APART
     else:
         threshold = HALF if phenotype.threshold is None else phenotype.threshold
-        against = ((grade >= MODERATE) != (value >= threshold)) & (grade != NEITHER)
+        surely_not = grade < GRADES.index(structure.unclear_from)
+        surely = grade >= GRADES.index(structure.positive_from)
+        against = (surely_not & (value >= max(threshold, HALF))) | (surely & (value < min(threshold, HALF)))
     chosen = against & ~np.isnan(value)
     rows = _rows(said, mine[chosen])
     rows["value"] = value[chosen]
@@ -152,7 +170,7 @@ def _column(rows: NDArray[Any], structures: Sequence[Structure], told: Told, stu
     phenotype = rows["other"] < 0
     sentence, structure = pa.array(rows["sentence"]), pa.array(rows["structure"])
     other = pa.array(rows["other"], mask=phenotype)
-    fields = {
+    columns = {
         "structure": pa.array([each.name for each in structures], pa.string()).take(structure),
         "section": names.take(place.take(sentence)),
         "sentence": words.take(sentence),
@@ -166,7 +184,7 @@ def _column(rows: NDArray[Any], structures: Sequence[Structure], told: Told, stu
         "value": pa.array(rows["value"], mask=~phenotype),
     }
     structs = pa.StructArray.from_arrays(
-        [fields[field.name] for field in CONTRADICTION], fields=list(CONTRADICTION)
+        [columns[field.name] for field in CONTRADICTION], fields=list(CONTRADICTION)
     )
     counts = np.bincount(rows["study"], minlength=studies)
     offsets = pa.array(np.concatenate([[0], counts.cumsum()]), pa.int32())

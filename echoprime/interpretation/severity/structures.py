@@ -26,7 +26,10 @@ class Structure:
         The one that says the same thing; "" = none.
     bounds
         Of a continuous phenotype: the least values that are called none, mild and moderate; what is lower is
-        severe. Empty: the phenotype is binary, moderate or worse.
+        severe. Empty: the phenotype is binary.
+    unclear_from, positive_from
+        Of a binary phenotype: the least grade that may count as positive, and the least that surely does.
+        "" = there is none.
     """
 
     name: str
@@ -35,6 +38,8 @@ class Structure:
     finding: str
     phenotype: str
     bounds: tuple[float, ...]
+    unclear_from: str
+    positive_from: str
 
 
 def read_structures() -> tuple[Structure, ...]:
@@ -54,6 +59,8 @@ def read_structures() -> tuple[Structure, ...]:
             row["finding"],
             row["phenotype"],
             tuple(map(float, row["bounds"].split())),
+            row["unclear_from"],
+            row["positive_from"],
         )
         for row in rows
     )

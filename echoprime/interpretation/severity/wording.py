@@ -5,7 +5,8 @@ no row is passed over). It is then read from left to right as the field writes: 
 finding ("mild to moderate mitral regurgitation") or after a verb, a colon or at the end of the clause ("size
 and function are normal"); negation and one grade may hold for several findings; a finding without a place
 in its own words is the section's, or of the place named last. What is hedged, compared with earlier, or only
-bounded ("no significant", "at least mild", "cannot be excluded") gives no grade: the finding is only named.
+bounded ("no significant", "at least mild", "cannot be excluded"), and a grade that is denied ("severe
+stenosis is absent"), gives no grade: the finding is only named.
 """
 
 from __future__ import annotations
@@ -25,6 +26,8 @@ _SENTENCE = re.compile(r"(?<=[.!?])\s+")
 _WORD = re.compile(r"\S+")
 _LONG_WORD = re.compile(r"[A-Z]{5}")
 _GAP = re.compile(r"<numerical>|<string>")
+# Its point ends no sentence.
+_VERSUS = re.compile(r"\bvs\.", re.IGNORECASE)
 _PUNCTUATION = re.compile(r"([(),;:=])")
 _DASHES = dict.fromkeys(
     map(ord, "\N{HYPHEN}\N{NON-BREAKING HYPHEN}\N{EN DASH}\N{EM DASH}\N{MINUS SIGN}"), "-"
@@ -120,6 +123,6 @@ class Wording:
 
 def _plain(phrase: str) -> str:
     """Dashes of one kind, punctuation apart, gaps as a word; capitals throughout are no abbreviations."""
-    text = _GAP.sub("#", phrase).translate(_DASHES)
+    text = _VERSUS.sub("vs", _GAP.sub("#", phrase).translate(_DASHES))
     text = text.lower() if text.isupper() and _LONG_WORD.search(text) else text
     return " ".join(_PUNCTUATION.sub(r" \1 ", text).split())

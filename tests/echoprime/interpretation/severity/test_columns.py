@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from echoprime.interpretation.lexicon import decode_phrase
-from echoprime.interpretation.severity import PhraseGrades, Wording, read_structures
+from echoprime.interpretation.severity import PhraseGrades, Structure, Wording, read_structures
 from echoprime.retrieval.writing import value_text
 from echoprime.tables.schema import GRADE_SCALE, GRADES
 from tests.echoprime.interpretation.severity.conftest import Interpreted, K
@@ -115,6 +115,13 @@ def test_sentences_and_who_else_says_them(interpreted: Interpreted) -> None:
     assert several > 5
 
 
+def sides(structure: Structure) -> tuple[str, str]:
+    """The least grade that may count as positive, and the least that does."""
+    if structure.finding == "effusion":
+        return "trivial", "mild"
+    return ("mild to moderate" if structure.section.endswith("Valve") else "mild"), "moderate"
+
+
 def expected_contradictions(interpreted: Interpreted, row: dict[str, Any]) -> list[dict[str, Any]]:
     lexicon = interpreted.bundle.lexicon()
     thresholds = {each.name: each.threshold for each in interpreted.bundle.phenotypes}
@@ -123,12 +130,14 @@ def expected_contradictions(interpreted: Interpreted, row: dict[str, Any]) -> li
     for name, structure in STRUCTURES.items():
         if name not in known:
             continue
-        grades = [
-            (section["section"], sentence["text"], grade)
-            for section in row["sections"]
-            for sentence in section["sentences"]
-            if (grade := grades_of(interpreted, section["section"], sentence["phrase"]).get(name))
-        ]
+        grades = []
+        for section in row["sections"]:
+            told = [
+                (section["section"], sentence["text"], grade)
+                for sentence in section["sentences"]
+                if (grade := grades_of(interpreted, section["section"], sentence["phrase"]).get(name))
+            ]
+            grades += [max(told, key=lambda each: rank(each[2]))] if told else []
         nothing = dict.fromkeys(("other_section", "other_sentence", "other_grade", "phenotype", "value"))
         head = ("section", "sentence", "grade")
         if grades:
@@ -145,8 +154,11 @@ def expected_contradictions(interpreted: Interpreted, row: dict[str, Any]) -> li
                 grade = next(grade for grade, bound in least if value >= bound)
                 against = abs(rank(grade) - rank(one[2])) >= 4
             else:
-                called = value >= (thresholds[structure.phenotype] or 0.5)
-                against = one[2] != "mild to moderate" and (rank(one[2]) >= rank("moderate")) != called
+                bounds = [thresholds[structure.phenotype] or 0.5, 0.5]
+                may, does = map(rank, sides(structure))
+                against = (value >= max(bounds) and rank(one[2]) < may) or (
+                    value < min(bounds) and rank(one[2]) >= does
+                )
             if against:
                 facts = {"phenotype": structure.phenotype, "value": value}
                 found.append({"structure": name, **dict(zip(head, one, strict=True)), **nothing, **facts})

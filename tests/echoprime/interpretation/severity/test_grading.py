@@ -85,6 +85,13 @@ def test_the_tables_fit_each_other() -> None:
     assert {row[1] for row in rows if row[0] in ("grade", "statement")} == {*GRADES, "unclear"}
     names = {each.name for each in phenotypes()}
     assert {each.phenotype for each in structures} - {""} <= names
+    binary = {each.name for each in phenotypes() if each.kind == "binary"}
+    for each in structures:
+        sides = each.unclear_from, each.positive_from
+        if each.phenotype in binary:
+            assert 0 < GRADES.index(sides[0]) < GRADES.index(sides[1])
+        else:
+            assert sides == ("", "")
     assert len(GRADES) == len(GRADE_SCALE)
     assert {each.section for each in structures} <= {each.section for each in phenotypes()} | {
         "Pulmonic Valve"
