@@ -73,7 +73,7 @@ class BFloat16Filter(Filter):
         lines, slack = self.project(queries)
         found = self.product(self._copy[: len(block)], lines, np.empty((len(block), len(lines)), np.float32))
         exact = block.astype(np.float64) @ queries.T.astype(np.float64)
-        if not (np.abs(found - exact) <= slack).all():  # nor is NaN
+        if not (np.abs(found - exact) <= slack).all():  # NaN is refused too
             raise SettingError("--search-filter bfloat16: this machine multiplies too inexactly; use float32")
 
     def project(self, queries: NDArray[np.float32]) -> tuple[NDArray[np.float32], NDArray[np.float64]]:
@@ -94,9 +94,3 @@ class BFloat16Filter(Filter):
         narrow = torch.from_numpy(lines).to(torch.bfloat16)
         torch.from_numpy(out).copy_(block @ narrow.T)
         return out
-
-
-def has_bfloat16() -> bool:
-    """Whether this machine's cores multiply bfloat16 in hardware."""
-    # no public name for either in torch 2.9 to 2.14
-    return bool(torch.cpu._is_avx512_bf16_supported() or torch.cpu._is_amx_tile_supported())
