@@ -1,8 +1,9 @@
 """CandidateShard: an actor that holds a range of the candidates' rows and answers searches.
 
 It asks for a hundredth of a core, since shards that ask for whole ones starve the job without a word, and
-for no memory: its rows are memory-mapped and shared with the page cache. (Its filter's memory is its own: an
-eighth of the rows' by default, see `echoprime.retrieval.first_pass`.)
+for no memory: its rows are memory-mapped and shared with the page cache. (Its filter's memory is its own: by
+default none for few rows or queries, else a sixteenth to three eighths of the rows', or half of them in
+bfloat16; see `echoprime.retrieval.first_pass`.)
 """
 
 from __future__ import annotations

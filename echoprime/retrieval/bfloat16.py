@@ -1,13 +1,20 @@
 """A filter in bfloat16, for cores that multiply it faster than float32 (AVX512-BF16, AMX).
 
-The error. Let v = 2**-9, the unit roundoff of 8 significant bits, q' and r' the rounded query and row. While
-no number is below 2**-126, |q - q'| <= v |q| and |r - r'| <= v |r|, so |q.r - q'.r'| <= |q - q'| |r'| +
-|q| |r - r'| <= (2v + v**2) |q| |r|; numbers below are rounded, or flushed to zero, by at most 2**-126 each. A
-product of two bfloat16 is exact in float32. The hardware sums two of them (VDPBF16PS) or more (TDPBF16PS) at
-a time, in an order of its own, flushing denormals: n = 512 additions of relative error at most u = 2**-23,
-twice that of rounding to nearest, give gamma(n) |q'| |r'|, and flushing n * 2**-126. torch hands the sum on
-rounded to bfloat16: v times its magnitude, which is at most (1 + 3v) |q| |r|. Together:
-|filter score - q.r| <= (3v + 4 v**2 + (1 + 3v) gamma) |q| |r| + underflow, to both sides.
+The error. Let v = 2**-8, the unit roundoff of 8 significant bits, h = 2**-126, n = 512, q' and r' the rounded
+query and row, s the sum and t what torch hands on: s rounded to bfloat16. First where nothing is below h.
+- |q - q'| <= v |q| and |r - r'| <= v |r|, so |q'| |r'| <= (1 + v)**2 |q| |r|, and
+  |q.r - q'.r'| <= |q - q'| |r'| + |q| |r - r'| <= (2v + v**2) |q| |r| = ((1 + v)**2 - 1) |q| |r|.
+- A product of two bfloat16 is exact in float32. The hardware sums two of them (VDPBF16PS) or more
+  (TDPBF16PS) at a time, in an order of its own: n additions of relative error at most u = 2**-23, twice
+  that of rounding to nearest, so |s - q'.r'| <= gamma(n) (1 + v)**2 |q| |r|.
+- |t - s| <= v |s| <= v (1 + gamma) (1 + v)**2 |q| |r|.
+Together: |t - q.r| <= ((1 + gamma) (1 + v)**3 - 1) |q| |r|, to both sides; about 3v. It is nearly reached
+where all three round the same way.
+
+Underflow. A number below h is rounded, or flushed to zero, by at most h. Of the n numbers of q and r this
+adds sqrt(n) h to |q - q'| and |r - r'|, so sqrt(n) h (1 + v) (|q| + |r|) + n h**2 to |q.r - q'.r'|, which
+rounding then grows by at most (1 + v) (1 + gamma); of n products and n additions 2n h, grown as much, and of
+t one h. While gamma < 1/4 all this is below n h (4 + 2 |q| + 2 |r|).
 
 Libraries may compute otherwise where the hardware lacks it. So a sample of rows is compared once with float64
 when the filter is made, and one that breaks its own bound is refused.
@@ -29,7 +36,8 @@ from echoprime.retrieval.rescoring import errors, lengths, relative_error
 BLOCK = 8192
 """Rows rounded at once."""
 
-_V = 2.0**-9
+_V = 2.0**-8
+"""torch.finfo(torch.bfloat16).eps is the distance to the next number after 1, twice this."""
 
 
 class BFloat16Filter(Filter):
@@ -65,15 +73,15 @@ class BFloat16Filter(Filter):
         lines, slack = self.project(queries)
         found = self.product(self._copy[: len(block)], lines, np.empty((len(block), len(lines)), np.float32))
         exact = block.astype(np.float64) @ queries.T.astype(np.float64)
-        if (np.abs(found - exact) > slack).any():
+        if not (np.abs(found - exact) <= slack).all():  # NaN is refused too
             raise SettingError("--search-filter bfloat16: this machine multiplies too inexactly; use float32")
 
     def project(self, queries: NDArray[np.float32]) -> tuple[NDArray[np.float32], NDArray[np.float64]]:
         n = queries.shape[1]
         of_query = lengths(queries)
         gamma = relative_error(n, 2.0**-23)
-        rounding = (3 * _V + 4 * _V**2 + (1 + 3 * _V) * gamma) * of_query * self._largest_norm
-        underflow = 2.0**-126 * n * (2 + of_query + self._largest_norm)
+        rounding = ((1 + gamma) * (1 + _V) ** 3 - 1) * of_query * self._largest_norm
+        underflow = 2.0**-126 * n * (4 + 2 * (of_query + self._largest_norm))
         return queries, rounding + underflow + errors(queries, self._largest_norm)
 
     def blocks(self, size: int) -> Iterator[tuple[int, torch.Tensor]]:
@@ -86,9 +94,3 @@ class BFloat16Filter(Filter):
         narrow = torch.from_numpy(lines).to(torch.bfloat16)
         torch.from_numpy(out).copy_(block @ narrow.T)
         return out
-
-
-def has_bfloat16() -> bool:
-    """Whether this machine's cores multiply bfloat16 in hardware."""
-    # no public name for either in torch 2.9 to 2.14
-    return bool(torch.cpu._is_avx512_bf16_supported() or torch.cpu._is_amx_tile_supported())

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from threading import Lock
 
 from echoprime.retrieval.filters import Filter, FilterName, Float32Filter, require_filter
@@ -13,6 +14,14 @@ LEAST_ROWS = 16_384
 
 PAYS_AFTER = 240
 """Queries, sixteen studies, after which `auto` prepares a filter: it costs about as much as they do."""
+
+MOST_NORM = 1e18
+"""Of rows longer than 1.8e19 squares overflow in float32: filters that take them could lose a neighbour."""
+
+CPU_FLAGS = frozenset(("avx512_bf16", "amx_bf16"))
+"""Linux's names of what multiplies bfloat16 faster than float32."""
+
+_CPU = Path("/proc/cpuinfo")
 
 
 class FirstPass:
@@ -28,6 +37,7 @@ class FirstPass:
         `float32`: nothing is prepared, and no memory taken. `principal`: the rows' coefficients on their
         principal directions. `bfloat16`: a copy in bfloat16. `auto`: float32 first; after `PAYS_AFTER`
         queries the principal directions, where few hold the rows, else bfloat16, where the cores have it.
+        Whatever was asked for, float32 where rows may be longer than `MOST_NORM`.
 
     Raises
     ------
@@ -65,13 +75,23 @@ class FirstPass:
 
     def _make(self) -> Filter | None:
         few = len(self._rows) < (LEAST_ROWS if self._name == "auto" else 1)
-        if few or self._name == "float32":
+        if few or self._name == "float32" or not self._largest_norm <= MOST_NORM:
             return self._whole
-        from echoprime.retrieval.bfloat16 import BFloat16Filter, has_bfloat16  # imports torch
+        if self._name != "bfloat16":
+            found = principal_filter(self._rows, self._largest_norm, wanted=self._name == "principal")
+            if found is not None or not has_bfloat16():
+                return found
+        # imports torch, 260 MB in every shard's process
+        from echoprime.retrieval.bfloat16 import BFloat16Filter
 
-        if self._name == "bfloat16":
-            return BFloat16Filter(self._rows, self._largest_norm)
-        found = principal_filter(self._rows, self._largest_norm, wanted=self._name == "principal")
-        if found is None and has_bfloat16():
-            return BFloat16Filter(self._rows, self._largest_norm)
-        return found
+        return BFloat16Filter(self._rows, self._largest_norm)
+
+
+def has_bfloat16() -> bool:
+    """Whether this machine's cores multiply bfloat16 in hardware, as Linux says; elsewhere False."""
+    try:
+        lines = _CPU.read_text().splitlines()
+    except OSError:
+        return False
+    flags = next((line for line in lines if line.startswith("flags")), "")
+    return not CPU_FLAGS.isdisjoint(flags.split())

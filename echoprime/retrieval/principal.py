@@ -59,7 +59,7 @@ class PrincipalFilter(Filter):
     directions
         float32 (dimension, d), nearly orthonormal.
     largest_norm
-        No row is longer.
+        No row is longer; at most 1e18, since squares of norms are float32 sums.
     """
 
     two_sided = False

@@ -5,10 +5,35 @@ from __future__ import annotations
 from pathlib import Path
 
 import numpy as np
+import pyarrow as pa
 
 from echoprime.retrieval import CandidateSet, write_candidates
+from echoprime.retrieval.parts import Part, Rows
 
 LABELS = ("first", "second", "third")
+
+
+def rows_of(matrix: np.ndarray, parts: int = 1) -> Rows:
+    """A matrix as rows without reports, in so many parts."""
+    pieces, first = [], 0
+    for piece in np.array_split(matrix, parts):
+        table = pa.RecordBatch.from_arrays([pa.array(np.zeros(len(piece), np.uint32))], names=["sections"])
+        pieces.append(Part(first, np.ascontiguousarray(piece), table))
+        first += len(piece)
+    return Rows(pieces)
+
+
+def drawn_matrix(
+    rng: np.random.Generator, rows: int, dimension: int, decay: float, scale: float
+) -> np.ndarray:
+    """Rows that lie near few directions, some zero, some twice, some tiny."""
+    spread = np.arange(1, dimension + 1) ** -decay
+    rotation, _ = np.linalg.qr(rng.standard_normal((dimension, dimension)))
+    matrix = (rng.standard_normal((rows, dimension)) * spread @ rotation * scale).astype(np.float32)
+    matrix[::7] = 0
+    matrix[1::5] *= np.float32(1e-6)
+    matrix[2::9] = matrix[0::9][: len(matrix[2::9])]
+    return matrix
 
 
 class Drawn:

@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from echoprime.errors import EchoPrimeError
-from echoprime.retrieval import merge, scan
+from echoprime.retrieval import filters, merge, scan
 from tests.echoprime.retrieval.drawn import LABELS, Drawn
 
 FILTERS = ("float32", "principal", "bfloat16")
@@ -48,11 +48,14 @@ def check_against_brute_force(drawn, hits, queries, bits, k, studies=None, patie
     distinct=st.one_of(st.none(), st.integers(1, 6)),
     count=st.integers(0, 9),
     first_pass=st.sampled_from(FILTERS),
+    single=st.sampled_from((16, filters.SINGLE_ROWS)),
     seed=st.integers(0, 10_000),
     data=st.data(),
 )
-def test_equals_brute_force(rows, files, cuts, k, distinct, count, first_pass, seed, data):
-    with tempfile.TemporaryDirectory() as folder:
+def test_equals_brute_force(rows, files, cuts, k, distinct, count, first_pass, single, seed, data):
+    """Of 16 rows and fewer every score is kept, of more the maxima of groups of 4."""
+    with tempfile.TemporaryDirectory() as folder, pytest.MonkeyPatch.context() as patch:
+        patch.setattr(filters, "SINGLE_ROWS", single)
         drawn = Drawn(Path(folder), rows, files, seed, distinct)
         rng = np.random.default_rng(seed + 1)
         queries = rng.standard_normal((count, 32)).astype(np.float32)
@@ -86,14 +89,19 @@ def test_equals_brute_force(rows, files, cuts, k, distinct, count, first_pass, s
 
 @pytest.mark.parametrize("first_pass", FILTERS)
 def test_many_blocks(tmp_path, monkeypatch, first_pass):
-    """Blocks of 16 rows and 8 queries, over files whose ends cut groups."""
+    """Blocks of 16 rows and 8 queries, groups of 4 rows, over files whose ends cut blocks and groups."""
+    monkeypatch.setattr(filters, "SINGLE_ROWS", 16)
     monkeypatch.setattr(scan, "BLOCK_ROWS", 16)
     monkeypatch.setattr(scan, "BLOCK_QUERIES", 8)
     drawn = Drawn(tmp_path, 700, 3, seed=3, distinct=150)
     queries = np.random.default_rng(4).standard_normal((30, 32)).astype(np.float32)
     bits = np.arange(30) % 4
-    hits = ask(drawn, [(0, 700)], queries, bits, 5, first_pass)
-    check_against_brute_force(drawn, hits, queries, bits, 5)
+    studies = [["", "shared", "s1-1"][number % 3] for number in range(30)]
+    patients = [["", "p1"][number % 2] for number in range(30)]
+    hits = ask(
+        drawn, [(0, 700)], queries, bits, 5, first_pass, exclude_study=studies, exclude_patient=patients
+    )
+    check_against_brute_force(drawn, hits, queries, bits, 5, studies, patients)
 
 
 @pytest.mark.parametrize("first_pass", FILTERS)
