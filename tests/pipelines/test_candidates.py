@@ -86,7 +86,9 @@ def test_own_study_and_patient_are_no_neighbours(own: list[dict[str, Any]], outp
     assert {row["candidates_left_out"] for row in own} == {0, 2}
 
 
-def test_own_study_and_patient_are_no_neighbours_without_a_video_either(output: Path, bundle: Bundle) -> None:
+def test_own_study_and_patient_are_no_neighbours_without_a_video_either(
+    output: Path, bundle: Bundle, cluster: object
+) -> None:
     """Of the job with influence, against the library asked about each study less a video."""
     made = {"candidates": str(output / "set"), "k": 7, "limit": 12, "influence": True, "name": "influence"}
     interpret(settings(bundle, output, **made))

@@ -13,6 +13,7 @@ from statsmodels.stats.proportion import proportion_confint
 
 from echoprime.bundle import Bundle
 from echoprime.interpretation import PAIRINGS, Interpreter
+from echoprime.interpretation.phenotype_evidence import LEAST_COMPARED
 from echoprime.interpretation.spread import QUANTILES
 from echoprime.release import import_release
 from echoprime.retrieval import NO_VIEW, CandidateSet, drawn_rows, merge, own_similarities, write_candidates
@@ -101,7 +102,7 @@ def test_evidence_is_that_of_the_neighbours(bundle: Bundle, studies: Studies, pa
             assert found["call"] == row.get(f"{phenotype.name}_call")
             near = section["neighbours"]
             assert found["nearest"] == (near[0]["similarity"] if near else None)
-            assert (found["nearest_percentile"] is None) is (found["nearest"] is None)
+            assert found["nearest_percentile"] is None  # of 60 candidates none is said
             quantiles = [found[name] for name in ("p10", "p25", "p50", "p75", "p90")]
             interval = found["low"], found["high"]
             if phenotype.kind == "binary":
@@ -166,13 +167,17 @@ def test_percentile_counts_candidates_that_are_no_nearer(bundle: Bundle, studies
     # 20 of the 60 stand twice, and one is of zeros
     assert len(own) == ROWS - 1
     hits = shard.search(**interpreter.search_arguments(queries))
-    rows = interpreter.interpret(queries, hits, own_similarities=own).to_pylist()
+    many = np.repeat(own, -(-LEAST_COMPARED // len(own)))
+    rows = interpreter.interpret(queries, hits, own_similarities=many).to_pylist()
     nearest = rows[0]["phenotypes"][0]["nearest"]
     expected = 100 * np.count_nonzero(own <= nearest) / len(own)
     assert rows[0]["phenotypes"][0]["nearest_percentile"] == pytest.approx(expected)
     assert expected > 60
-    without = interpreter.interpret(queries, hits).to_pylist()
-    assert {each["nearest_percentile"] for each in without[0]["phenotypes"]} == {None}
+    for few in (None, own, many[: LEAST_COMPARED - 1]):
+        without = interpreter.interpret(queries, hits, own_similarities=few).to_pylist()
+        assert {each["nearest_percentile"] for each in without[0]["phenotypes"]} == {None}
+    enough = interpreter.interpret(queries, hits, own_similarities=many[:LEAST_COMPARED]).to_pylist()
+    assert enough[0]["phenotypes"][0]["nearest_percentile"] is not None
 
 
 def test_a_value_without_a_video_is_that_of_the_study_without_it(bundle: Bundle, studies: Studies) -> None:
