@@ -16,8 +16,7 @@ from pipelines.checks import file_stem
 from pipelines.compact import output_tables
 from pipelines.console import console
 from pipelines.exit_codes import DONE
-from pipelines.exported_evidence import EVIDENCE, phenotype_rows
-from pipelines.exported_lists import COLUMNS, LISTS
+from pipelines.exported_lists import LISTS
 from pipelines.settings import ExportSettings
 
 NESTED = frozenset({"phenotypes", "sections", "severity", "contradictions", "report", "views"})
@@ -28,10 +27,11 @@ def export_tables(settings: ExportSettings) -> int:
     """Write, for an output's tables, under its directory:
 
     encodings.parquet, videos.parquet (one row a video), and for each interpretation
-    interpretations/NAME.parquet, NAME.csv (phenotypes and calls), NAME-phenotypes.csv (one row a study and
-    phenotype: its evidence), NAME-severity.csv (one row a structure), NAME-sentences.csv (one row a sentence
-    of the report), NAME-contradictions.csv and NAME-reports/STUDY_KEY.txt (no identifier in a file's name;
-    the CSVs have both study_id and study_key).
+    interpretations/NAME.parquet, NAME.csv (phenotypes and calls), NAME-evidence/ with phenotypes.csv (one row
+    a study and phenotype), severity.csv (one row a structure), sentences.csv (one row a sentence of the
+    report) and contradictions.csv, and NAME-reports/STUDY_KEY.txt (no identifier in a file's name; the CSVs
+    have both study_id and study_key). No two names write the same file: none of the four endings ends
+    another.
 
     Raises
     ------
@@ -49,12 +49,14 @@ def export_tables(settings: ExportSettings) -> int:
         else:
             _write_parquet(target / f"{name}.parquet", table.schema, table.newest_batches())
             _write_metrics(target / f"{name}.csv", table)
-            _write_evidence(target / f"{name}-phenotypes.csv", table)
-            for kind, rows in LISTS.items():
-                _write_csv(target / f"{name}-{kind}.csv", map(rows, table.newest_batches(COLUMNS)))
+            for kind, each in LISTS.items():
+                _write_csv(target / f"{name}-evidence" / f"{kind}.csv", each.schema, each.rows(table))
             reports = _write_reports(target / f"{name}-reports", table)
-            lists = ", ".join(f"-{kind}.csv" for kind in ("phenotypes", *LISTS))
-            out.print(f"{target / name}.parquet, .csv, {lists}, and {reports:,} reports in {name}-reports/")
+            lists = ", ".join(f"{kind}.csv" for kind in LISTS)
+            out.print(
+                f"{target / name}.parquet, .csv, {lists} in {name}-evidence/, and {reports:,} reports in "
+                f"{name}-reports/"
+            )
     return DONE
 
 
@@ -83,19 +85,9 @@ def _write_metrics(target: Location, table: StudyTable) -> None:
     target.write_bytes(content.getvalue())
 
 
-def _write_csv(target: Location, batches: Iterator[pa.RecordBatch]) -> None:
-    first = next(batches, None)
-    with target.writing() as file:
-        if first is None:
-            return
-        with pyarrow.csv.CSVWriter(file, first.schema) as writer:
-            for batch in (first, *batches):
-                writer.write_batch(batch)
-
-
-def _write_evidence(target: Location, table: StudyTable) -> None:
-    with target.writing() as file, pyarrow.csv.CSVWriter(file, EVIDENCE) as writer:
-        for batch in phenotype_rows(table):
+def _write_csv(target: Location, schema: pa.Schema, batches: Iterator[pa.RecordBatch]) -> None:
+    with target.writing() as file, pyarrow.csv.CSVWriter(file, schema) as writer:
+        for batch in batches:
             writer.write_batch(batch)
 
 

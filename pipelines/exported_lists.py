@@ -2,57 +2,137 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from echoprime.tables.schema import CONTRADICTION, GRADES, SENTENCE, SEVERITY
+from echoprime.tables import StudyTable
+from echoprime.tables.schema import CONTRADICTION, GRADES, PHENOTYPE, SECTION, SENTENCE, SEVERITY
 
-COLUMNS = ["study_id", "study_key", "sections", "severity", "contradictions"]
-"""Read of an interpretation."""
+KEYS = ("study_id", "study_key")
+"""Before the columns of every list; the notice stands behind them."""
 
-
-def sentences(batch: pa.RecordBatch) -> pa.RecordBatch:
-    """One row a sentence of the report: its study, section, candidate, and who else says it."""
-    sections = batch["sections"].flatten()
-    study = pc.list_parent_indices(batch["sections"])
-    lists = sections.field("sentences")
-    section, said = pc.list_parent_indices(lists), lists.flatten()
-    of_section = {name: sections.field(name).take(section) for name in _OF_SECTION}
-    columns = {**of_section, **{field.name: said.field(field.name) for field in SENTENCE}}
-    return _rows(batch, study.take(section), columns)
+SHARES = tuple(f"share_{grade.replace(' ', '_')}" for grade in GRADES)
+"""Of `severity`: one a grade."""
 
 
-def severity(batch: pa.RecordBatch) -> pa.RecordBatch:
-    """One row a structure: grade, mean, and a column `share_<grade>` for each grade."""
-    found = batch["severity"].flatten()
-    columns = {field.name: found.field(field.name) for field in SEVERITY if field.name != "probabilities"}
-    shares = found.field("probabilities")
-    for number, grade in enumerate(GRADES):
-        columns[f"share_{grade.replace(' ', '_')}"] = pc.list_element(shares, number)
-    return _rows(batch, pc.list_parent_indices(batch["severity"]), columns)
+@dataclass(frozen=True)
+class ExportedList:
+    """A nested column, one row an entry.
+
+    Attributes
+    ----------
+    column
+        Of the interpretations table; beside it the studies' keys and the notice are read, nothing else.
+    schema
+        The rows' columns, whatever the table holds.
+    entries
+        The column -> the study of each entry (its place in the column), and its fields.
+    """
+
+    column: str
+    schema: pa.Schema
+    entries: Callable[[Any], tuple[Any, dict[str, Any]]]
+
+    def rows(self, table: StudyTable) -> Iterator[pa.RecordBatch]:
+        """The newest row of every study, a row for each entry; columns `schema`."""
+        for batch in table.newest_batches([*KEYS, self.column, "notice"]):
+            study, fields = self.entries(batch[self.column])
+            of_study = {name: batch[name].take(study) for name in (*KEYS, "notice")}
+            columns = {**of_study, **fields}
+            yield pa.RecordBatch.from_arrays(
+                [columns[name] for name in self.schema.names], schema=self.schema
+            )
 
 
-def contradictions(batch: pa.RecordBatch) -> pa.RecordBatch:
-    """One row a contradiction."""
-    found = batch["contradictions"].flatten()
-    columns = {field.name: found.field(field.name) for field in CONTRADICTION}
-    return _rows(batch, pc.list_parent_indices(batch["contradictions"]), columns)
+def _phenotypes(column: Any) -> tuple[Any, dict[str, Any]]:  # noqa: ANN401  # pyarrow has no types
+    fields = _fields(column.flatten(), PHENOTYPE)
+    for nested, kind in (("videos", "video"), ("views", "view")):
+        fields[f"{kind}_shares"] = _joined(fields[nested], "share")
+        fields[f"values_without_{kind}"] = _joined(fields[nested], "value_without")
+    return pc.list_parent_indices(column), fields
 
 
-LISTS: dict[str, Callable[[pa.RecordBatch], pa.RecordBatch]] = {
-    "sentences": sentences,
-    "severity": severity,
-    "contradictions": contradictions,
-}
-"""What the file is called -> its rows."""
+def _severity(column: Any) -> tuple[Any, dict[str, Any]]:  # noqa: ANN401
+    fields = _fields(column.flatten(), SEVERITY)
+    shares = {name: pc.list_element(fields["probabilities"], place) for place, name in enumerate(SHARES)}
+    return pc.list_parent_indices(column), fields | shares
+
+
+def _sentences(column: Any) -> tuple[Any, dict[str, Any]]:  # noqa: ANN401
+    sections = _fields(column.flatten(), SECTION)
+    lists = sections["sentences"]
+    section = pc.list_parent_indices(lists)
+    of_section = {name: sections[name].take(section) for name in _OF_SECTION}
+    return pc.list_parent_indices(column).take(section), of_section | _fields(lists.flatten(), SENTENCE)
+
+
+def _contradictions(column: Any) -> tuple[Any, dict[str, Any]]:  # noqa: ANN401
+    return pc.list_parent_indices(column), _fields(column.flatten(), CONTRADICTION)
+
+
+def _fields(entries: Any, kind: Any) -> dict[str, Any]:  # noqa: ANN401
+    return {field.name: entries.field(field.name) for field in kind}
+
+
+def _joined(column: Any, field: str) -> Any:  # noqa: ANN401
+    """Lists of numbers as one text each; a number that is null is empty, and so is a list without any.
+
+    >>> one = pa.array([[{"view": "A4C", "share": 0.5}, {"view": "SSN", "share": None}], []])
+    >>> _joined(one, "share").to_pylist()
+    ['A4C=0.5;SSN=', '']
+    >>> _joined(pa.array([[{"share": 0.5}, {"share": None}, {"share": 1.0}]]), "share").to_pylist()
+    ['0.5;;1']
+    """
+    values, owner = column.flatten(), pc.list_parent_indices(column)
+    numbers = values.field(field)
+    words = pc.fill_null(numbers.cast(pa.string()), "")
+    if values.type.get_field_index("view") >= 0:
+        words = pc.binary_join_element_wise(values.field("view"), words, "=")
+    offsets = np.concatenate([[0], np.cumsum(np.asarray(pc.list_value_length(column)))])
+    joined = pc.binary_join(pa.ListArray.from_arrays(pa.array(offsets, pa.int32()), words), ";")
+    some = np.zeros(len(column), np.bool_)
+    some[np.asarray(owner.filter(numbers.is_valid()))] = True
+    return pc.if_else(pa.array(some), joined, "")
+
+
+def _schema(*fields: pa.Field) -> pa.Schema:
+    keys = [pa.field(name, pa.string()) for name in KEYS]
+    return pa.schema([*keys, *fields, pa.field("notice", pa.string())])
+
+
+def _flat(kind: Any, *nested: str) -> list[pa.Field]:  # noqa: ANN401
+    return [field for field in kind if field.name not in nested]
+
 
 _OF_SECTION = ("section", "report_row", "report_similarity", "describing")
 
-
-def _rows(batch: pa.RecordBatch, study: Any, columns: dict[str, Any]) -> pa.RecordBatch:  # noqa: ANN401
-    keys = {name: batch[name].take(study) for name in ("study_id", "study_key")}
-    together = {**keys, **columns}
-    return pa.RecordBatch.from_arrays(list(together.values()), names=list(together))
+LISTS = {
+    "phenotypes": ExportedList(
+        "phenotypes",
+        _schema(
+            *_flat(PHENOTYPE, "videos", "views"),
+            # one an encoded video, parted by ";"; of views VIEW=number
+            *[
+                pa.field(name.format(kind), pa.string())
+                for kind in ("video", "view")
+                for name in ("{}_shares", "values_without_{}")
+            ],
+        ),
+        _phenotypes,
+    ),
+    "severity": ExportedList(
+        "severity",
+        _schema(*_flat(SEVERITY, "probabilities"), *[pa.field(name, pa.float64()) for name in SHARES]),
+        _severity,
+    ),
+    "sentences": ExportedList(
+        "sections", _schema(*[SECTION.field(name) for name in _OF_SECTION], *SENTENCE), _sentences
+    ),
+    "contradictions": ExportedList("contradictions", _schema(*CONTRADICTION), _contradictions),
+}
+"""What the file is called -> its rows."""

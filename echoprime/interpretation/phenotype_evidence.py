@@ -19,6 +19,9 @@ from echoprime.retrieval import ShardHits, StudyQueries
 from echoprime.tables.schema import NO_LABEL, NO_VIDEO_COUNTS, NOTHING_ENCODED, PHENOTYPE
 
 _REASONS = ("", NOTHING_ENCODED, NO_VIDEO_COUNTS, NO_LABEL)
+LEAST_COMPARED = 500
+"""Own similarities below which there is no percentile: a hundredth of them would be fewer than five."""
+
 _OF_LABELS = ("p10", "p25", "p50", "p75", "p90")
 
 
@@ -50,7 +53,8 @@ def phenotypes_column(
     sections, views
         Names of the section weights' rows and columns.
     own_similarities
-        float64 (n,), ascending: see `echoprime.retrieval.own_similarities`; None = not computed.
+        float64 (n,), ascending: see `echoprime.retrieval.own_similarities`; None = not computed. Of fewer
+        than `LEAST_COMPARED` no percentile is said.
     influence
         Values without each video and view; None = not asked for.
 
@@ -113,10 +117,13 @@ def _reasons(queries: StudyQueries, plan: Plan, values: NDArray[np.float64]) -> 
 def _percentile(own: NDArray[np.float64] | None, nearest: NDArray[np.float64]) -> NDArray[np.float64]:
     """0..100: how many of the candidates are no nearer to their own nearest; NaN = not known.
 
-    >>> _percentile(np.array([0.5, 0.6, 0.7, 0.8]), np.array([0.4, 0.6, 0.9, np.nan])).tolist()
+    >>> own = np.repeat([0.5, 0.6, 0.7, 0.8], 125)
+    >>> _percentile(own, np.array([0.4, 0.6, 0.9, np.nan])).tolist()
     [0.0, 50.0, 100.0, nan]
+    >>> _percentile(own[1:], np.array([0.6])).tolist()
+    [nan]
     """
-    if own is None or not len(own):
+    if own is None or len(own) < LEAST_COMPARED:
         return np.full(nearest.shape, np.nan)
     place = np.searchsorted(own, nearest, side="right")
     return np.where(np.isnan(nearest), np.nan, 100.0 * place / len(own))

@@ -3,7 +3,7 @@
 Each of a fixed sample of candidates is searched with as a study is, its own study and patient left out, and
 the similarity of the nearest is kept. A study whose nearest neighbour is less similar than nearly all of
 these lies where the set has no candidates: its values rest on studies unlike it. (A section's query is made
-of some videos of a study, a candidate of all, so most studies lie a little further out than candidates.)
+of some videos of a study, a candidate of all, so the two are not quite alike.)
 """
 
 from __future__ import annotations

@@ -252,7 +252,7 @@ PHENOTYPE = pa.struct(
         pa.field("nearest", pa.float64()),  # similarity of the nearest neighbour
         pa.field(
             "nearest_percentile", pa.float64()
-        ),  # 0..100: candidates that are no nearer to their own nearest; null = not computed
+        ),  # 0..100: candidates that are no nearer to their own nearest; null = fewer than 500 were compared
         pa.field("threshold", pa.float64()),  # null = no call is made
         pa.field("call", pa.bool_()),  # value >= threshold
         pa.field("stable", pa.bool_()),  # false: the call flips without some view; null = not asked, no call

@@ -7,11 +7,14 @@ import shutil
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pyarrow as pa
 import pytest
 
 from echoprime.bundle import Bundle
 from echoprime.errors import BundleError, SettingError, TableError
+from echoprime.interpretation import Interpreter
+from echoprime.retrieval import CandidateSet
 from echoprime.storage import Location
 from echoprime.tables import StudyTable, list_runs, newest_rows
 from pipelines.candidates import build
@@ -81,6 +84,36 @@ def test_own_study_and_patient_are_no_neighbours(own: list[dict[str, Any]], outp
         assert near
         assert not near & mine
     assert {row["candidates_left_out"] for row in own} == {0, 2}
+
+
+def test_own_study_and_patient_are_no_neighbours_without_a_video_either(
+    output: Path, bundle: Bundle, cluster: object
+) -> None:
+    """Of the job with influence, against the library asked about each study less a video."""
+    made = {"candidates": str(output / "set"), "k": 7, "limit": 12, "influence": True, "name": "influence"}
+    interpret(settings(bundle, output, **made))
+    candidates = CandidateSet.open(output / "set")
+    interpreter, shard = Interpreter(bundle, k=7, candidates=candidates), candidates.shard()
+    encoded = {row["study_id"]: row for row in rows(output / "encodings")}
+    mattered = 0
+    for row in rows(output / "interpretations" / "influence"):
+        study = encoded[row["study_id"]]
+        embeddings = np.array(study["embeddings"], np.float32)
+        views = np.array([bundle.views.index(video["view"]) for video in study["videos"]])
+        for video in range(len(views)):
+            kept = np.arange(len(views)) != video
+            queries = interpreter.queries([embeddings[kept]], [views[kept]])
+            names = [study["study_id"]], [study["patient_id"]]
+            of_none, of_study, of_both = (
+                interpreter.interpret(queries, shard.search(**interpreter.search_arguments(queries, *each)))
+                for each in ((), names[:1], names)
+            )
+            for each in row["phenotypes"]:
+                if each["videos"]:
+                    name = each["phenotype"]
+                    assert each["videos"][video]["value_without"] == of_both[name][0].as_py()
+                    mattered += of_none[name] != of_both[name] and of_study[name] != of_both[name]
+    assert mattered
 
 
 def test_studies_of_unknown_patients_are_counted_and_said(

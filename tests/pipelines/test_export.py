@@ -12,7 +12,7 @@ import pytest
 from echoprime.bundle import Bundle
 from echoprime.tables.schema import PHENOTYPE
 from pipelines.export import export_tables
-from pipelines.exported_evidence import EVIDENCE
+from pipelines.exported_lists import LISTS
 from pipelines.settings import ExportSettings
 from tests.interpreted import write_interpretations
 
@@ -33,8 +33,10 @@ def exported(bundle: Bundle, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def test_a_row_for_each_study_and_phenotype(exported: Path, bundle: Bundle) -> None:
-    flat = pd.read_csv(exported / "default-phenotypes.csv", keep_default_na=False, na_values=[""])
-    assert flat.columns.tolist() == EVIDENCE.names
+    flat = pd.read_csv(
+        exported / "default-evidence" / "phenotypes.csv", keep_default_na=False, na_values=[""]
+    )
+    assert flat.columns.tolist() == LISTS["phenotypes"].schema.names
     rows = pq.read_table(exported / "default.parquet").to_pylist()
     pairs = [(row, each) for row in rows for each in row["phenotypes"]]
     assert len(flat) == len(pairs) == len(VIEWS) * len(bundle.phenotypes)
@@ -48,7 +50,7 @@ def test_a_row_for_each_study_and_phenotype(exported: Path, bundle: Bundle) -> N
 
 
 def test_shares_and_values_without_are_texts_of_numbers(exported: Path) -> None:
-    flat = pd.read_csv(exported / "default-phenotypes.csv", dtype=str, keep_default_na=False)
+    flat = pd.read_csv(exported / "default-evidence" / "phenotypes.csv", dtype=str, keep_default_na=False)
     rows = pq.read_table(exported / "default.parquet").to_pylist()
     pairs = [each for row in rows for each in row["phenotypes"]]
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -13,9 +13,10 @@ from statsmodels.stats.proportion import proportion_confint
 
 from echoprime.bundle import Bundle
 from echoprime.interpretation import PAIRINGS, Interpreter
+from echoprime.interpretation.phenotype_evidence import LEAST_COMPARED
 from echoprime.interpretation.spread import QUANTILES
 from echoprime.release import import_release
-from echoprime.retrieval import NO_VIEW, CandidateSet, drawn_rows, merge, own_similarities
+from echoprime.retrieval import NO_VIEW, CandidateSet, drawn_rows, merge, own_similarities, write_candidates
 from echoprime.tables import NO_LABEL, NO_VIDEO_COUNTS, NOTHING_ENCODED
 from tests.echoprime.release.small import ROWS, UNLABELLED, write_small_release
 
@@ -45,10 +46,18 @@ def studies() -> Studies:
 
 
 def run(
-    bundle: Bundle, studies: Studies, shards: int = 2, *, influence: bool = False, **more: Any
+    bundle: Bundle,
+    studies: Studies,
+    shards: int = 2,
+    *,
+    influence: bool = False,
+    candidates: CandidateSet | None = None,
+    excluded: dict[str, list[str]] | None = None,
+    **more: Any,
 ) -> pa.Table:
-    interpreter = Interpreter(bundle, k=K, **more)
-    candidates = CandidateSet.open(bundle)
+    interpreter = Interpreter(bundle, k=K, candidates=candidates, **more)
+    candidates = candidates or CandidateSet.open(bundle)
+    left_out = excluded or {}
     parts = [candidates.shard(*rows) for rows in candidates.ranges(shards)]
 
     def search(**asked: Any) -> Any:
@@ -58,9 +67,9 @@ def run(
     own = own_similarities([part.drawn(drawn_rows(candidates.rows)) for part in parts], search)
     return interpreter.interpret(
         queries,
-        search(**interpreter.search_arguments(queries)),
+        search(**interpreter.search_arguments(queries, **left_out)),
         own_similarities=own,
-        influence=interpreter.influence(*studies, search) if influence else None,
+        influence=interpreter.influence(*studies, search, **left_out) if influence else None,
     )
 
 
@@ -93,7 +102,7 @@ def test_evidence_is_that_of_the_neighbours(bundle: Bundle, studies: Studies, pa
             assert found["call"] == row.get(f"{phenotype.name}_call")
             near = section["neighbours"]
             assert found["nearest"] == (near[0]["similarity"] if near else None)
-            assert (found["nearest_percentile"] is None) is (found["nearest"] is None)
+            assert found["nearest_percentile"] is None  # of 60 candidates none is said
             quantiles = [found[name] for name in ("p10", "p25", "p50", "p75", "p90")]
             interval = found["low"], found["high"]
             if phenotype.kind == "binary":
@@ -158,13 +167,17 @@ def test_percentile_counts_candidates_that_are_no_nearer(bundle: Bundle, studies
     # 20 of the 60 stand twice, and one is of zeros
     assert len(own) == ROWS - 1
     hits = shard.search(**interpreter.search_arguments(queries))
-    rows = interpreter.interpret(queries, hits, own_similarities=own).to_pylist()
+    many = np.repeat(own, -(-LEAST_COMPARED // len(own)))
+    rows = interpreter.interpret(queries, hits, own_similarities=many).to_pylist()
     nearest = rows[0]["phenotypes"][0]["nearest"]
     expected = 100 * np.count_nonzero(own <= nearest) / len(own)
     assert rows[0]["phenotypes"][0]["nearest_percentile"] == pytest.approx(expected)
     assert expected > 60
-    without = interpreter.interpret(queries, hits).to_pylist()
-    assert {each["nearest_percentile"] for each in without[0]["phenotypes"]} == {None}
+    for few in (None, own, many[: LEAST_COMPARED - 1]):
+        without = interpreter.interpret(queries, hits, own_similarities=few).to_pylist()
+        assert {each["nearest_percentile"] for each in without[0]["phenotypes"]} == {None}
+    enough = interpreter.interpret(queries, hits, own_similarities=many[:LEAST_COMPARED]).to_pylist()
+    assert enough[0]["phenotypes"][0]["nearest_percentile"] is not None
 
 
 def test_a_value_without_a_video_is_that_of_the_study_without_it(bundle: Bundle, studies: Studies) -> None:
@@ -222,20 +235,58 @@ def test_the_same_whatever_the_shards_and_batches(bundle: Bundle, studies: Studi
     assert [without_influence(row) for row in whole.to_pylist()] == plain
 
 
-def test_left_out_candidates_stay_left_out(bundle: Bundle, studies: Studies) -> None:
-    """Of a study without a video, too: those of the study and its patient."""
-    interpreter = Interpreter(bundle, k=K)
-    shard = CandidateSet.open(bundle).shard()
-    names: set[str] = set()
-    search: Callable[..., Any] = shard.search
+@pytest.fixture(scope="module")
+def of_the_studies(
+    bundle: Bundle, studies: Studies, tmp_path_factory: pytest.TempPathFactory
+) -> CandidateSet:
+    """Each study and another one of its patient, both nearer to it than anything else; and 40 of others."""
+    rng = np.random.default_rng(2)
+    near = [each.sum(axis=0) for each in studies[0]]
+    noise = rng.standard_normal((len(near), 512)) / 10
+    embeddings = [*near, *(near + noise), *rng.standard_normal((40, 512))]
+    others = [f"other-{number}" for number in range(len(embeddings) - len(near))]
+    labels = rng.integers(0, 2, (len(embeddings), len(bundle.phenotypes))).astype(np.float64)
+    place: Path = tmp_path_factory.mktemp("evidence") / "candidates"
+    write_candidates(
+        place,
+        embeddings=np.array(embeddings, np.float32),
+        studies=[*NAMES["exclude_study"], *others],
+        patients=[*NAMES["exclude_patient"] * 2, *[""] * 40],
+        labels=labels,
+        reports=[[] for _ in embeddings],
+        label_names=[each.name for each in bundle.phenotypes],
+        embedding_space=bundle.embedding_space,
+    )
+    return CandidateSet.open(place)
 
-    def watched(**asked: Any) -> Any:
-        names.update(asked["exclude_study"])
-        return search(**asked)
 
-    given = [f"study-{number}" for number in range(len(studies[1]))]
-    interpreter.influence(*studies, watched, exclude_study=given, exclude_patient=[""] * len(given))
-    assert names == {"study-1", "study-4"}  # the others have nothing left, or had nothing
+NAMES = {
+    name: [f"{name[8:]}-{number}" for number in range(5)] for name in ("exclude_study", "exclude_patient")
+}
+
+
+@pytest.mark.parametrize(
+    "known", [("exclude_study",), ("exclude_patient",), ("exclude_study", "exclude_patient")]
+)
+def test_left_out_candidates_stay_left_out(
+    bundle: Bundle, studies: Studies, of_the_studies: CandidateSet, known: tuple[str, ...]
+) -> None:
+    """Of a study without a video, too: those of the study, and those of its patient."""
+    excluded = {name: NAMES[name] if name in known else [""] * 5 for name in NAMES}
+    rows = run(bundle, studies, influence=True, candidates=of_the_studies, excluded=excluded).to_pylist()
+    mattered = 0
+    for number, (row, embeddings, views) in enumerate(zip(rows, *studies, strict=True)):
+        alone = {name: [names[number]] for name, names in excluded.items()}
+        for video in range(len(views)):
+            kept = np.arange(len(views)) != video
+            less = [embeddings[kept]], [views[kept]]
+            expected = run(bundle, less, candidates=of_the_studies, excluded=alone).to_pylist()[0]
+            wrong = run(bundle, less, candidates=of_the_studies).to_pylist()[0]
+            for each in row["phenotypes"]:
+                if each["videos"]:
+                    assert each["videos"][video]["value_without"] == expected[each["phenotype"]]
+                    mattered += expected[each["phenotype"]] != wrong[each["phenotype"]]
+    assert mattered > 20
 
 
 def test_no_studies(bundle: Bundle) -> None:
