@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 from echoprime.bundle import Bundle, open_bundle
+from echoprime.storage import Location
 from pipelines.console import console
 from pipelines.exit_codes import DONE
 from pipelines.settings import BundleCheckSettings, BundleFetchSettings, BundleImportSettings
@@ -16,15 +15,16 @@ def import_bundle(settings: BundleImportSettings) -> int:
 
     Raises
     ------
-    BundleError
-        The release lacks something, or `bundle` is in use.
+    UserError
+        The release lacks something, `bundle` is in use, or one of them is in a bucket.
     """
     from echoprime.release import import_release
 
+    release, bundle = (Location.parse(each).local_path for each in (settings.release, settings.bundle))
     with StepProgress(show=settings.progress) as progress:
         made = import_release(
-            settings.release,
-            settings.bundle,
+            release,
+            bundle,
             embedding_space=settings.embedding_space,
             told=progress.told,
         )
@@ -37,17 +37,19 @@ def fetch_bundle(settings: BundleFetchSettings) -> int:
 
     Raises
     ------
-    BundleError
+    UserError
         A file cannot be had, is not the one that was recorded, or does not fit the others; there is no room,
-        or `bundle` is in use.
+        `bundle` is in use, or a folder that was given is in a bucket.
     """
     from echoprime.bundle.writing import require_free
     from echoprime.release import fetch_release, import_release
     from echoprime.release.official import NAME
 
-    bundle = Path(settings.bundle).resolve()
+    bundle = Location.parse(settings.bundle).local_path.resolve()
     require_free(bundle)
-    release = Path(settings.release) if settings.release else bundle.with_name(f"{bundle.name}-release")
+    release = bundle.with_name(f"{bundle.name}-release")
+    if settings.release:
+        release = Location.parse(settings.release).local_path
     out = console()
     with StepProgress(show=settings.progress) as progress:
         fetched = fetch_release(release, mirror=settings.mirror, told=progress.told)

@@ -33,7 +33,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except UserError as error:
         say(error)
     except KeyboardInterrupt:
-        say("interrupted; what was finished is kept. The same command goes on from there.")
+        say("interrupted; what was finished is kept. The same command does the rest.")
         return INTERRUPTED
     except StalledError as error:
         say(error)

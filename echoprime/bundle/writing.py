@@ -151,6 +151,11 @@ def _network(directory: Path, architecture: str | None, file: str) -> dict[str, 
 
 
 def _files(directory: Path, origins: Mapping[str, str]) -> dict[str, dict[str, Any]]:
+    for path in list(directory.rglob(".*")):  # unfinished files of killed calls, and what a desktop adds
+        if path.is_dir():
+            shutil.rmtree(path)
+        else:
+            path.unlink(missing_ok=True)
     found = sorted(path for path in directory.rglob("*") if path.is_file())
     names = {path.relative_to(directory).as_posix(): path for path in found}
     names.pop("bundle.json", None)  # of a call that was killed just before the end

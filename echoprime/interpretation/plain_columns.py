@@ -62,10 +62,27 @@ def names_of(rows: pa.RecordBatch, column: str, first: int) -> list[str]:
         or pa.types.is_large_string(found.type)
     ):
         raise SettingError(f"column {column}: {found.type}; must be text or whole numbers")
+    require_readable(found, column, first)
     names: list[str] = [name or "" for name in found.cast(pa.string()).to_pylist()]
     if column == STUDY and "" in names:
         raise SettingError(f"column {column}: row {first + names.index(''):,} has none; name every candidate")
     return names
+
+
+def require_readable(column: pa.Array, name: str, first: int) -> None:
+    """Refuse text that is no UTF-8: files may hold any bytes.
+
+    Raises
+    ------
+    SettingError
+        Naming the row that the batch begins with.
+    """
+    try:
+        column.validate(full=True)
+    except pa.ArrowInvalid:
+        raise SettingError(
+            f"column {name}: damaged, or text that is no UTF-8, in rows {first:,} and on; write it again"
+        ) from None
 
 
 def labels_of(rows: pa.RecordBatch, phenotypes: Sequence[Phenotype]) -> NDArray[np.float64]:
@@ -84,9 +101,9 @@ def labels_of(rows: pa.RecordBatch, phenotypes: Sequence[Phenotype]) -> NDArray[
         numeric = pa.types.is_integer(found.type) or pa.types.is_floating(found.type)
         if not (numeric or pa.types.is_boolean(found.type) or pa.types.is_null(found.type)):
             raise SettingError(f"column {each.name}: {found.type}; must be numbers")
-        values = np.array(
-            found.cast(pa.int8() if pa.types.is_boolean(found.type) else found.type).cast(pa.float64())
-        )
+        whole = found.cast(pa.int8()) if pa.types.is_boolean(found.type) else found
+        # not safe: float64 rounds whole numbers above 2^53
+        values = np.array(whole.cast(pa.float64(), safe=False))
         allowed, good = "a number", np.isfinite(values)
         if each.kind == "binary":
             allowed, good = "0 or 1", np.isin(values, (0, 1))

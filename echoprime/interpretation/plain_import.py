@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import shutil
 import tempfile
 from collections import Counter
@@ -19,8 +18,16 @@ from numpy.typing import NDArray
 from echoprime.bundle import Bundle, Phenotype
 from echoprime.errors import SettingError
 from echoprime.interpretation.finished_set import bring, require_nothing_there, write_summary
-from echoprime.interpretation.plain_candidates import EMBEDDING, METADATA, PATIENT, PHRASES, STUDY, TEXT
+from echoprime.interpretation.plain_candidates import EMBEDDING, PATIENT, PHRASES, STUDY, TEXT
 from echoprime.interpretation.plain_columns import embeddings_of, labels_of, names_of
+from echoprime.interpretation.plain_facts import (
+    SaidFile,
+    joined_notice,
+    require_alike,
+    require_whole,
+    said_by,
+)
+from echoprime.interpretation.plain_reports import Coded, phrases_of, texts_of
 from echoprime.interpretation.recognition import PhraseRecogniser
 from echoprime.retrieval import CandidateFiles, CandidateWriter
 from echoprime.storage import Location
@@ -45,7 +52,7 @@ class PlainSources:
     embeddings
         .npy, float32 (rows, 512), in the order of the rows.
     embedding_space
-        What the embeddings can be compared with; None = what the files say of themselves.
+        What the embeddings can be compared with; None = what the files say of their own column.
     language
         Of the reports.
     """
@@ -62,7 +69,7 @@ class _Import:
     sources: PlainSources
     files: list[Location]
     columns: list[str]
-    said: dict[str, Any]
+    said: list[SaidFile]
     count: int
     counts: Counter[str] = field(default_factory=Counter)
     known: Counter[str] = field(default_factory=Counter)
@@ -89,18 +96,32 @@ def import_candidates(sources: PlainSources, target: Location) -> CandidateFiles
     """
     require_nothing_there(target)
     opened = _opened(sources)
-    space = sources.embedding_space or opened.said.get("embedding_space")
-    if not space:
-        raise SettingError(
-            f"{sources.rows}: does not say which encoder made the embeddings; give --embedding-space "
-            f"(the bundle's own is {sources.bundle.embedding_space!r})"
-        )
+    space = _space(opened)
     with tempfile.TemporaryDirectory(prefix="echoprime-candidates-") as folder:
         scratch = Path(folder)
         finished = scratch / "set"
         _write(opened, finished, space, _matrix(opened, scratch))
         bring(finished, target)
     return CandidateFiles.open(target)
+
+
+def _space(opened: _Import) -> str:
+    """What the embeddings can be compared with; of those in a .npy file the rows' files say nothing."""
+    sources = opened.sources
+    said = None if sources.embeddings else opened.said[0].said.get("embedding_space")
+    given = sources.embedding_space
+    if given and isinstance(said, str) and given != said:
+        raise SettingError(
+            f"--embedding-space {given!r}: the files say {said!r} of their embeddings; leave it out, or give "
+            "the embeddings of the other encoder"
+        )
+    space = given or said
+    if not isinstance(space, str) or not space:
+        raise SettingError(
+            f"{sources.rows}: does not say which encoder made the embeddings; give --embedding-space "
+            f"(the bundle's own is {sources.bundle.embedding_space!r})"
+        )
+    return space
 
 
 def _opened(sources: PlainSources) -> _Import:
@@ -110,17 +131,24 @@ def _opened(sources: PlainSources) -> _Import:
     files = [sources.rows / name for name in names] if sources.rows.is_dir() else [sources.rows]
     if not files:
         raise SettingError(f"{sources.rows}: no .parquet file in it")
-    schemas, count = [], 0
+    columns, said = [], []
     for file in files:
         try:
             with pq.ParquetFile(file.path, filesystem=file.arrow_filesystem) as opened:
-                schemas.append(opened.schema_arrow)
-                count += opened.metadata.num_rows
+                schema = opened.schema_arrow
+                said.append(SaidFile(file.name, opened.metadata.num_rows, said_by(schema)))
         except (OSError, pa.ArrowException):
             raise SettingError(f"{file}: no Parquet file, or a damaged one; write it again") from None
-    if any(schema.names != schemas[0].names for schema in schemas):
+        columns.append(schema.names)
+    if any(names != columns[0] for names in columns):
         raise SettingError(f"{sources.rows}: its files have different columns; write them alike")
-    found = _Import(sources, files, schemas[0].names, _said(schemas[0]), count)
+    twice = [name for name, times in Counter(columns[0]).items() if times > 1]
+    if twice:
+        raise SettingError(f"{sources.rows}: column {twice[0]} stands in it twice; write one of them")
+    require_alike(said)
+    require_whole(said)
+    count = sum(each.rows for each in said)
+    found = _Import(sources, files, columns[0], said, count)
     wanted = [STUDY] if sources.embeddings else [STUDY, EMBEDDING]
     missing = [name for name in wanted if name not in found.columns]
     if missing:
@@ -128,15 +156,6 @@ def _opened(sources: PlainSources) -> _Import:
     if not count:
         raise SettingError(f"{sources.rows}: no row in it")
     return found
-
-
-def _said(schema: pa.Schema) -> dict[str, Any]:
-    """What an exported file says of itself; {} for others."""
-    try:
-        said = json.loads((schema.metadata or {}).get(METADATA, b"{}"))
-    except ValueError:
-        return {}
-    return said if isinstance(said, dict) else {}
 
 
 def _matrix(opened: _Import, scratch: Path) -> NDArray[np.float32] | None:
@@ -173,14 +192,19 @@ def _write(opened: _Import, folder: Path, space: str, matrix: NDArray[np.float32
         files=-(-opened.count // ROWS_PER_FILE),
         dimension=EMBEDDING_LENGTH,
     )
-    recogniser = PhraseRecogniser(sources.bundle.lexicon(sources.language))
+    lexicon = sources.bundle.lexicon(sources.language)
+    recogniser = PhraseRecogniser(lexicon)
     coded = _coded(opened)
     for rows in _batches(opened, names, coded):
         first = writer.written
         vectors = embeddings_of(rows, first) if matrix is None else matrix[first : first + rows.num_rows]
         labels = labels_of(rows, opened.phenotypes)
         patients = names_of(rows, PATIENT, first) if PATIENT in rows.schema.names else [""] * rows.num_rows
-        reports = _reports(rows, coded, recogniser, opened.counts)
+        if coded:
+            reports = phrases_of(rows, lexicon, first)
+            opened.counts["candidates_with_report"] += sum(map(bool, reports))
+        else:
+            reports = _recognised(rows, recogniser, first, opened.counts)
         writer.append(np.ascontiguousarray(vectors), names_of(rows, STUDY, first), labels, reports, patients)
         opened.counts["candidates_of_unknown_patient"] += patients.count("")
         opened.known.update(dict(zip(names, (~np.isnan(labels)).sum(axis=0).tolist(), strict=True)))
@@ -194,7 +218,7 @@ def _coded(opened: _Import) -> bool:
         return False
     sources = opened.sources
     entry = sources.bundle.files[f"lexicon/{sources.language}.json"]
-    if opened.said.get("lexicon") == {"language": sources.language, "sha256": entry.sha256}:
+    if opened.said[0].said.get("lexicon") == {"language": sources.language, "sha256": entry.sha256}:
         return True
     if TEXT in opened.columns:
         return False
@@ -213,18 +237,11 @@ def _batches(opened: _Import, names: Sequence[str], coded: bool) -> Iterator[pa.
             yield from group_batches(file, ROWS_AT_ONCE, columns)
 
 
-def _reports(
-    rows: pa.RecordBatch, coded: bool, recogniser: PhraseRecogniser, counts: Counter[str]
-) -> list[list[tuple[int, int, str | None]]]:
-    if coded:
-        reports = [
-            [(each["section"], each["phrase"], each["value"]) for each in report or ()]
-            for report in rows.column(PHRASES).to_pylist()
-        ]
-        counts["candidates_with_report"] += sum(map(bool, reports))
-        return reports
+def _recognised(
+    rows: pa.RecordBatch, recogniser: PhraseRecogniser, first: int, counts: Counter[str]
+) -> list[Coded]:
     found = []
-    for text in rows.column(TEXT).to_pylist() if TEXT in rows.schema.names else [None] * rows.num_rows:
+    for text in texts_of(rows, first) if TEXT in rows.schema.names else [None] * rows.num_rows:
         recognised = recogniser.recognise(text or "")
         found.append(list(recognised.report))
         counts["candidates_with_report"] += bool(text)
@@ -241,7 +258,7 @@ def _facts(opened: _Import, space: str) -> dict[str, Any]:
     return {
         "embedding_space": space,
         "encoding_id": None,
-        "notice": sources.bundle.notice,
+        "notice": joined_notice([*(each.said.get("notice") for each in opened.said), sources.bundle.notice]),
         "lexicon": {
             "language": language,
             "sha256": sources.bundle.files[f"lexicon/{language}.json"].sha256,

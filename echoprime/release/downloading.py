@@ -12,6 +12,7 @@ import os
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, TypeVar
+from urllib.parse import urljoin, urlsplit
 
 import requests
 import tenacity
@@ -177,10 +178,15 @@ class Download:
 
     def _answer(self, headers: dict[str, str]) -> requests.Response:
         """The server's answer, its body not read yet; 200 or 206."""
+        safe = self._url.lower().startswith("https:")
         try:
             # the bytes as they are: a packed answer has another length, and no part of it can be asked for
             answer = self._session.get(
-                self._url, headers={"Accept-Encoding": "identity", **headers}, stream=True, timeout=TIMEOUT
+                self._url,
+                headers={"Accept-Encoding": "identity", **headers},
+                stream=True,
+                timeout=TIMEOUT,
+                hooks={"response": self._require_https} if safe else {},
             )
         except requests.exceptions.SSLError:
             raise BundleError(
@@ -193,9 +199,6 @@ class Download:
             raise BundleError(
                 f"{self.name}: cannot be asked for ({type(error).__name__}); check --mirror"
             ) from None
-        if self._url.startswith("https:") and not answer.url.startswith("https:"):
-            answer.close()
-            raise BundleError(f"{self.name}: the server leads from https to http; name another mirror")
         status = answer.status_code
         if status == 200 or (status == 206 and headers):
             return answer
@@ -205,6 +208,13 @@ class Download:
         if status == 416 or status in _PASSING:
             raise _PassingError(f"the server answers {status}")
         raise NotThereError(self.name, status)
+
+    def _require_https(self, answer: requests.Response, **_: object) -> None:
+        """Called for every answer of a chain, before the address is asked that a redirect names."""
+        led = urljoin(answer.url, self._session.get_redirect_target(answer) or "")
+        if {urlsplit(url).scheme for url in (answer.url, led)} != {"https"}:
+            answer.close()
+            raise BundleError(f"{self.name}: the server leads from https to http; name another mirror")
 
     def _known(self) -> dict[str, Any]:
         """Of which version the part is; {} where there is none that can be gone on with."""

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeVar
-from urllib.parse import urlsplit
+from urllib.parse import SplitResult, urlsplit
 
 import requests
 
@@ -21,7 +21,7 @@ from echoprime.release.steps import Told, untold
 from echoprime.release.unzipping import unzip_release
 from echoprime.storage import Location
 from echoprime.storage.folder_lock import locked_folder
-from echoprime.storage.local_files import writing
+from echoprime.storage.local_files import remove_unfinished, writing
 
 Result = TypeVar("Result")
 
@@ -79,6 +79,7 @@ def fetch_release(folder: Path, *, mirror: str | None = None, told: Told = untol
     with locked_folder(folder) as mine:
         if not mine:
             raise BundleError(f"{folder}: another fetch writes to it at this moment; wait for that one")
+        remove_unfinished(folder)
         return _fetch(folder, mirror, told)
 
 
@@ -117,9 +118,7 @@ class _Source:
         if mirror is None:
             self.name = "the published addresses"
         elif re.match(r"https?://", mirror, re.IGNORECASE):
-            found = urlsplit(mirror)
-            if not found.hostname or found.query or found.fragment:
-                raise SettingError("--mirror: give https://host/path, without anything after the path")
+            found = _address(mirror)
             self._base = mirror.rstrip("/")
             self.name = f"{found.scheme}://{found.hostname}{found.path}"  # never a password
         else:
@@ -193,6 +192,17 @@ class _Source:
                 raise BundleError(
                     f"{each.name}: {done:,} of {total:,} bytes came from the mirror; copy it again"
                 )
+
+
+def _address(mirror: str) -> SplitResult:
+    try:
+        found = urlsplit(mirror)
+        _ = found.port
+    except ValueError:
+        raise SettingError("--mirror: no address, or a port that is none; give https://host/path") from None
+    if not found.hostname or found.query or found.fragment:
+        raise SettingError("--mirror: give https://host/path, without anything after the path")
+    return found
 
 
 def _size(place: Location) -> int:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from hashlib import sha256
 from pathlib import Path
 
 from echoprime.bundle import Bundle, Lexicon, write_bundle
@@ -123,6 +124,7 @@ def import_release(
         told("hashing", 0, 0)
         return rows
 
+    written: list[JSON] = [[each.language, sha256(each.to_json()).hexdigest()] for each in words]
     stamps: list[JSON] = [[str(path.relative_to(release)), *_stamp(path)] for path in sources]
     return write_bundle(
         bundle_dir,
@@ -140,7 +142,7 @@ def import_release(
         view_classifier=architectures[1] if view_classifier else None,
         origins=_origins(words, encoder, view_classifier),
         overwrite=overwrite,
-        identity=canonical_hash([stamps, space, list(architectures), shard_files, FORMAT]),
+        identity=canonical_hash([stamps, written, trained, space, list(architectures), shard_files, FORMAT]),
     )
 
 

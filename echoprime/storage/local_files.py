@@ -27,6 +27,16 @@ def is_unfinished(path: str) -> bool:
     return found is not None and not Path(f"/proc/{found[1]}").exists()
 
 
+def remove_unfinished(folder: Path) -> None:
+    """Remove what killed processes left below a folder that nobody else writes to: hidden files.
+
+    Whole files have other names, and what a download goes on with (`.NAME.part`) stays.
+    """
+    for path in folder.rglob(".*"):
+        if path.is_file() and _SCRATCH.search(path.as_posix()):
+            path.unlink()
+
+
 def write_whole(target: Path, data: bytes) -> None:
     """Write a file; the folders above it are made."""
     with _beside(target) as scratch, scratch.open("wb") as file:

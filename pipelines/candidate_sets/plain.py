@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
+import pyarrow as pa
 import pyarrow.parquet as pq
 
 from echoprime.bundle import open_bundle
+from echoprime.errors import SettingError
 from echoprime.interpretation.finished_set import require_nothing_there
-from echoprime.interpretation.plain_candidates import plain_batches, plain_schema
+from echoprime.interpretation.plain_candidates import is_exported, plain_batches, plain_schema
 from echoprime.interpretation.plain_import import PlainSources, import_candidates
+from echoprime.retrieval import CandidateSet
 from echoprime.storage import Location
+from echoprime.storage.local_files import is_unfinished
 from pipelines.candidate_sets.opening import open_set
 from pipelines.candidates import show_candidates
 from pipelines.console import console
@@ -42,7 +48,7 @@ def import_set(settings: CandidatesImportSettings) -> int:
 
 
 def export_set(settings: CandidatesExportSettings) -> int:
-    """Write a set as Parquet, one file for each pair of its own.
+    """Write a set as Parquet, one file for each pair of its own; files of an interrupted export are kept.
 
     Raises
     ------
@@ -51,7 +57,7 @@ def export_set(settings: CandidatesExportSettings) -> int:
     """
     opened = open_set(settings.candidates, settings.bundle)
     target = Location.parse(settings.directory)
-    require_nothing_there(target)
+    target.require_reachable("directory", SettingError)
     candidates = opened.candidates
     lexicon = opened.lexicon()
     facts = {
@@ -59,22 +65,45 @@ def export_set(settings: CandidatesExportSettings) -> int:
         "lexicon": {"language": opened.language, "sha256": opened.lexicon_sha256},
         "notice": opened.notice,
         "hash": opened.hash,
+        "rows": candidates.rows,
     }
-    schema = plain_schema(candidates, facts)
+    schema = plain_schema(candidates, facts, lexicon)
+    places = [target / _name(number, candidates.files) for number in range(candidates.files)]
+    there = _written_before(target, places, candidates, schema)
     written = 0
     with StepProgress(show=settings.progress) as progress:
-        for number, part in enumerate(candidates.parts()):
-            name = f"candidates-{number:05d}-of-{candidates.files:05d}.parquet"
-            with (
-                (target / name).writing() as file,
-                pq.ParquetWriter(file, schema, compression="zstd") as writer,
-            ):
+        for place, part in zip(places, candidates.parts(), strict=True):
+            if place in there:
+                written += len(part)
+                continue
+            with place.writing() as file, pq.ParquetWriter(file, schema, compression="zstd") as writer:
                 for batch in plain_batches(part, schema, lexicon):
                     writer.write_batch(batch)
                     written += batch.num_rows
                     progress.told("candidates", written, candidates.rows)
     out = console()
     out.print(f"{written:,} candidates in {candidates.files} Parquet files in {target}")
+    if there:
+        out.print(f"{len(there)} of the files were there already")
     if lexicon is None:
         out.print("reports are codes alone: --bundle writes them in words too")
     return DONE
+
+
+def _name(number: int, files: int) -> str:
+    return f"candidates-{number:05d}-of-{files:05d}.parquet"
+
+
+def _written_before(
+    target: Location, places: Sequence[Location], candidates: CandidateSet, schema: pa.Schema
+) -> set[Location]:
+    """Files of an export that was interrupted; anything else that lies there is refused."""
+    left = [name for name in target.names() if target.is_local and is_unfinished(f"{target}/{name}")]
+    there = [target / name for name in target.names() if name not in left]
+    each = candidates.rows_per_file
+    lengths = {place: min(each, candidates.rows - each * number) for number, place in enumerate(places)}
+    if not all(place in lengths and is_exported(place, schema, lengths[place]) for place in there):
+        require_nothing_there(target)
+    for name in left:
+        (target / name).remove()
+    return set(there)

@@ -227,7 +227,7 @@ def candidates_export(
     candidates
         Bundle, or candidate set: folder or s3:// prefix.
     directory
-        Folder or s3:// prefix to write; must hold nothing yet.
+        Folder or s3:// prefix to write; must hold nothing, or what an interrupted export left.
     bundle
         For a set of your own: bundle with the lexicon that its reports are coded by.
     progress

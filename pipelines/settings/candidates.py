@@ -116,7 +116,7 @@ class CandidatesExportSettings:
     """Bundle, or candidate set: folder or s3:// prefix."""
 
     directory: str
-    """Folder or s3:// prefix to write; must hold nothing yet."""
+    """Folder or s3:// prefix to write; must hold nothing, or what an interrupted export left."""
 
     bundle: str | None = None
     """For a set of your own: bundle with the lexicon that its reports are coded by."""

@@ -28,7 +28,7 @@ pytestmark = [pytest.mark.ray, pytest.mark.slow]
 
 STUDIES = 40
 ENCODED = 3_000
-SAID = "interrupted; what was finished is kept. The same command goes on from there."
+SAID = "interrupted; what was finished is kept. The same command does the rest."
 
 
 @pytest.fixture(scope="module")

@@ -83,6 +83,32 @@ def test_a_killed_fetch_is_gone_on_with(
     assert open_bundle(tmp_path / "bundle").candidates_rows == 4_000
 
 
+@pytest.mark.parametrize(
+    ("words", "line"),
+    [
+        ("fetch s3://bucket/bundle", "s3://bucket/bundle is in a bucket; a local folder is needed here"),
+        ("fetch {}/bundle --release s3://bucket/x", "s3://bucket/x is in a bucket"),
+        ("import {}/release s3://bucket/bundle", "s3://bucket/bundle is in a bucket"),
+        ("import s3://bucket/release {}/bundle", "s3://bucket/release is in a bucket"),
+        ("fetch {}/bundle --mirror http://[bad", "--mirror: no address"),
+        ("fetch {}/bundle --mirror http://host:99999/", "a port that is none"),
+    ],
+)
+def test_places_that_are_none_are_one_line(
+    words: str,
+    line: str,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert main(["bundle", *words.replace("{}", str(tmp_path)).split()]) == 2
+    said = capsys.readouterr().err
+    assert said.count("\n") == 1, said
+    assert line in said
+    assert {path.name for path in tmp_path.iterdir()} <= {"bundle-release"}
+
+
 def test_progress_in_a_log_and_on_a_terminal(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -15,7 +15,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from echoprime.bundle import open_bundle
-from echoprime.interpretation.plain_candidates import METADATA
+from echoprime.interpretation.plain_candidates import METADATA, plain_batches
 from echoprime.release import import_release
 from echoprime.retrieval import CandidateSet, section_queries
 from echoprime.retrieval.candidate_rows import candidate_rows
@@ -277,6 +277,17 @@ WRONG = [
     ({"tavr": [1, 2]}, "column tavr: 1 of its values are not 0 or 1"),
     ({"tavr": ["yes", "no"]}, "column tavr: string; must be numbers"),
     ({"ejection_fraction": [55.0, 155.0]}, "1 of its values are not a number from 0 to 100"),
+    ({"report": [b"a", b"b"]}, "column report: binary; must be text"),
+    ({"report": [["a"], ["b"]]}, "column report: list<.*>; must be text"),
+    ({"report": pa.array(["a", "b"]).cast(pa.json_())}, "column report: extension<arrow.json>; must be text"),
+    (
+        {"report": pa.array([b"a", b"\xff"]).cast(pa.string(), safe=False)},
+        "column report: damaged, or text that is no UTF-8, in rows 0 and on",
+    ),
+    ({"study_id": pa.array([b"a", b"\xff"]).cast(pa.string(), safe=False)}, "column study_id: damaged"),
+    ({"study_id": pa.array(["a", "b"]).cast(pa.json_())}, "column study_id: extension<arrow.json>; must be"),
+    ({"tavr": pa.array([2**63 + 1, 1], pa.uint64())}, "column tavr: 1 of its values are not 0 or 1"),
+    ({"tavr": pa.array([1, 0], pa.int8()).cast(pa.bool8())}, "column tavr: extension<arrow.bool8>; must be"),
     ({"study_id": None}, "no column study_id"),
     ({"embedding": None}, "no column embedding"),
 ]
@@ -295,20 +306,168 @@ def test_values_that_cannot_be_are_told(
     assert not (tmp_path / "set").exists()
 
 
+def told(capsys: pytest.CaptureFixture[str], *words: object) -> str:
+    """The line of a command that is refused."""
+    capsys.readouterr()
+    assert main([str(word) for word in words]) == 2
+    line = capsys.readouterr().err
+    assert line.count("\n") == 1, line
+    return line
+
+
+def changed(table: pa.Table, **facts: Any) -> pa.Table:
+    """The same rows, whose file says something else of itself."""
+    said = json.loads(table.schema.metadata[METADATA])
+    return table.replace_schema_metadata({METADATA: json.dumps({**said, **facts})})
+
+
+def importing(place: Path, bundle: str, rows: Path) -> list[object]:
+    return ["candidates", "import", "--bundle", place / bundle, "--rows", rows]
+
+
 def test_codes_of_another_lexicon_are_refused_and_texts_are_read_again(
     place: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
+    said(capsys, "candidates", "export", place / "own", tmp_path / "codes")
+    assert "report" not in pq.read_table(tmp_path / "codes").column_names
+    line = told(capsys, *importing(place, "official", tmp_path / "codes"), tmp_path / "set")
+    assert "coded by another lexicon than bundle" in line
+    said(capsys, "candidates", "export", place / "own", tmp_path / "texts", "--bundle", place / "bundle")
+    shown = said(capsys, *importing(place, "official", tmp_path / "texts"), tmp_path / "set")
+    assert "12 sentences not recognised" in shown
+    said(capsys, *importing(place, "bundle", tmp_path / "codes"), tmp_path / "same")
+    assert [row.report for row in candidate_rows(CandidateSet.open(tmp_path / "same"), [0, 11])] == [
+        ((10, 0, None),)
+    ] * 2
+
+
+@pytest.mark.parametrize(
+    ("facts", "message"),
+    [
+        (
+            {"embedding_space": "x"},
+            r'embedding space: .*00000.* says "tiny-0", .*00001.* says "x"; import them',
+        ),
+        ({"embedding_space": None}, r'says "tiny-0", .*00001.* says nothing'),
+        ({"lexicon": {"language": "it", "sha256": "0"}}, r'lexicon: .*says .*"en".* says .*"it"'),
+    ],
+)
+def test_files_that_say_different_things_are_refused(
+    place: Path, facts: dict[str, Any], message: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     said(capsys, "candidates", "export", place / "bundle", tmp_path / "plain")
+    second = sorted((tmp_path / "plain").iterdir())[1]
+    pq.write_table(changed(pq.read_table(second), **facts), second)
+    line = told(capsys, *importing(place, "bundle", tmp_path / "plain"), tmp_path / "set")
+    assert re.search(message, line), line
+    assert not (tmp_path / "set").exists()
+
+
+def test_an_embedding_space_that_the_files_deny_is_refused(
+    place: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    said(capsys, "candidates", "export", place / "own", tmp_path / "plain")
+    words = [*importing(place, "bundle", tmp_path / "plain"), "--embedding-space"]
+    assert "--embedding-space 'x': the files say 'tiny-0'" in told(capsys, *words, "x", tmp_path / "set")
+    said(capsys, *words, "tiny-0", tmp_path / "set")
+    np.save(tmp_path / "e.npy", np.ones((12, 512), np.float32))  # of another encoder, for the same rows
+    others = ["--embeddings", tmp_path / "e.npy", tmp_path / "others"]
+    assert "does not say which encoder" in told(capsys, *words[:-1], *others)
+    said(capsys, *words, "x", *others)
+    assert CandidateSet.open(tmp_path / "others").embedding_space == "x"
+
+
+def test_a_part_of_an_export_is_refused_and_the_same_command_writes_the_rest(
+    place: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    words = ["candidates", "export", str(place / "bundle"), str(tmp_path / "plain")]
+    with monkeypatch.context() as patched:
+        patched.setattr("pipelines.candidate_sets.plain.plain_batches", interrupting())
+        assert main(words) == 130
+    line = capsys.readouterr().err
+    assert "The same command does the rest" in line
+    (first,) = (tmp_path / "plain").iterdir()
+    (tmp_path / "plain" / ".candidates-00001-of-00002.parquet.99999999.0123abcd").write_bytes(b"killed")
+    stamp = first.stat().st_mtime_ns
+    for part in (first, tmp_path / "plain"):
+        line = told(capsys, *importing(place, "bundle", part), tmp_path / "set")
+        assert "60 rows of an export of 120 candidates; run `candidates export` again" in line
+    assert "1 of the files were there already" in said(capsys, *words)
+    assert first.stat().st_mtime_ns == stamp
+    said(capsys, *words[:3], tmp_path / "whole")
+    assert [(path.name, path.read_bytes()) for path in sorted((tmp_path / "plain").iterdir())] == [
+        (path.name, path.read_bytes()) for path in sorted((tmp_path / "whole").iterdir())
+    ]
+    pq.write_table(changed(pq.read_table(first), hash="0"), first)  # of another set
+    assert "something is there already" in told(capsys, *words)
+
+
+def interrupting() -> Any:
+    """`plain_batches` that is interrupted in the second file."""
+    asked = []
+
+    def batches(part: Any, *more: Any) -> Any:
+        asked.append(part)
+        for batch in plain_batches(part, *more):
+            yield batch
+            if len(asked) == 2:
+                raise KeyboardInterrupt
+
+    return batches
+
+
+@pytest.mark.parametrize(
+    ("phrases", "message"),
+    [
+        ([(0, 0, None)], "row 3 has a section or phrase that the lexicon lacks"),
+        ([(200, 0, None)], "row 3 has a section or phrase that the lexicon lacks"),
+        ([(10, 0, None), (10, -1, None)], "row 3 has a section or phrase that the lexicon lacks"),
+        ([(10, None, None)], "row 3 has a section or phrase that the lexicon lacks"),
+        (None, "column phrases: list<.*: string>; must be lists of section, phrase"),
+    ],
+)
+def test_codes_that_the_lexicon_lacks_are_told(
+    place: Path, phrases: Any, message: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    said(capsys, "candidates", "export", place / "own", tmp_path / "plain")
     table = pq.read_table(tmp_path / "plain")
-    facts = json.loads(table.schema.metadata[METADATA])
-    facts["lexicon"]["sha256"] = "0" * 64
-    table = table.replace_schema_metadata({METADATA: json.dumps(facts)})
-    pq.write_table(table, tmp_path / "other.parquet")
-    pq.write_table(table.drop_columns(["report"]), tmp_path / "codes.parquet")
-    words = ["candidates", "import", "--bundle", str(place / "bundle"), "--rows"]
-    assert main([*words, str(tmp_path / "codes.parquet"), str(tmp_path / "set")]) == 2
-    assert "coded by another lexicon" in capsys.readouterr().err
-    assert "phrases recognised" in said(capsys, *words, tmp_path / "other.parquet", tmp_path / "set")
+    kind = pa.list_(pa.struct({"section": pa.int64(), "phrase": pa.int64(), "value": pa.string()}))
+    codes = [[(10, 0, None)]] * 12
+    if phrases is None:
+        column = pa.array([["10/0"]] * 12)
+    else:
+        many = len(open_bundle(place / "bundle").lexicon().phrases[0])
+        codes[3] = [(0, many, None)] if phrases == [(0, 0, None)] else phrases
+        column = pa.array(
+            [[dict(zip(("section", "phrase", "value"), each, strict=True)) for each in row] for row in codes],
+            kind,
+        )
+    table = table.set_column(table.column_names.index("phrases"), "phrases", column)
+    pq.write_table(table, tmp_path / "rows.parquet")
+    line = told(capsys, *importing(place, "bundle", tmp_path / "rows.parquet"), tmp_path / "set")
+    assert re.search(message, line), line
+
+
+def test_a_column_that_stands_twice_is_told(
+    place: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    table = pq.read_table(plain(tmp_path / "rows.parquet"))
+    pq.write_table(table.append_column("tavr", table["tavr"]), tmp_path / "rows.parquet")
+    words = [*importing(place, "bundle", tmp_path / "rows.parquet"), "--embedding-space", "x"]
+    assert "column tavr stands in it twice" in told(capsys, *words, tmp_path / "set")
+
+
+def test_the_files_own_notice_is_kept(
+    place: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    said(capsys, "candidates", "export", place / "own", tmp_path / "plain")
+    table = pq.read_table(tmp_path / "plain")
+    mine = open_bundle(place / "bundle").notice
+    for said_there, expected in (("Not for sale.", f"Not for sale. {mine}"), (mine, mine)):
+        pq.write_table(changed(table, notice=said_there), tmp_path / "rows.parquet")
+        target = tmp_path / f"set-{len(said_there)}"
+        said(capsys, *importing(place, "bundle", tmp_path / "rows.parquet"), target)
+        assert json.loads((target / "summary.json").read_text())["notice"] == expected
 
 
 @pytest.mark.parametrize(

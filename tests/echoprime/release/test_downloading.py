@@ -1,5 +1,7 @@
 """One file over HTTP: whole and right whatever the connection does, or one line that says why not."""
 
+import io
+import itertools
 import tempfile
 from pathlib import Path
 
@@ -176,6 +178,50 @@ def test_https_is_not_left(tmp_path):
         url = server.address.replace("http:", "https:") + "/f"
         with pytest.raises(BundleError, match="leads from https to http"):
             Download(session, url, tmp_path / "f.bin").run()
+
+
+class Chain(requests.adapters.BaseAdapter):
+    """A server whose every address leads to the next."""
+
+    def __init__(self, *addresses):
+        super().__init__()
+        self.leads = dict(itertools.pairwise(addresses))
+        self.asked = []
+
+    def send(self, request, **_):
+        self.asked.append(request.url)
+        answer = requests.Response()
+        answer.request, answer.url = request, request.url
+        answer.raw = io.BytesIO(DATA)
+        answer.status_code = 302 if request.url in self.leads else 200
+        length = len(DATA) if answer.status_code == 200 else 0
+        answer.headers = requests.structures.CaseInsensitiveDict({"Content-Length": str(length)})
+        if answer.status_code == 302:
+            answer.headers["Location"] = self.leads[request.url]
+        return answer
+
+    def close(self):
+        pass
+
+
+@pytest.mark.parametrize("first", ["https://a.example/f", "HTTPS://a.example/f"])
+@pytest.mark.parametrize("middle", ["http://b.example/f", "//b.example/f", "https://b.example/f"])
+def test_every_answer_of_a_chain_is_https(tmp_path, first, middle):
+    plain = middle.startswith("http:")
+    second = middle if plain else "https://b.example/f"
+    chain = Chain("https://a.example/f", second, "https://c.example/f")
+    chain.leads["https://a.example/f"] = middle
+    with requests.Session() as session:
+        for scheme in ("https://", "http://"):
+            session.mount(scheme, chain)
+        download = Download(session, first, tmp_path / "f.bin")
+        if plain:
+            with pytest.raises(BundleError, match="leads from https to http"):
+                download.run()
+            assert chain.asked == ["https://a.example/f"]  # nothing was asked for in the clear
+        else:
+            download.run()
+            assert whole(tmp_path)
 
 
 @pytest.fixture(scope="module")

@@ -24,6 +24,18 @@ def hasty(monkeypatch):
     monkeypatch.setenv("NO_PROXY", "127.0.0.1")
 
 
+def test_what_killed_fetches_left_half_copied_is_removed(published, tmp_path):
+    side, _ = published
+    left = [tmp_path / f".{ARCHIVE}.1.0123abcd", tmp_path / CANDIDATES / ".candidate_labels.pkl.7.0123abcd"]
+    kept = tmp_path / f".{ARCHIVE}.part"  # a download goes on with it
+    for path in (*left, kept):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(b"half")
+    fetch_release(tmp_path, mirror=str(side))
+    assert not [path for path in left if path.exists()]
+    assert kept.exists()
+
+
 @pytest.fixture(scope="module")
 def published(tmp_path_factory):
     """The eight files side by side, and the release that they were made of."""

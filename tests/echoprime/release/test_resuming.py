@@ -1,5 +1,6 @@
 """Imports that are killed, interrupted or run twice: gone on with, and never taken for whole."""
 
+import shutil
 import subprocess
 import sys
 import time
@@ -106,6 +107,29 @@ def test_another_release_does_not_go_on_with_what_is_left(release, tmp_path):
     assert not left.exists()
     shard = CandidateSet.open(open_bundle(tmp_path / "bundle")).parts()
     assert all(name.startswith("2") for part in shard for name in part.table["study"].to_pylist())
+
+
+def test_another_language_or_untrained_weights_do_not_go_on_with_what_is_left(release, tmp_path):
+    shutil.copyfile(release / "assets" / "all_phr.json", tmp_path / "it.json")
+    for more in ({"lexicons": {"it": tmp_path / "it.json"}}, {"trained": False}, {}):
+        with pytest.raises(Stopped):
+            import_release(release, tmp_path / "bundle", told=stop_at("hashing"), **more)
+        # only the last one's is left: others' are removed
+        (left,) = tmp_path.glob(".bundle.importing-*")
+        (left / "mark").write_text("")
+        assert not (left / "lexicon").exists()
+    assert "mark" in import_release(release, tmp_path / "bundle").files
+
+
+def test_what_a_killed_import_left_half_written_is_no_part_of_the_bundle(release, tmp_path):
+    with pytest.raises(Stopped):
+        import_release(release, tmp_path / "bundle", told=stop_at("hashing"))
+    (left,) = tmp_path.glob(".bundle.importing-*")
+    (left / "candidates" / ".candidates.json.99999999.0123abcd").write_bytes(b"half")
+    (left / ".DS_Store").write_bytes(b"a folder's view")
+    bundle = import_release(release, tmp_path / "bundle")
+    assert not [name for name in bundle.files if name.rpartition("/")[2].startswith(".")]
+    assert not [path for path in (tmp_path / "bundle").rglob("*") if path.name.startswith(".")]
 
 
 def test_a_killed_process_is_gone_on_with(release, tmp_path):
