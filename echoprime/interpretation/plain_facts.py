@@ -4,11 +4,9 @@ from __future__ import annotations
 
 import json
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
-
-import pyarrow as pa
 
 from echoprime.errors import SettingError
 from echoprime.interpretation.plain_candidates import METADATA
@@ -36,16 +34,21 @@ class SaidFile:
     said: dict[str, Any]
 
 
-def said_by(schema: pa.Schema) -> dict[str, Any]:
+def said_by(footer: Mapping[bytes, bytes] | None) -> dict[str, Any]:
     """What an exported file says of itself; {} for others.
+
+    Parameters
+    ----------
+    footer
+        A Parquet file's key-value metadata. Not the schema's: they lack what a withdrawal wrote anew.
 
     Examples
     --------
-    >>> said_by(pa.schema([], metadata={METADATA: b'{"rows": 3}'})), said_by(pa.schema([]))
+    >>> said_by({METADATA: b'{"rows": 3}'}), said_by(None)
     ({'rows': 3}, {})
     """
     try:
-        said = json.loads((schema.metadata or {}).get(METADATA, b"{}"))
+        said = json.loads((footer or {}).get(METADATA, b"{}"))
     except ValueError:
         return {}
     return said if isinstance(said, dict) else {}

@@ -135,11 +135,11 @@ def _opened(sources: PlainSources) -> _Import:
     for file in files:
         try:
             with pq.ParquetFile(file.path, filesystem=file.arrow_filesystem) as opened:
-                schema = opened.schema_arrow
-                said.append(SaidFile(file.name, opened.metadata.num_rows, said_by(schema)))
+                footer = opened.metadata
+                said.append(SaidFile(file.name, footer.num_rows, said_by(footer.metadata)))
+                columns.append(opened.schema_arrow.names)
         except (OSError, pa.ArrowException):
             raise SettingError(f"{file}: no Parquet file, or a damaged one; write it again") from None
-        columns.append(schema.names)
     if any(names != columns[0] for names in columns):
         raise SettingError(f"{sources.rows}: its files have different columns; write them alike")
     twice = [name for name, times in Counter(columns[0]).items() if times > 1]

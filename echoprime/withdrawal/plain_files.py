@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+import json
 import tempfile
 from contextlib import suppress
 from pathlib import Path
@@ -14,6 +15,7 @@ import pyarrow.parquet as pq
 
 from echoprime.archive.chunks import FACTS
 from echoprime.archive.manifest_file import STUDIES
+from echoprime.interpretation.plain_candidates import METADATA
 from echoprime.storage import Location
 from echoprime.withdrawal.traces import NAMING, Traces
 
@@ -107,10 +109,12 @@ def _rewrite(file: pq.ParquetFile, naming: list[str], traces: Traces, target: Pa
     facts = {key: value for key, value in (file.metadata.metadata or {}).items() if key != b"ARROW:schema"}
     studies: set[str] = set()
     counts = {"studies": 0, "videos": 0, "bytes": 0}
+    left = 0
     with pq.ParquetWriter(target, schema.remove_metadata(), compression="zstd") as writer:
         for group in range(file.num_row_groups):
             rows = file.read_row_group(group, use_threads=False)
             rows = rows.filter(pc.invert(_theirs(rows, naming, traces))).replace_schema_metadata(None)
+            left += rows.num_rows
             if rows.num_rows:
                 writer.write_table(rows, row_group_size=rows.num_rows)
             if STUDIES in facts:
@@ -122,8 +126,19 @@ def _rewrite(file: pq.ParquetFile, naming: list[str], traces: Traces, target: Pa
             for name in FACTS
             if name in counts and f"echoprime.{name}".encode() in facts
         }
+        if METADATA in facts:
+            facts[METADATA] = _with_withdrawn(facts[METADATA], file.metadata.num_rows - left)
         kept = {key.decode(): value.decode() for key, value in facts.items()}
         writer.add_key_value_metadata({**kept, **recounted})
+
+
+def _with_withdrawn(facts: bytes, rows: int) -> bytes:
+    """An exported set's file says how many of its rows went, so that the rest is not taken for a part."""
+    try:
+        said = json.loads(facts)
+        return json.dumps({**said, "withdrawn": said.get("withdrawn", 0) + rows}, sort_keys=True).encode()
+    except (ValueError, TypeError, AttributeError):
+        return facts
 
 
 def _add(counts: dict[str, int], rows: pa.Table) -> None:

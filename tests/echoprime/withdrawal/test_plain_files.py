@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
+from echoprime.interpretation.plain_candidates import METADATA
+from echoprime.interpretation.plain_facts import SaidFile, require_whole, said_by
 from echoprime.storage import Location
 from echoprime.withdrawal import Traces
 from echoprime.withdrawal.plain_files import take_out
@@ -25,3 +30,17 @@ def test_no_character_within_a_value_ends_its_row(tmp_path: Path, end: str) -> N
         assert take_out(place, TRACES, dry_run=True) == 1
         assert take_out(place, TRACES) == 1
         assert place.read_bytes().decode() == head + content[1]
+
+
+def test_an_exported_set_says_how_many_of_its_rows_went(tmp_path: Path) -> None:
+    """So that the rest is taken for the whole of it when it is imported, also the second time."""
+    said = {"embedding_space": "x", "hash": "h", "rows": 4}
+    studies = pa.table({"study_id": ["echo-0001", "echo-0002", "echo-0003", "echo-0004"]})
+    place = Location.parse(tmp_path / "rows.parquet")
+    pq.write_table(studies.replace_schema_metadata({METADATA: json.dumps(said)}), place.path)
+    for number in (1, 2):
+        assert take_out(place, Traces(frozenset({f"echo-000{number}"}))) == 1
+        left = pq.read_metadata(place.path)
+        facts = said_by(left.metadata)
+        assert facts == {**said, "withdrawn": number}
+        require_whole([SaidFile("rows.parquet", left.num_rows, facts)])
