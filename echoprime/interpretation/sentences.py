@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from echoprime.bundle import Lexicon
 from echoprime.interpretation.lexicon import decode_phrase
 from echoprime.interpretation.neighbour_phrases import NeighbourPhrases
+from echoprime.interpretation.nested import lists, structs
 from echoprime.retrieval import ShardHits
 from echoprime.tables.schema import SENTENCE
 
@@ -56,12 +57,8 @@ class Sentences:
             ),
             "of": pa.array(self.of[self.query], pa.int32()),
         }
-        structs = pa.StructArray.from_arrays(
-            [fields[field.name] for field in SENTENCE], fields=list(SENTENCE)
-        )
         counts = np.bincount(cell[self.query], minlength=cells)
-        offsets = pa.array(np.concatenate([[0], counts.cumsum()]), pa.int32())
-        return pa.ListArray.from_arrays(offsets, structs, type=pa.list_(SENTENCE))
+        return lists(counts, structs(fields, SENTENCE), SENTENCE)
 
 
 def sentences(lexicon: Lexicon, hits: ShardHits, phrases: NeighbourPhrases) -> Sentences:
