@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
@@ -18,6 +19,7 @@ from echoprime.archive import read_studies
 from echoprime.errors import SettingError
 from echoprime.interpretation import MatchedViews, match_views, nothing_fits
 from echoprime.retrieval import kept_similarities
+from echoprime.retrieval.kept_similarities import KEPT_FROM
 from echoprime.storage import Location
 from echoprime.tables import (
     VIDEO,
@@ -231,12 +233,9 @@ class _Job:
 
 def _interpret(job: _Job, table: StudyTable, result: JobResult, cluster: ClusterSize) -> None:
     from operators.candidate_shard import ShardActors
-    from operators.own_similarities import search_own_similarities
-    from operators.stop_sign import StopSign
-    from pipelines.watching.watch import watched
 
-    pace = Pace()
     count = job.settings.shards or min(max(LEAST_SHARDS, cluster.cores), MOST_SHARDS)
+    pace = Pace()
     shards = ShardActors.start(
         job.choices.candidates,
         shards=count,
@@ -254,11 +253,61 @@ def _interpret(job: _Job, table: StudyTable, result: JobResult, cluster: Cluster
     }
     result.cluster = asdict(cluster)
     event("pools", studies=job.studies, shards=count, pools=result.pools, cluster=result.cluster)
+    try:
+        with JobProgress("interpret", job.studies, show=job.settings.progress) as progress:
+            # Before any study is in flight: an interrupt ends it here at once, and loses nothing.
+            own = _own_similarities(job, shards, result, progress)
+            _stream(job, _dataset(job, shards, own, cluster), shards, table, result, progress, pace)
+    finally:
+        shards.stop()
+    table.drop_superseded()
+
+
+def _own_similarities(
+    job: _Job,
+    shards: Any,  # noqa: ANN401  # ShardActors; importing it would import Ray
+    result: JobResult,
+    progress: JobProgress,
+) -> NDArray[np.float64]:
+    """How near the candidates lie to each other; of a large set a search of seconds to minutes."""
+    from operators.own_similarities import search_own_similarities
+
     candidates = job.choices.candidates
-    own = kept_similarities(candidates, lambda: search_own_similarities(candidates, shards))
-    dataset = _dataset(job, shards, own, cluster)
+
+    def search() -> NDArray[np.float64]:
+        if candidates.hash is not None and candidates.rows >= KEPT_FROM:
+            progress.say(
+                "interpret: searching how near the candidates lie to each other: once on this machine"
+            )
+        started = time.perf_counter()
+        try:
+            return search_own_similarities(candidates, shards)
+        finally:
+            result.seconds["own_similarities"] = time.perf_counter() - started
+
+    return kept_similarities(candidates, search)
+
+
+def _stream(
+    job: _Job,
+    dataset: Any,  # noqa: ANN401  # a ray.data.Dataset
+    shards: Any,  # noqa: ANN401  # ShardActors
+    table: StudyTable,
+    result: JobResult,
+    progress: JobProgress,
+    pace: Pace,
+) -> None:
+    """Commit what comes out.
+
+    Raises
+    ------
+    KeyboardInterrupt
+        The run was asked to end; what was in flight is committed.
+    """
+    from operators.stop_sign import StopSign
+    from pipelines.watching.watch import watched
+
     with (
-        JobProgress("interpret", job.studies, show=job.settings.progress) as progress,
         watched(
             "interpret",
             dataset,
@@ -291,14 +340,13 @@ def _interpret(job: _Job, table: StudyTable, result: JobResult, cluster: Cluster
             finally:
                 committer.flush()
                 result.studies = committer.committed
-                shards.stop()
+                shards.stop()  # before the stream ends, lest somebody wait for an answer
     result.seconds |= {"driver": watch.driver_seconds, "commit": committer.commit_seconds}
     result.wall = pace.wall
     for stage, shares in watch.shares().items():
         result.pools[stage] |= shares
     if signals.asked:
         raise KeyboardInterrupt
-    table.drop_superseded()
 
 
 def _actors(job: _Job, cluster: ClusterSize) -> int:

@@ -18,6 +18,7 @@ from echoprime.retrieval import CandidateSet, drawn_rows, own_similarities
 from echoprime.storage import Location
 from echoprime.tables import ENCODINGS, StudyTable, list_runs
 from pipelines import interpret as job
+from pipelines.exit_codes import DONE, INTERRUPTED
 from pipelines.interpret import interpret
 from pipelines.settings import InterpretSettings, OutputSettings
 from pipelines.status import show_status
@@ -139,6 +140,38 @@ def test_views_of_a_table_take_the_place_of_the_classifiers(
     assert interpret(settings(bundle, tmp_path, views=str(table), view_names=str(names))).nothing_to_do
     with pytest.raises(TableError, match="other settings: views"):
         interpret(settings(bundle, tmp_path))
+
+
+@pytest.mark.ray
+@pytest.mark.usefixtures("cluster")
+def test_how_near_candidates_lie_is_said_and_recorded_and_ended_in_order(
+    bundle: Bundle, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """An interrupt while it is searched for stops the shards; the same command then goes on."""
+    import ray
+    from ray.exceptions import RayActorError
+
+    found: list[Any] = []
+
+    def interrupted(drawn: object, search: Any) -> None:
+        found.extend(search.args[0].handles)
+        raise KeyboardInterrupt
+
+    write_encoded(tmp_path, bundle, ["unknown"])
+    monkeypatch.setattr(job, "KEPT_FROM", 1)
+    with monkeypatch.context() as patch:
+        patch.setattr("operators.own_similarities.own_similarities", interrupted)
+        with pytest.raises(KeyboardInterrupt):
+            interpret(settings(bundle, tmp_path))
+    assert "how near the candidates lie to each other: once on this machine" in capsys.readouterr().err
+    assert len(found) == 2
+    for shard in found:
+        with pytest.raises(RayActorError):
+            ray.get(shard.drawn.remote(np.zeros(0, np.int64)), timeout=60)
+    assert interpret(settings(bundle, tmp_path)).studies == 1
+    first, second = list_runs(Location.parse(tmp_path))
+    assert (first.exit_code, second.exit_code) == (INTERRUPTED, DONE)
+    assert first.seconds["own_similarities"] > 0 < second.seconds["own_similarities"]
 
 
 def test_a_table_of_other_videos_is_refused_and_binds_no_name(bundle: Bundle, tmp_path: Path) -> None:
