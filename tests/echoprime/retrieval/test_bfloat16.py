@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from hypothesis import example, given
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from echoprime.errors import SettingError
@@ -27,6 +27,7 @@ def found_and_exact(matrix, queries):
     return out.astype(np.float64), matrix.astype(np.float64) @ queries.T.astype(np.float64), slack
 
 
+@settings(max_examples=40, deadline=None)
 @given(
     of_rows=st.sampled_from((HALF, 3 * HALF)),
     of_queries=st.sampled_from((HALF, 3 * HALF)),
