@@ -15,8 +15,8 @@ NOT_SENT = ("demo", "submit", "jobs", "withdraw")
 """Make no sense as a job of a cluster; the last may name a patient, and Ray keeps a job's words."""
 
 PLACES = frozenset({
-    "archive", "bundle", "candidates", "cohort", "directory", "encodings", "first", "labels", "manifest",
-    "output", "page", "patients", "release", "reports", "second", "studies", "thresholds",
+    "archive", "bundle", "candidates", "cohort", "directory", "embeddings", "encodings", "first", "labels",
+    "manifest", "output", "page", "patients", "release", "reports", "rows", "second", "studies", "thresholds",
     "view_names", "views",
 })  # fmt: skip
 """Settings that are places, and no others are, whatever they hold; but see `STUDY_SOURCES`."""
