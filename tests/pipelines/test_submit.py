@@ -94,8 +94,8 @@ def test_every_setting_is_known_as_a_place_or_as_none() -> None:
         if field.type in ("str", "str | None")
     }
     no_places = {"address", "again", "by", "date_format", "embedding_space", "ignore", "job", "language",
-                 "mirror", "name", "patient", "population", "python", "ray_address", "run", "section", "study",
-                 "study_dates", "study_from"}  # fmt: skip
+                 "mirror", "name", "patient", "population", "python", "ray_address", "run", "section",
+                 "study", "study_dates", "study_from"}  # fmt: skip
     assert texts - PLACES == no_places
     assert texts >= PLACES
 
