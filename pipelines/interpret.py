@@ -3,38 +3,28 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
-from dataclasses import asdict, dataclass, replace
-from pathlib import Path
-from tempfile import TemporaryDirectory
+from dataclasses import asdict, dataclass
 from typing import Any
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
-import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
-from echoprime.archive import read_studies
-from echoprime.errors import SettingError
-from echoprime.interpretation import MatchedViews, match_views, nothing_fits
 from echoprime.retrieval import kept_similarities
 from echoprime.retrieval.kept_similarities import KEPT_FROM
 from echoprime.storage import Location
 from echoprime.tables import (
-    VIDEO,
     RunRecord,
     StudyTable,
-    Withdrawn,
     WriterLock,
     new_run_id,
-    newest_rows,
     table_exists,
 )
-from echoprime.tables.files import read_rows
 from pipelines.checks import require_positive, require_room, require_writable
 from pipelines.choices import Choices, opened_choices
 from pipelines.committing import Committer, compact_if_scattered
+from pipelines.interpretation_plan import given_views, left_to_do, studies_per_chunk, write_plan
 from pipelines.interrupts import interrupts
 from pipelines.pace import Pace
 from pipelines.pools import Pool
@@ -42,14 +32,7 @@ from pipelines.progress import JobProgress
 from pipelines.ray_session import ClusterSize, ray_session, require_ray_address, streamed
 from pipelines.results import JobResult, recorded
 from pipelines.settings import InterpretSettings, recorded_settings
-from pipelines.uninterpreted import Uninterpreted, uninterpreted
 from pipelines.watching.run_log import event
-
-STUDIES_PER_CHUNK = 256
-"""Studies that are searched together: 3,840 queries, enough for the product to run at the cores' speed."""
-
-STUDIES_PER_INFLUENCE_CHUNK = 16
-"""The same with --influence: hundreds of queries a study, and who stops a run waits for a chunk."""
 
 LEAST_SHARDS, MOST_SHARDS = 2, 64
 """One a core between these: one would hide a wrong merge, many answers cost more to merge than they save."""
@@ -65,13 +48,6 @@ STAGES = {"InterpretStudies": "interpreters"}
 
 COMMIT_STUDIES = 2_048
 COMMIT_SECONDS = 10.0
-
-_PATHS = pa.schema(
-    [
-        pa.field("study_id", pa.string()),
-        pa.field("videos", pa.list_(pa.struct([VIDEO.field(name) for name in ("path", "outcome")]))),
-    ]
-)
 
 
 def interpret(settings: InterpretSettings) -> JobResult:
@@ -111,8 +87,8 @@ def _interpret_left(
     place = output / "interpretations" / settings.name
     # 2. What is left to do: encoded studies that have no interpretation, or one of an earlier encoding.
     there = StudyTable.open(place, choices.schema, identity=identity) if table_exists(place) else None
-    left = _left_to_do(settings, choices, encodings, there)
-    views = _given_views(choices, encodings, left.rows, first=there is None)
+    left = left_to_do(settings, choices, encodings, there)
+    views = given_views(choices, encodings, left.rows, first=there is None)
     # A table is made when nothing can be wrong any more: it would bind its name to these choices.
     table = there or StudyTable.open(place, choices.schema, identity=identity)
     compact_if_scattered(table)
@@ -135,83 +111,10 @@ def _interpret_left(
     # 3. Ray streams chunks of studies past the candidates' shards; the driver commits what comes out.
     with recorded(run, result), ray_session(settings.ray_address) as cluster:
         plan = run.directory / "plan.parquet"
-        _write_plan(left.rows, views, plan, _studies_per_chunk(settings))
+        write_plan(left.rows, views, plan, studies_per_chunk(settings))
         job = _Job(settings, choices, encodings.location, plan, len(left.rows), identity)
         _interpret(job, table, result, cluster)
     return result
-
-
-def _left_to_do(
-    settings: InterpretSettings, choices: Choices, encodings: StudyTable, table: StudyTable | None
-) -> Uninterpreted:
-    """What to interpret, its rows in the order in which they lie in the encodings' files."""
-    newest = newest_rows(encodings.keys())
-    if withdrawn := Withdrawn.read(Location.parse(settings.output)):
-        newest = _without_withdrawn(newest, encodings, withdrawn)
-    if settings.studies is not None:
-        chosen = pa.array(sorted(read_studies(Location.parse(settings.studies))), pa.string())
-        newest = newest.filter(pc.is_in(newest["study_id"], chosen))
-        if not len(newest):
-            raise SettingError(f"--studies {settings.studies}: none of its studies is encoded")
-    left = uninterpreted(
-        newest.slice(0, settings.limit),
-        table,
-        kinds=choices.kinds,
-        include_incomplete=settings.include_incomplete,
-    )
-    return replace(left, rows=_as_they_lie(left.rows))
-
-
-def _without_withdrawn(newest: pa.Table, encodings: StudyTable, withdrawn: Withdrawn) -> pa.Table:
-    """A table that was brought back from a copy may have them again, and studies that it had not then."""
-    theirs: set[str] = set()
-    for batch in encodings.newest_batches(["study_id", "patient_id"]):
-        pairs = zip(batch["study_id"].to_pylist(), batch["patient_id"].to_pylist(), strict=True)
-        theirs.update(study for study, patient in pairs if withdrawn.names(study, patient))
-    return newest.filter(pc.invert(pc.is_in(newest["study_id"], pa.array(sorted(theirs), pa.string()))))
-
-
-def _as_they_lie(rows: pa.Table) -> pa.Table:
-    places = rows.select(["row_group", "row_in_group"])
-    # The names are sorted, so their numbers sort like them; Arrow sorts no dictionary.
-    places = places.append_column("number", rows["file"].combine_chunks().indices)
-    order = [(name, "ascending") for name in ("number", "row_group", "row_in_group")]
-    return rows.take(pc.sort_indices(places, order))
-
-
-def _given_views(
-    choices: Choices, encodings: StudyTable, rows: pa.Table, *, first: bool
-) -> MatchedViews | None:
-    """The views that a table of the user's says, in the order of the rows."""
-    if choices.views is None or not len(rows):
-        return None
-    found = match_views(choices.views, _paths(encodings, rows), choices.scratch)
-    # A later run may find new studies alone, of which the table says nothing.
-    if first and not found.given:
-        raise SettingError(nothing_fits(choices.views, f"the {found.not_given:,} encoded videos"))
-    return found
-
-
-def _paths(encodings: StudyTable, rows: pa.Table) -> Iterator[pa.Table]:
-    """Paths and outcomes of the videos of some studies; nothing else of them is read."""
-    leaves = ["study_id", "videos.list.element.path", "videos.list.element.outcome"]
-    for found in read_rows(encodings.location, rows, leaves):
-        yield found.select(_PATHS.names).cast(_PATHS)
-
-
-def _studies_per_chunk(settings: InterpretSettings) -> int:
-    return STUDIES_PER_INFLUENCE_CHUNK if settings.influence else STUDIES_PER_CHUNK
-
-
-def _write_plan(rows: pa.Table, views: MatchedViews | None, plan: Location, per_chunk: int) -> None:
-    """One row group a chunk, rows in the order in which they lie in the table's files."""
-    places = rows.select(["file", "row_group", "row_in_group"])
-    given = pa.nulls(len(rows), pa.list_(pa.int8())) if views is None else views.views
-    places = places.append_column("given_views", given)
-    with TemporaryDirectory() as scratch:
-        file = Path(scratch) / "plan.parquet"
-        pq.write_table(places, file, row_group_size=per_chunk)
-        plan.put_file(file)
 
 
 @dataclass(frozen=True)
@@ -228,7 +131,7 @@ class _Job:
     @property
     def chunks(self) -> int:
         """Row groups of the plan."""
-        return -(-self.studies // _studies_per_chunk(self.settings))
+        return -(-self.studies // studies_per_chunk(self.settings))
 
 
 def _interpret(job: _Job, table: StudyTable, result: JobResult, cluster: ClusterSize) -> None:

@@ -18,6 +18,7 @@ from echoprime.retrieval import CandidateSet, drawn_rows, own_similarities
 from echoprime.storage import Location
 from echoprime.tables import ENCODINGS, StudyTable, list_runs
 from pipelines import interpret as job
+from pipelines import interpretation_plan as plan
 from pipelines.exit_codes import DONE, INTERRUPTED
 from pipelines.interpret import interpret
 from pipelines.settings import InterpretSettings, OutputSettings
@@ -95,7 +96,7 @@ def test_views_of_a_table_take_the_place_of_the_classifiers(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """Every chunk gets its own rows, in whatever order files and table lie."""
-    monkeypatch.setattr(job, "STUDIES_PER_CHUNK", 2)
+    monkeypatch.setattr(plan, "STUDIES_PER_CHUNK", 2)
     drawn = write_encoded(tmp_path, bundle, ["unknown"] * 7)
     given: dict[str, str | None] = {}
     for study in drawn:
