@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import hashlib
 import os
-import tempfile
 from pathlib import Path
 
 from echoprime.errors import BundleError
 from echoprime.storage import Location, leads_out
+from echoprime.storage.local_files import writing
 
 BLOCK = 8 << 20
 """Bytes read at once: large enough for a bucket, small beside a process's memory."""
@@ -78,23 +78,18 @@ def require_inside(name: str, listed_in: str, cure: str) -> None:
 
 
 def _fetch(source: Location, name: str, sha256: str, kept: Path, listed_in: str) -> None:
-    kept.parent.mkdir(parents=True, exist_ok=True)
-    handle, temporary = tempfile.mkstemp(prefix=f".{kept.name}.", dir=kept.parent)
+    digest = hashlib.sha256()
     try:
-        digest = hashlib.sha256()
-        with os.fdopen(handle, "wb") as target, source.open("rb") as stream:
+        with writing(kept) as target, source.open("rb") as stream:
             while block := stream.read(BLOCK):
                 digest.update(block)
                 target.write(block)
-        if digest.hexdigest() != sha256:
-            raise BundleError(f"{name}: SHA-256 differs from {listed_in}'s; copy it to the bucket again")
-        Path(temporary).replace(kept)
+            if digest.hexdigest() != sha256:
+                raise BundleError(f"{name}: SHA-256 differs from {listed_in}'s; copy it to the bucket again")
     except FileNotFoundError as error:
         raise BundleError(
             f"{name}: named in {listed_in}, but not there; copy it to the bucket again"
         ) from error
-    finally:
-        Path(temporary).unlink(missing_ok=True)
 
 
 def file_sha256(path: Path) -> str:

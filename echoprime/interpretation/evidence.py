@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from echoprime.interpretation.nested import known, lists, structs
 from echoprime.retrieval import ShardHits, StudyQueries
+from echoprime.retrieval.ranges import ranges
 from echoprime.tables.schema import NEIGHBOUR, SECTION
 
 
@@ -82,8 +83,7 @@ def _shares(queries: StudyQueries, cell: NDArray[np.int64], width: int) -> Any: 
     """Per assessable section the videos' shares; empty where not assessable."""
     counts = queries.videos[queries.study]
     first = (np.cumsum(queries.videos) - queries.videos)[queries.study]
-    within = np.arange(counts.sum()) - np.repeat(np.cumsum(counts) - counts, counts)
-    flat = queries.shares[np.repeat(first, counts) + within, np.repeat(queries.section, counts)]
+    flat = queries.shares[ranges(first, counts), np.repeat(queries.section, counts)]
     return lists(_cell_counts(counts, cell, queries.studies * width), pa.array(flat), pa.float64())
 
 

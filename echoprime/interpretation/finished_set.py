@@ -28,6 +28,10 @@ def require_nothing_there(target: Location) -> None:
         raise SettingError(f"{target}: something is there already; name another folder for the candidate set")
 
 
+OF_THE_FILES = frozenset({"format", "candidates", "hash", "files"})
+"""What `write_summary` says by itself; the rest of a summary are facts."""
+
+
 def write_summary(folder: Path, rows: int, facts: Mapping[str, Any], beside: Collection[str] = ()) -> None:
     """Hash every file of a set and write `summary.json`.
 

@@ -13,6 +13,7 @@ from echoprime.interpretation.influence import Influence
 from echoprime.interpretation.nested import known, lists, structs
 from echoprime.interpretation.phenotypes import Plan
 from echoprime.retrieval import NO_VIEW, StudyQueries
+from echoprime.retrieval.ranges import ranges
 from echoprime.tables.schema import VIDEO_INFLUENCE, VIEW_INFLUENCE
 
 
@@ -73,7 +74,7 @@ def _videos(
     study, phenotype = np.nonzero(there)
     counts = queries.videos[study]
     first = (np.cumsum(queries.videos) - queries.videos)[study]
-    video = np.repeat(first - (np.cumsum(counts) - counts), counts) + np.arange(counts.sum())
+    video = ranges(first, counts)
     number = np.repeat(phenotype, counts)
     share = queries.shares[video, plan.section[number]]
     without = np.full(len(video), np.nan)

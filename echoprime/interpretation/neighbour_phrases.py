@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from echoprime.retrieval import ShardHits
 from echoprime.retrieval.hits import SECTION_BITS
+from echoprime.retrieval.ranges import ranges
 
 
 @dataclass(frozen=True, eq=False)
@@ -66,9 +67,7 @@ class NeighbourPhrases:
             int64, each at least 0; they may come again.
         """
         counts = self.counts[texts]
-        which = np.repeat(np.arange(len(texts)), counts)
-        first = self.starts[texts] - (np.cumsum(counts) - counts)
-        return which, np.arange(len(which)) + first[which]
+        return np.repeat(np.arange(len(texts)), counts), ranges(self.starts[texts], counts)
 
     def first_of_its_text(self, code: NDArray[np.int64]) -> NDArray[np.bool_]:
         """bool (phrases,): whether no phrase before it in its text has the same code.

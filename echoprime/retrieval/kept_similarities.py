@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-import os
-import tempfile
 from collections.abc import Callable
 from contextlib import suppress
-from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
 from echoprime.bundle.cache import cache_directory
 from echoprime.retrieval.candidates import CandidateSet
+from echoprime.storage.local_files import writing
 
 KEPT_FROM = 5_000
 """A set of fewer rows is asked again each time: 40,000 took 5.4 processor seconds."""
@@ -47,17 +45,6 @@ def kept_similarities(
         if isinstance(found, np.ndarray) and found.dtype == np.float64 and found.ndim == 1:
             return found
     found = compute()
-    with suppress(OSError):  # a full or read-only disk
-        _write(place, found)
+    with suppress(OSError), writing(place) as file:  # a full or read-only disk
+        np.save(file, found)
     return found
-
-
-def _write(place: Path, found: NDArray[np.float64]) -> None:
-    place.parent.mkdir(parents=True, exist_ok=True)
-    handle, temporary = tempfile.mkstemp(prefix=f".{place.name}.", dir=place.parent)
-    try:
-        with os.fdopen(handle, "wb") as stream:
-            np.save(stream, found)
-        Path(temporary).replace(place)
-    finally:
-        Path(temporary).unlink(missing_ok=True)

@@ -11,6 +11,7 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from echoprime.retrieval.hits import SECTION_BITS
+from echoprime.retrieval.ranges import ranges
 
 TEXT = pa.list_(pa.struct([pa.field("phrase", pa.uint16()), pa.field("value", pa.string())]))
 """Phrases of one section of one report."""
@@ -148,7 +149,7 @@ def _first_runs(reports: Any, rows: NDArray[np.int64], sections: NDArray[np.int6
     begin = offsets[distinct].astype(np.int64)
     counts = offsets[distinct + 1] - begin
     owner = np.repeat(np.arange(len(distinct)), counts)
-    place = np.arange(len(owner)) + np.repeat(begin - (np.cumsum(counts) - counts), counts)
+    place = ranges(begin, counts)
     cell = owner * SECTION_BITS + flat.field("section").to_numpy(zero_copy_only=False)[place]
     asked = np.full(len(distinct) * SECTION_BITS, -1, np.int64)
     asked[line * SECTION_BITS + sections] = np.arange(len(rows))

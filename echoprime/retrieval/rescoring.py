@@ -10,11 +10,14 @@ by as much with u = 2**-53; underflow adds at most n * 2**-149, n * 2**-126 wher
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
 from echoprime.retrieval.parts import Rows
+
+Scores = TypeVar("Scores", np.float32, np.float64)
 
 RESCORED_AT_ONCE = 64
 """Rows of one query scored at once: their 384 KB of buffers stay in a core's second-level cache."""
@@ -60,15 +63,8 @@ def narrow_scores(
     """float32 scores of pairs, ordered by query; `errors` bounds them."""
     scores = np.empty(len(row), np.float32)
     room = np.empty((GATHERED_AT_ONCE, queries.shape[1]), np.float32)
-    for part, start, chosen in rows.by_part(row):
-        local = row[chosen] - start
-        out = scores if len(chosen) == len(row) else np.empty(len(chosen), np.float32)
-        for line, first, last in runs(query[chosen], GATHERED_AT_ONCE):
-            # mode="clip" writes without a second copy; the rows are all within.
-            found = np.take(part, local[first:last], axis=0, out=room[: last - first], mode="clip")
-            np.matmul(found, queries[line], out=out[first:last])
-        if out is not scores:
-            scores[chosen] = out
+    for line, found, out in _gathered(rows, query, row, room, scores):
+        np.matmul(found, queries[line], out=out)
     return scores
 
 
@@ -83,19 +79,31 @@ def rescore(
     narrow = np.empty((RESCORED_AT_ONCE, queries.shape[1]), np.float32)
     wide = np.empty_like(narrow, np.float64)
     vectors = queries.astype(np.float64)
+    for line, found, out in _gathered(rows, query, row, narrow, scores):
+        products = wide[: len(found)]
+        np.copyto(products, found)
+        np.multiply(products, vectors[line], out=products)
+        np.add.reduce(products, axis=1, out=out)
+    return scores
+
+
+def _gathered(
+    rows: Rows,
+    query: NDArray[np.int64],
+    row: NDArray[np.int64],
+    room: NDArray[np.float32],
+    scores: NDArray[Scores],
+) -> Iterator[tuple[int, NDArray[np.float32], NDArray[Scores]]]:
+    """(query, its next rows, where their scores belong), as many rows at once as `room` holds."""
     for part, start, chosen in rows.by_part(row):
         local = row[chosen] - start
-        out = scores if len(chosen) == len(row) else np.empty(len(chosen))
-        for line, first, last in runs(query[chosen], RESCORED_AT_ONCE):
-            n = last - first
+        out = scores if len(chosen) == len(row) else np.empty(len(chosen), scores.dtype)
+        for line, first, last in runs(query[chosen], len(room)):
             # mode="clip" writes without a second copy; the rows are all within.
-            np.take(part, local[first:last], axis=0, out=narrow[:n], mode="clip")
-            np.copyto(wide[:n], narrow[:n])
-            np.multiply(wide[:n], vectors[line], out=wide[:n])
-            np.add.reduce(wide[:n], axis=1, out=out[first:last])
+            found = np.take(part, local[first:last], axis=0, out=room[: last - first], mode="clip")
+            yield line, found, out[first:last]
         if out is not scores:
             scores[chosen] = out
-    return scores
 
 
 def runs(query: NDArray[np.int64], most: int) -> Iterator[tuple[int, int, int]]:

@@ -27,6 +27,7 @@ from numpy.typing import NDArray
 
 from echoprime.retrieval.filters import Filter, Float32Filter
 from echoprime.retrieval.parts import Rows
+from echoprime.retrieval.ranges import ranges
 from echoprime.retrieval.rescoring import errors, narrow_scores, rank, rescore, runs
 
 BLOCK_ROWS = 2048
@@ -239,10 +240,9 @@ class _Scan:
 
     def _rows_of(self, query: NDArray[np.int64], group: NDArray[np.int64]) -> Pairs:
         """The rows of groups that are not left out of their query, in the same order."""
-        first, last = self._filter.starts[group], self._filter.starts[group + 1]
-        query = np.repeat(query, last - first)
-        ends = np.cumsum(last - first)
-        row = np.repeat(last - ends, last - first) + np.arange(len(query))
+        first = self._filter.starts[group]
+        counts = self._filter.starts[group + 1] - first
+        query, row = np.repeat(query, counts), ranges(first, counts)
         kept = np.ones(len(row), np.bool_)
         if self._lacking is not None:
             kept &= ~self._lacking[row]

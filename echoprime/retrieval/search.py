@@ -13,6 +13,7 @@ from echoprime.retrieval.first_pass import FirstPass
 from echoprime.retrieval.hits import SECTION_BITS, ShardHits
 from echoprime.retrieval.own_similarities import DrawnCandidates
 from echoprime.retrieval.parts import Part, Rows
+from echoprime.retrieval.ranges import ranges
 from echoprime.retrieval.scan import Excluded, nearest
 
 
@@ -181,8 +182,7 @@ class Shard:
         order = np.argsort(which, kind="stable")
         first = np.searchsorted(which[order], of_query, side="left")
         counts = np.where(of_query >= 0, np.searchsorted(which[order], of_query, side="right") - first, 0)
-        within = np.arange(counts.sum()) - np.repeat(np.cumsum(counts) - counts, counts)
-        return Excluded(np.repeat(np.arange(queries), counts), rows[order][np.repeat(first, counts) + within])
+        return Excluded(np.repeat(np.arange(queries), counts), rows[order][ranges(first, counts)])
 
     def _reports(
         self,

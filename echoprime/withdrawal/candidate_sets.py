@@ -13,8 +13,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
-from echoprime.bundle.cache import file_sha256
-from echoprime.retrieval.candidate_files import SUMMARY, files_hash
+from echoprime.interpretation.finished_set import OF_THE_FILES, write_summary
+from echoprime.retrieval.candidate_files import SUMMARY
 from echoprime.retrieval.writing import file_name
 from echoprime.storage import Location
 from echoprime.withdrawal.traces import Traces
@@ -121,15 +121,9 @@ def _write(place: Location, shape: dict[str, Any], kept: list[NDArray[np.bool_]]
     # the largest length stays an upper bound
     (folder / SHAPE).write_text(json.dumps({**shape, "rows": rows, "files": count}, indent=1))
     summary = json.loads((place / SUMMARY).read_bytes())
-    names = sorted(path.name for path in folder.iterdir())
-    hashes = {name: file_sha256(folder / name) for name in names}
-    summary["files"] = {
-        name: {"size": (folder / name).stat().st_size, "sha256": hashes[name]} for name in names
-    }
-    summary["hash"], summary["candidates"] = files_hash(hashes), rows
     before = int(summary["counts"].get("withdrawn", 0))
     summary["counts"]["withdrawn"] = before + sum(int((~each).sum()) for each in kept)
-    (folder / SUMMARY).write_text(json.dumps(summary, indent=1, ensure_ascii=False))
+    write_summary(folder, rows, {name: summary[name] for name in summary if name not in OF_THE_FILES})
 
 
 def _pieces(

@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 
 from echoprime.bundle import Phenotype
 from echoprime.interpretation.neighbour_phrases import NeighbourPhrases
+from echoprime.interpretation.nested import lists, structs
 from echoprime.interpretation.sentences import Sentences
 from echoprime.interpretation.severity.grading import FIRST_GRADE, PhraseGrades
 from echoprime.interpretation.severity.structures import Structure
@@ -183,9 +184,5 @@ def _column(rows: NDArray[Any], structures: Sequence[Structure], told: Told, stu
         ),
         "value": pa.array(rows["value"], mask=~phenotype),
     }
-    structs = pa.StructArray.from_arrays(
-        [columns[field.name] for field in CONTRADICTION], fields=list(CONTRADICTION)
-    )
     counts = np.bincount(rows["study"], minlength=studies)
-    offsets = pa.array(np.concatenate([[0], counts.cumsum()]), pa.int32())
-    return pa.ListArray.from_arrays(offsets, structs, type=pa.list_(CONTRADICTION))
+    return lists(counts, structs(columns, CONTRADICTION), CONTRADICTION)

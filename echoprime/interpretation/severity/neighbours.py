@@ -9,6 +9,7 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from echoprime.interpretation.neighbour_phrases import NeighbourPhrases
+from echoprime.interpretation.nested import lists, structs
 from echoprime.interpretation.severity.grading import FIRST_GRADE, UNGRADED, PhraseGrades
 from echoprime.tables.schema import GRADE_SCALE, GRADES, SEVERITY
 
@@ -67,9 +68,7 @@ def severity_column(
         "neighbours": pa.array(total, pa.int32()),
         "ungraded": pa.array(counts[:, :, UNGRADED].ravel(), pa.int32()),
     }
-    structs = pa.StructArray.from_arrays([fields[field.name] for field in SEVERITY], fields=list(SEVERITY))
-    offsets = pa.array(np.arange(studies + 1) * len(names), pa.int32())
-    return pa.ListArray.from_arrays(offsets, structs, type=pa.list_(SEVERITY))
+    return lists(np.full(studies, len(names)), structs(fields, SEVERITY), SEVERITY)
 
 
 def structure_counts(
