@@ -41,13 +41,19 @@ class Filter(ABC):
         int64 (groups + 1,): first row of each group of neighbouring rows, then the number of rows.
     two_sided
         Whether the slack bounds how far a score may be too high as well.
+    scores
+        Type of what `product` gives: float32, or codes of it.
+    left_out
+        The code of -inf.
     """
 
     two_sided: ClassVar[bool] = True
+    scores: ClassVar[type[np.generic]] = np.float32
+    left_out: ClassVar[float] = -np.inf
     starts: NDArray[np.int64]
 
     @abstractmethod
-    def project(self, queries: NDArray[np.float32]) -> tuple[NDArray[np.float32], NDArray[np.float64]]:
+    def project(self, queries: NDArray[np.float32]) -> tuple[Any, NDArray[np.float64]]:
         """What is multiplied with the rows, (queries, width), and each query's slack.
 
         No row's float64 score is above its filter score plus slack.
@@ -58,16 +64,19 @@ class Filter(ABC):
         """First row and content of at most `size` rows at a time; a group never spans two blocks."""
 
     @abstractmethod
-    def product(
-        self,
-        block: Any,  # noqa: ANN401  # an array, or a tensor of bfloat16, which numpy lacks
-        lines: NDArray[np.float32],
-        out: NDArray[np.float32],
-    ) -> NDArray[np.float32]:
-        """Scores (rows of the block, queries), in `out` where that saves a copy."""
+    def product(self, block: Any, lines: Any, out: NDArray[Any]) -> None:  # noqa: ANN401  # arrays, or tensors
+        """Write the scores (rows of the block, queries) into `out`, of type `scores`."""
+
+    def maxima(self, scores: NDArray[Any], size: int) -> NDArray[np.float32]:
+        """(groups, queries): the best of `size` neighbouring lines each, the last group with what is left."""
+        best: NDArray[np.float32] = folded(np.maximum, scores, size)
+        return best
 
     def bounds(
-        self, lines: NDArray[np.float32], query: NDArray[np.int64], row: NDArray[np.int64]
+        self,
+        lines: Any,  # noqa: ANN401
+        query: NDArray[np.int64],
+        row: NDArray[np.int64],
     ) -> NDArray[np.float32] | None:
         """Scores of pairs, ordered by query; None where float32 scores are as cheap."""
         return None
@@ -97,18 +106,25 @@ class Float32Filter(Filter):
 
     def product(
         self, block: NDArray[np.float32], lines: NDArray[np.float32], out: NDArray[np.float32]
-    ) -> NDArray[np.float32]:
-        return product(block, lines, out)
+    ) -> None:
+        np.matmul(block, lines.T, out=out)
 
 
-def product(
-    block: NDArray[np.float32], lines: NDArray[np.float32], out: NDArray[np.float32]
-) -> NDArray[np.float32]:
-    """(rows, queries) by BLAS, in the order in which `out` lies: for few rows the other takes far longer."""
-    if out.flags.c_contiguous:
-        return np.matmul(block, lines.T, out=out)
-    np.matmul(lines, block.T, out=out.T)
-    return out
+def folded(by: np.ufunc, scores: NDArray[Any], size: int) -> NDArray[Any]:
+    """Groups of `size` neighbouring lines as one line each, the last with what is left.
+
+    Examples
+    --------
+    >>> folded(np.maximum, np.array([[1, 2], [3, 0], [5, 6]]), 2).tolist()
+    [[3, 2], [5, 6]]
+    """
+    if size == 1:
+        return scores
+    whole = len(scores) // size
+    best: NDArray[Any] = by.reduce(scores[: whole * size].reshape(whole, size, scores.shape[1]), axis=1)
+    if whole * size < len(scores):
+        best = np.concatenate([best, by.reduce(scores[whole * size :], axis=0, keepdims=True)])
+    return best
 
 
 def group_size(rows: int) -> int:

@@ -27,7 +27,7 @@ from collections.abc import Iterator
 import numpy as np
 from numpy.typing import NDArray
 
-from echoprime.retrieval.filters import Filter, group_starts, product
+from echoprime.retrieval.filters import Filter, group_starts
 from echoprime.retrieval.parts import Rows
 from echoprime.retrieval.rescoring import errors, lengths, relative_error, runs
 
@@ -119,8 +119,8 @@ class PrincipalFilter(Filter):
 
     def product(
         self, block: NDArray[np.float32], lines: NDArray[np.float32], out: NDArray[np.float32]
-    ) -> NDArray[np.float32]:
-        return product(block, lines, out)
+    ) -> None:
+        np.matmul(block, lines.T, out=out)
 
     def bounds(
         self, lines: NDArray[np.float32], query: NDArray[np.int64], row: NDArray[np.int64]

@@ -30,11 +30,11 @@ from echoprime.retrieval.parts import Rows
 from echoprime.retrieval.ranges import ranges
 from echoprime.retrieval.rescoring import errors, narrow_scores, rank, rescore, runs
 
-BLOCK_ROWS = 2048
-"""Rows multiplied at once: with 256 queries 2 MB of scores, in the caches until their maxima are taken."""
+BLOCK_ROWS = 1024
+"""Rows multiplied at once: with 512 queries 2 MB of scores, in the caches until their maxima are taken."""
 
-BLOCK_QUERIES = 256
-"""Queries multiplied at once: enough for the product to be bound by arithmetic, not by memory."""
+BLOCK_QUERIES = 512
+"""Queries multiplied at once: each row that BLAS copies for its kernel is used so often."""
 
 MOST_PASSING = 1 / 40
 """Share of the rows that a filter may let pass: scoring one of them costs as much as 20 in the product."""
@@ -145,7 +145,7 @@ class _Scan:
         maxima = self._maxima()
         floor = self._floor(maxima)
         threshold = _round_down(floor - self._slack)
-        query, group = np.divmod(np.flatnonzero(maxima >= threshold[:, None]), maxima.shape[1])
+        query, group = _reaching(maxima, threshold)
         counts = np.bincount(query, minlength=len(self._these))
         best_rows = np.full((len(self._these), self._k), -1, np.int64)
         best_scores = np.full((len(self._these), self._k), -np.inf)
@@ -163,24 +163,22 @@ class _Scan:
         return again
 
     def _maxima(self) -> NDArray[np.float32]:
-        """float32 (queries, groups): the best filter score of each group, -inf where all are left out."""
-        starts = self._filter.starts
-        maxima = np.empty((len(self._these), len(starts) - 1), np.float32)
-        shape = BLOCK_ROWS, len(self._these)
-        # maxima of neighbours are fastest with queries side by side; without groups nothing is turned round
-        room = np.empty(shape, np.float32) if self._size > 1 else np.empty(shape[::-1], np.float32).T
+        """float32 (groups, queries): the best filter score of each group, -inf where all are left out."""
+        maxima = np.empty((len(self._filter.starts) - 1, len(self._these)), np.float32)
+        room = np.empty((BLOCK_ROWS, len(self._these)), self._filter.scores)
         order = np.argsort(self._excluded.row, kind="stable")
         query, row = self._excluded.query[order], self._excluded.row[order]
         place = 0
         for first, block in self._filter.blocks(BLOCK_ROWS):
             last = first + len(block)
-            scores = self._filter.product(block, self._lines, room[: len(block)])
+            scores = room[: len(block)]
+            self._filter.product(block, self._lines, scores)
             here = slice(*np.searchsorted(row, (first, last)))
-            scores[row[here] - first, query[here]] = -np.inf
+            scores[row[here] - first, query[here]] = self._filter.left_out
             if self._lacking is not None:
-                scores[self._lacking[first:last]] = -np.inf
-            best = _group_maxima(scores, self._size)
-            maxima[:, place : place + len(best)] = best.T
+                scores[self._lacking[first:last]] = self._filter.left_out
+            best = self._filter.maxima(scores, self._size)
+            maxima[place : place + len(best)] = best
             place += len(best)
         return maxima
 
@@ -216,7 +214,7 @@ class _Scan:
             return np.where(reached > LEAST, reached - self._slack, LEAST)
         count = 2 * self._k
         reached = np.maximum(_lower_bound(maxima, count), LEAST)
-        query, group = np.divmod(np.flatnonzero(maxima >= reached[:, None]), maxima.shape[1])
+        query, group = _reaching(maxima, reached)
         # any rows will do: of many equal maxima some are enough
         few = np.arange(len(query)) - np.searchsorted(query, query) < 2 * count
         query, row = self._rows_of(query[few], group[few])
@@ -252,30 +250,26 @@ class _Scan:
         return (query, row) if kept.all() else (query[kept], row[kept])
 
 
-def _group_maxima(scores: NDArray[np.float32], size: int) -> NDArray[np.float32]:
-    """(groups, queries): maxima of `size` neighbouring lines each, the last group with what is left."""
-    if size == 1:
-        return scores
-    whole = len(scores) // size
-    best: NDArray[np.float32] = scores[: whole * size].reshape(whole, size, scores.shape[1]).max(axis=1)
-    if whole * size < len(scores):
-        best = np.concatenate([best, scores[whole * size :].max(axis=0, keepdims=True)])
-    return best
+def _reaching(maxima: NDArray[np.float32], least: NDArray[np.floating]) -> Pairs:
+    """Queries and groups whose maximum is not below the query's least, by (query, group)."""
+    group, query = np.divmod(np.flatnonzero(maxima >= least), maxima.shape[1])
+    order = np.argsort(query, kind="stable")
+    return query[order], group[order]
 
 
-def _lower_bound(scores: NDArray[np.float32], k: int) -> NDArray[np.float64]:
-    """No more than the k-th best of each line of `scores`, found without sorting it.
+def _lower_bound(maxima: NDArray[np.float32], k: int) -> NDArray[np.float64]:
+    """No more than the k-th best of each column of `maxima`, found without sorting it.
 
-    The columns are dealt out to about 5k groups; the k-th best of the groups' maxima is the score of
-    some column that k - 1 other ones reach. It lies little below the k-th best, for a tenth of the time.
+    The lines are dealt out to about 5k groups; the k-th best of the groups' maxima is the score of
+    some line that k - 1 other ones reach. It lies little below the k-th best, for a tenth of the time.
     """
-    lines, columns = scores.shape
-    if columns < k:
-        return np.full(lines, LEAST, np.float64)
-    turns = max(1, columns // (5 * k))
-    groups = columns // turns
-    maxima = scores[:, : groups * turns].reshape(lines, turns, groups).max(axis=1)
-    bound: NDArray[np.float64] = np.partition(maxima, groups - k, axis=1)[:, groups - k].astype(np.float64)
+    lines, columns = maxima.shape
+    if lines < k:
+        return np.full(columns, LEAST, np.float64)
+    turns = max(1, lines // (5 * k))
+    groups = lines // turns
+    best = maxima[: groups * turns].reshape(turns, groups, columns).max(axis=0).T
+    bound: NDArray[np.float64] = np.partition(best, groups - k, axis=1)[:, groups - k].astype(np.float64)
     return bound
 
 

@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+import torch
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
@@ -21,9 +22,10 @@ def found_and_exact(matrix, queries):
     """The filter's scores (rows, queries), the true ones, and the slack."""
     filter_ = BFloat16Filter(rows_of(matrix), float(lengths(matrix).max()))
     lines, slack = filter_.project(queries)
-    out = np.empty((len(matrix), len(queries)), np.float32)
+    codes = np.empty((len(matrix), len(queries)), filter_.scores)
     for first, block in filter_.blocks(64):
-        filter_.product(block, lines, out[first : first + len(block)])
+        filter_.product(block, lines, codes[first : first + len(block)])
+    out = filter_.maxima(codes, 1)
     return out.astype(np.float64), matrix.astype(np.float64) @ queries.T.astype(np.float64), slack
 
 
@@ -78,9 +80,23 @@ def test_the_nearest_row_is_not_lost_to_one_that_is_rounded_up():
 @pytest.mark.parametrize("wrong", [5, np.nan])
 def test_products_that_break_the_bound_are_refused(monkeypatch, wrong):
     matrix = np.random.default_rng(6).standard_normal((100, 64)).astype(np.float32)
-    product = BFloat16Filter.product
-    monkeypatch.setattr(
-        BFloat16Filter, "product", lambda self, *each: product(self, *each) + np.float32(wrong)
-    )
+    maxima = BFloat16Filter.maxima
+    monkeypatch.setattr(BFloat16Filter, "maxima", lambda self, *each: maxima(self, *each) + np.float32(wrong))
     with pytest.raises(SettingError, match="multiplies too inexactly; use float32"):
         BFloat16Filter(rows_of(matrix), 20.0)
+
+
+@settings(max_examples=60, deadline=None)
+@given(
+    values=st.lists(
+        st.sampled_from((-np.inf, -3.0, -(2.0**-100), -0.0, 0.0, 1.5, 7.0)), min_size=1, max_size=40
+    ),
+    size=st.sampled_from((1, 2, 4, 16)),
+)
+def test_codes_have_the_maxima_of_their_numbers(values, size):
+    numbers = torch.tensor(values).to(torch.bfloat16)[:, None]
+    filter_ = BFloat16Filter(rows_of(np.ones((4, 8), np.float32)), 3.0)
+    found = filter_.maxima(numbers.view(torch.int16).numpy(), size)
+    groups = [max(values[first : first + size]) for first in range(0, len(values), size)]
+    np.testing.assert_array_equal(found[:, 0], torch.tensor(groups).to(torch.bfloat16).float().numpy())
+    assert torch.tensor([-np.inf]).to(torch.bfloat16).view(torch.int16).item() == filter_.left_out

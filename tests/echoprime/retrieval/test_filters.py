@@ -35,9 +35,10 @@ def made(name, rows, largest):
 def scores_of(filter_, queries, count):
     """(rows, queries) of all blocks."""
     lines, slack = filter_.project(queries)
-    out = np.empty((count, len(queries)), np.float32)
+    codes = np.empty((count, len(queries)), filter_.scores)
     for first, block in filter_.blocks(64):
-        filter_.product(block, lines, out[first : first + len(block)])
+        filter_.product(block, lines, codes[first : first + len(block)])
+    out = filter_.maxima(codes, 1)
     return out, slack, lines
 
 
@@ -77,7 +78,7 @@ def test_slack_is_small(name):
     matrix /= np.maximum(lengths(matrix), 1e-3)[:, None].astype(np.float32)
     queries = matrix[3:33:2]
     _, slack, _ = scores_of(made(name, rows_of(matrix), 1.0), queries, len(matrix))
-    assert slack.max() < {"float32": 4e-5, "principal": 5e-4, "bfloat16": 1.2e-2}[name]
+    assert slack.max() < {"float32": 4e-5, "principal": 5e-4, "bfloat16": 8e-3}[name]
 
 
 def test_directions_hold_what_they_should():
