@@ -32,6 +32,7 @@ from searching import Answer, K, Ours
 from threadpoolctl import threadpool_limits
 
 from echoprime.retrieval import CandidateSet, FilterName
+from echoprime.retrieval.first_pass import has_bfloat16
 from echoprime.retrieval.writing import file_name
 
 PUBLISHED_STUDIES = 8
@@ -157,6 +158,8 @@ def measure(candidates: CandidateSet, spectrum: Spectrum, studies: int, rounds: 
     index = faiss.IndexFlatIP(candidates.dimension)
     index.add(known.matrix)
     names: list[FilterName] = ["float32", "principal"]
+    if has_bfloat16():
+        names.append("bfloat16")
     ours = {(name, shards): Ours(candidates, name, shards, threads) for name in names for shards in (2, 1, 8)}
     ready = {key: each.ready() for key, each in ours.items()}
     ways: dict[str, Callable[[], Answer]] = {
@@ -181,16 +184,11 @@ def measure(candidates: CandidateSet, spectrum: Spectrum, studies: int, rounds: 
     print("| | s a study | studies a second | times published | times FAISS | CPU s a study | answers |")
     print("|---|---:|---:|---:|---:|---:|---|")
     reference = answers["float32 2"]
-    for name, label in (
-        ("published", "published way, one study at a time"),
-        ("faiss", "FAISS IndexFlatIP, same batch"),
-        ("float32 2", "ours, float32, 2 shards"),
-        ("principal 2", "ours, principal directions first, 2 shards"),
-        ("float32 1", "ours, float32, 1 shard"),
-        ("float32 8", "ours, float32, 8 shards"),
-        ("principal 1", "ours, principal directions first, 1 shard"),
-        ("principal 8", "ours, principal directions first, 8 shards"),
-    ):
+    labels = {"published": "published way, one study at a time", "faiss": "FAISS IndexFlatIP, same batch"}
+    for name, shards in ours:
+        words = {"principal": "principal directions first", "bfloat16": "bfloat16 first"}.get(name, name)
+        labels[f"{name} {shards}"] = f"ours, {words}, {shards} shard{'s' * (shards > 1)}"
+    for name, label in labels.items():
         print(
             f"| {label} | {1 / rate[name]:.4f} | {rate[name]:.2f} | {rate[name] / rate['published']:.1f} "
             f"| {rate[name] / rate['faiss']:.2f} | {spent[name] / of[name]:.4f} "
@@ -199,8 +197,9 @@ def measure(candidates: CandidateSet, spectrum: Spectrum, studies: int, rounds: 
     print(
         f"\nFloat32, 2 shards: {flop * rate['float32 2'] / 1e9:.0f} GFLOP/s, "
         f"{flop * of['float32 2'] / spent['float32 2'] / 1e9:.0f} GFLOP a processor second. 8 shards keep "
-        f"{rate['float32 8'] / rate['float32 1']:.0%} of one's rows a second in float32, "
-        f"{rate['principal 8'] / rate['principal 1']:.0%} with principal directions. Ready: "
+        "of one's rows a second: "
+        + ", ".join(f"{name} {rate[f'{name} 8'] / rate[f'{name} 1']:.0%}" for name in names)
+        + ". Ready: "
         + ", ".join(f"{name} {shards} shards {took:.1f} s" for (name, shards), took in ready.items())
         + f". Largest memory of the process, FAISS's copy and the mapped files included: "
         f"{resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e6:.1f} GB."

@@ -24,9 +24,10 @@ from machine import heading
 from searching import Ours
 
 from echoprime.retrieval import CandidateSet
+from echoprime.retrieval.first_pass import has_bfloat16
 from echoprime.retrieval.writing import file_name
 
-FILTERS = ("float32", "principal")
+FILTERS = ("float32", "principal", "bfloat16") if has_bfloat16() else ("float32", "principal")
 PLOT = Path(__file__).parent / "results" / "retrieval_growth.svg"
 
 
@@ -91,15 +92,22 @@ def plot(found: dict[tuple[int, str, int], dict[str, float]], shards: list[int])
     import matplotlib.pyplot as plt
 
     rows = sorted({key[0] for key in found})
-    figure, axes = plt.subplots(figsize=(7, 4.2))
-    for name, style in zip(FILTERS, ("-", "--"), strict=True):
-        for count, colour in zip(shards, ("tab:blue", "tab:orange", "tab:green"), strict=False):
+    figure, (grown, cut) = plt.subplots(1, 2, figsize=(10, 4.2))
+    colours = ("tab:blue", "tab:orange", "tab:green")
+    for name, colour in zip(FILTERS, colours, strict=False):
+        for count, style in zip(shards, ("-", "--", ":"), strict=False):
             times = [found[each, name, count]["cpu"] for each in rows]
             label = f"{name}, {count} shard{'s' * (count > 1)}"
-            axes.plot([each / 1e6 for each in rows], times, style, color=colour, marker="o", label=label)
-    axes.set(xlabel="candidates, millions", ylabel="processor seconds a study (15 sections)", yscale="log")
-    axes.grid(visible=True, alpha=0.3)
-    axes.legend(fontsize=8)
+            grown.plot([each / 1e6 for each in rows], times, style, color=colour, marker="o", label=label)
+        alone = found[rows[0], name, shards[0]]["cpu"]
+        kept = [alone / found[rows[0], name, count]["cpu"] for count in shards]
+        cut.plot(shards, kept, color=colour, marker="o", label=name)
+    grown.set(xlabel="candidates, millions", ylabel="processor seconds a study (15 sections)", yscale="log")
+    cut.set(xlabel=f"shards of {rows[0]:,} candidates", ylabel="rows a processor second, of one shard's")
+    cut.set_ylim(bottom=0)
+    for axes in (grown, cut):
+        axes.grid(visible=True, alpha=0.3)
+        axes.legend(fontsize=8)
     figure.tight_layout()
     figure.savefig(PLOT, metadata={"Date": None})
 

@@ -3,13 +3,13 @@
 The error. Let v = 2**-8, the unit roundoff of 8 significant bits, h = 2**-126, n = 512, q' and r' the rounded
 query and row, s the sum and t what torch hands on: s rounded to bfloat16. First where nothing is below h.
 - |q.r - q'.r'| <= |q - q'| |r'| + |q| |r - r'|. These norms are measured, not bounded: of each query, and the
-  largest of all rows. They are about v / 3 times the vector's, and never more than v times.
+  largest of all rows. They are 0.4 to 0.5 v times the vector's, and never more than v times.
 - A product of two bfloat16 is exact in float32. The hardware sums two of them (VDPBF16PS) or more
   (TDPBF16PS) at a time, in an order of its own: n additions of relative error at most u = 2**-23, twice
   that of rounding to nearest, so |s - q'.r'| <= gamma(n) |q'| |r'|.
 - |t - s| <= v |s| <= v (1 + gamma) |q'| |r'|.
 Together |t - q.r| <= |q - q'| |r'| + |q| |r - r'| + (v + gamma + v gamma) |q'| |r'|, to both sides: about
-1.7 v, and 3 v, nearly reached, where all roundings go the same way.
+2 v, and 3 v, nearly reached, where all roundings go the same way.
 
 Underflow. A number below h may be flushed to zero: read as such it changes q' and r' by at most sqrt(n) h
 each, so the product by sqrt(n) h (|q'| + |r'|) + n h**2, grown by rounding as above; of n products and n
