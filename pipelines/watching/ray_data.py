@@ -1,25 +1,20 @@
-"""What Ray Data's scheduler knows of each stage at a moment: the one place that looks into its inner parts.
+"""What Ray Data's scheduler knows of each stage at a moment.
 
-Ray Data counts tasks, queues and actors for its own dashboard, and gives them to callbacks that a
-`DataContext` names. Callbacks get its executor, whose parts are no public interface: where a later version
-has others, there are no samples, and what is said of a run is what the job's own clocks know.
+Ray Data counts tasks, queues and actors for its own dashboard, in parts that are no public interface: where a
+later version has others, there are no samples, and what is said of a run is what the job's own clocks know.
 """
 
 from __future__ import annotations
 
-import logging
-import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import Any
 
-from ray.data._internal.execution.execution_callback import ExecutionCallback
-
-log = logging.getLogger(__name__)
+from pipelines.watching.scheduler_steps import at_each_step
 
 SAMPLE_SECONDS = 0.05
-"""The scheduler turns up to thousands of times a second, and at least ten times."""
+"""Between two samples."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -55,33 +50,6 @@ class StageState:
 
 Sample = Mapping[str, StageState]
 """Stage -> its state."""
-
-
-class SchedulerSamples(ExecutionCallback):
-    """Hands a sample of every stage to whoever listens; Ray Data makes one for each execution.
-
-    A class, because a `DataContext` takes classes alone and travels to the workers, by name.
-    """
-
-    listener: ClassVar[Callable[[Sample], None] | None] = None
-    stages: ClassVar[Mapping[str, str]] = {}
-
-    def __init__(self) -> None:
-        self._last = 0.0
-
-    def on_execution_step(self, executor: Any) -> None:  # noqa: ANN401  # Ray's
-        """Called by the scheduler at each of its steps."""
-        now, listener = time.monotonic(), type(self).listener
-        if listener is None or now - self._last < SAMPLE_SECONDS:
-            return
-        self._last = now
-        try:
-            sample = sample_of(executor, self.stages)
-        except (AttributeError, TypeError, KeyError) as error:
-            type(self).listener = None  # another Ray: no samples, once said
-            log.warning("Ray Data's stages cannot be looked at (%s)", type(error).__name__)
-            return
-        listener(sample)
 
 
 def sample_of(executor: Any, stages: Mapping[str, str]) -> dict[str, StageState]:  # noqa: ANN401  # Ray's
@@ -130,14 +98,7 @@ def sampled(dataset: Any, stages: Mapping[str, str], listener: Callable[[Sample]
     stages, listener
         See `sample_of`.
     """
-    callbacks = getattr(dataset.context, "custom_execution_callback_classes", None)
-    if not isinstance(callbacks, list):
-        log.warning("Ray Data's stages cannot be looked at (no callbacks)")
+    with at_each_step(
+        dataset, SAMPLE_SECONDS, lambda executor: listener(sample_of(executor, stages)), "looked at"
+    ):
         yield
-        return
-    dataset.context.custom_execution_callback_classes = [*callbacks, SchedulerSamples]
-    SchedulerSamples.listener, SchedulerSamples.stages = listener, stages
-    try:
-        yield
-    finally:
-        SchedulerSamples.listener = None

@@ -1,21 +1,19 @@
 """What a job tells Ray Data's scheduler to do: take nothing in any more, start anew what hangs.
 
-By the same callbacks as the samples of `ray_data`, and with the same reserve: where a later Ray has other
-parts, a job that was asked to end drains more slowly, and one that hangs ends without a second try.
+Where a later Ray has other parts, a job that was asked to end drains more slowly, and one that hangs ends
+without a second try.
 """
 
 from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
-from typing import Any, ClassVar
-
-from ray.data._internal.execution.execution_callback import ExecutionCallback
+from collections.abc import Callable, Mapping
+from typing import Any
 
 from echoprime.errors import StalledError
 from pipelines.watching.run_log import event
+from pipelines.watching.scheduler_steps import OTHER_PARTS
 
 log = logging.getLogger(__name__)
 
@@ -26,7 +24,7 @@ SILENCES = 4
 """A job ends with the fourth in a row: until then actors that are being started are waited for."""
 
 STEP_SECONDS = 0.2
-"""The scheduler turns at least ten times a second; signals and silence need not be looked at so often."""
+"""Signals and silence need not be looked at more often."""
 
 
 class Steering:
@@ -65,7 +63,6 @@ class Steering:
         self._ending = self._ended = False
         self._tries = self._silences = 0
         self._since = time.monotonic()
-        self._stepped = float("-inf")
 
     def end(self) -> None:
         """Let nothing new into the first stage; what is in flight goes on to its end."""
@@ -79,17 +76,13 @@ class Steering:
         StalledError
             Nothing came out, and starting anew did not help.
         """
-        now = time.monotonic()
-        if now - self._stepped < STEP_SECONDS:
-            return
-        self._stepped = now
         if self._ending and not self._ended:
             self._ended = True
             _known_parts(lambda: close_source(executor, self._stages))
-        self._look_at_silence(executor, now)
+        self._look_at_silence(executor)
 
-    def _look_at_silence(self, executor: Any, now: float) -> None:  # noqa: ANN401  # Ray's
-        silent = self._silent()
+    def _look_at_silence(self, executor: Any) -> None:  # noqa: ANN401  # Ray's
+        now, silent = time.monotonic(), self._silent()
         if silent < now - self._since:  # something came since the last try
             self._tries, self._silences, self._since = 0, 0, now - silent
         if now - self._since < self._seconds:
@@ -169,41 +162,6 @@ def restart_last_at_work(executor: Any, stages: Mapping[str, str]) -> tuple[str,
 def _known_parts(action: Callable[[], Any]) -> Any:  # noqa: ANN401  # whatever it returns
     try:
         return action()
-    except (AttributeError, TypeError, KeyError) as error:
+    except OTHER_PARTS as error:
         log.warning("Ray Data's stages cannot be steered (%s)", type(error).__name__)
         return None
-
-
-class SchedulerSteps(ExecutionCallback):
-    """Hands the scheduler's steps on; Ray Data makes one for each execution, of the class alone."""
-
-    steering: ClassVar[Steering | None] = None
-
-    def on_execution_step(self, executor: Any) -> None:  # noqa: ANN401  # Ray's
-        """Called by the scheduler at each of its steps."""
-        steering = type(self).steering
-        if steering is not None:
-            steering.step(executor)
-
-
-@contextmanager
-def steered(dataset: Any, steering: Steering) -> Iterator[None]:  # noqa: ANN401  # a ray.data.Dataset
-    """While this lasts, a dataset's execution follows the orders.
-
-    Parameters
-    ----------
-    dataset
-        Not yet executed.
-    steering
-        The orders.
-    """
-    callbacks = getattr(dataset.context, "custom_execution_callback_classes", None)
-    if isinstance(callbacks, list):
-        dataset.context.custom_execution_callback_classes = [*callbacks, SchedulerSteps]
-    else:
-        log.warning("Ray Data's stages cannot be steered (no callbacks)")
-    SchedulerSteps.steering = steering
-    try:
-        yield
-    finally:
-        SchedulerSteps.steering = None

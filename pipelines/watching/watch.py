@@ -11,11 +11,13 @@ from typing import Any
 import pyarrow as pa
 
 from operators.stop_sign import StopSign
+from pipelines.watching.block_records import forgetting_blocks
 from pipelines.watching.ray_data import Sample, sampled
 from pipelines.watching.run_log import event
 from pipelines.watching.run_metrics import RunMetrics
+from pipelines.watching.scheduler_steps import at_each_step
 from pipelines.watching.stage_clock import StageClock, waits
-from pipelines.watching.steering import Steering, steered
+from pipelines.watching.steering import STEP_SECONDS, Steering
 from pipelines.watching.watchdog import Watchdog
 
 log = logging.getLogger(__name__)
@@ -224,7 +226,8 @@ def watched(
     )
     with (
         sampled(dataset, stages, watch.sample),
-        steered(dataset, watch.steering),
+        at_each_step(dataset, STEP_SECONDS, watch.steering.step, "steered"),
+        forgetting_blocks(dataset),
         Watchdog(seconds, watch.tell) as watchdog,
     ):
         watch.watchdog = watchdog
