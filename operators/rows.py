@@ -1,7 +1,7 @@
 """The rows that travel between the stages of the encode job, and how their arrays are packed.
 
-A row is a part of a study: up to `CLIPS_PER_ROW` videos and clips, in the order of their paths. Arrays travel as raw
-bytes in `large_binary` columns: they are read back as views of Ray's shared memory, without a copy.
+A row is a part of a study: up to `CLIPS_PER_ROW` videos and clips, in the order of their paths. Arrays travel
+as raw bytes in `large_binary` columns: they are read back as views of Ray's shared memory, without a copy.
 """
 
 from __future__ import annotations

@@ -65,6 +65,11 @@ class StudyParts:
         """In the order of the videos' paths."""
         return [self._rows[place] for place in sorted(self._rows)]
 
+    @property
+    def starts(self) -> list[list[int]]:
+        """Of each encoded video the first frame of each clip, in the same order."""
+        return [each for row in self.rows for each in row.starts]
+
 
 @dataclass
 class StudyAssembler:
@@ -141,14 +146,14 @@ class StudyAssembler:
             row, kept = self._row(study)
             rows.append(row)
             stays.append(kept)
-        starts = [[each for row in study.rows for each in row.starts] for study in studies]
-        of_clips = [np.repeat(kept, [len(each) for each in of]) for kept, of in zip(stays, starts, strict=True)]
+        both = list(zip(studies, stays, strict=True))
+        starts = [list(compress(study.starts, kept)) for study, kept in both]
+        of_clips = [np.repeat(kept, [len(each) for each in study.starts]).tolist() for study, kept in both]
         clips = _stacked(studies, of_clips, "clips", EMBEDDING_LENGTH)
-        kept_starts = [list(compress(of, kept)) for of, kept in zip(starts, stays, strict=True)]
         probabilities = _stacked(studies, stays, "probabilities", len(self.views))
         nested = {
-            "embeddings": _nested([_means(*each) for each in zip(clips, kept_starts, strict=True)]),
-            "clips": _nested_clips(clips, kept_starts),
+            "embeddings": _nested([_means(*each) for each in zip(clips, starts, strict=True)]),
+            "clips": _nested_clips(clips, starts),
             "view_probabilities": _nested(probabilities),
         }
         fields = [column for column in encodings(self.clips_per_video) if column.name != "written_at"]

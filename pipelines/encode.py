@@ -85,9 +85,7 @@ def encode(settings: EncodeSettings) -> JobResult:
     require_writable(output)
     chosen = None if settings.studies is None else read_studies(Location.parse(settings.studies))
     identity = encoding_identity(bundle, settings)
-    table = StudyTable.open(
-        output / "encodings", encodings(settings.clips_per_video), identity=identity
-    )
+    table = StudyTable.open(output / "encodings", encodings(settings.clips_per_video), identity=identity)
 
     run_id = new_run_id()
     with WriterLock(output, "encodings", run_id, settings.force):

@@ -54,7 +54,7 @@ def clips_field(
 
 
 def _deviation(of: NDArray[np.float64], some: NDArray[np.bool_]) -> NDArray[np.float64]:
-    """Standard deviation (n - 1) of the known along the last axis, summed in their order; NaN of fewer than two.
+    """Standard deviation (n - 1) of the known along the last axis; NaN of fewer than two.
 
     >>> _deviation(np.array([[1.0, 3.0, np.nan]]), np.array([[True, True, False]])).round(4).tolist()
     [1.4142]

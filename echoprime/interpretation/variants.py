@@ -1,8 +1,8 @@
 """Values of studies as they might have been: with other videos, or with other parts of them.
 
 A variant is interpreted as any study is: its section queries are summed anew in the same order, and searched
-with. So the values are those, to the bit, of a study that was so. Nothing is decoded or encoded again; what it
-costs is the search, of one query for each variant and section that is asked about.
+with. So the values are those, to the bit, of a study that was so. Nothing is decoded or encoded again; what
+it costs is the search, of one query for each variant and section that is asked about.
 """
 
 from __future__ import annotations

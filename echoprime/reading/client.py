@@ -59,9 +59,7 @@ class ClipReader:
     UnreadableVideo('the file has no bytes')
     """
 
-    def __init__(
-        self, limits: Limits | None = None, mode: Mode = "exact", clips_per_video: int = 1
-    ) -> None:
+    def __init__(self, limits: Limits | None = None, mode: Mode = "exact", clips_per_video: int = 1) -> None:
         require_mode(mode)
         require_clips_per_video(clips_per_video)
         self._limits = limits or Limits()

@@ -25,8 +25,8 @@ def encapsulated_video_frames(
 ) -> Iterator[Frame]:
     """Frames of a video stream, in order; FFmpeg brings the broadcast range of 16..235 to 0..255.
 
-    All frames are decoded in every mode, since most are differences from others. Where several clips are asked
-    for all are handed on, too: which of them are used is known at the end.
+    All frames are decoded in every mode, since most are differences from others. Where several clips are
+    asked for all are handed on, too: which of them are used is known at the end.
 
     Raises
     ------

@@ -14,9 +14,7 @@ from echoprime.reading.loop import Frame, decoding_order
 from echoprime.reading.uncompressed import Layout
 
 
-def native_frames(
-    header: Header, limits: Limits, mode: Mode = "exact", clips: int = 1
-) -> Iterator[Frame]:
+def native_frames(header: Header, limits: Limits, mode: Mode = "exact", clips: int = 1) -> Iterator[Frame]:
     """Frames of native pixel data in `decoding_order`, as views of the file's bytes where that is possible.
 
     Raises

@@ -86,3 +86,25 @@ def read_clip(data: bytes, *, name: str = "", limits: Limits | None = None, mode
         The error of `read_file`.
     """
     return read_file(data, limits=limits, mode=mode).require_clip()
+
+
+def read_clips(
+    data: bytes, *, clips_per_video: int, limits: Limits | None = None, mode: Mode = "exact"
+) -> tuple[Clip, ...]:
+    """Several clips of one video, in the order of their starts; the first is that of `read_clip`.
+
+    Parameters
+    ----------
+    data
+        The whole file.
+    clips_per_video, limits, mode
+        See `read_file`.
+
+    Raises
+    ------
+    SkippedVideo, UnreadableVideo
+        The error of `read_file`.
+    """
+    reading = read_file(data, limits=limits, mode=mode, clips_per_video=clips_per_video)
+    reading.require_clip()
+    return reading.clips

@@ -40,9 +40,7 @@ def reply_of(reading: Reading) -> bytes:
     if reading.error is not None:
         line |= {"reason": reading.error.reason.value, "message": reading.error.message}
         return json.dumps(line).encode() + b"\n"
-    line["clips"] = [
-        [clip.used, clip.frames_in_file, clip.format, clip.start] for clip in reading.clips
-    ]
+    line["clips"] = [[clip.used, clip.frames_in_file, clip.format, clip.start] for clip in reading.clips]
     return b"".join([json.dumps(line).encode(), b"\n", *(clip.frames.data for clip in reading.clips)])
 
 

@@ -33,7 +33,8 @@ def video_embeddings(clips: NDArray[np.float32], counts: NDArray[np.integer]) ->
     for turn in range(1, int(counts.max(initial=1))):
         more = counts > turn
         total[more] += clips[first[more] + turn]
-    return (total / np.asarray(counts)[:, None]).astype(np.float32)
+    found: NDArray[np.float32] = (total / counts[:, None]).astype(np.float32)
+    return found
 
 
 def embeddings_of_turn(

@@ -155,6 +155,7 @@ def encodings(clips_per_video: int = 1) -> pa.Schema:
     place = ENCODINGS.get_field_index("view_probabilities")
     return ENCODINGS.insert(place, CLIPS)
 
+
 NEIGHBOUR = pa.struct(
     [
         pa.field("row", pa.int64()),  # row of the candidate set

@@ -20,7 +20,7 @@ from operators import read_clips
 from operators.classify_views import ClassifyViews
 from operators.encode_videos import EncodeVideos
 from operators.read_clips import ReadClips
-from operators.rows import CLASSIFIED, CLIPS, EMBEDDED, VIDEOS_PER_ROW, array_of
+from operators.rows import CLASSIFIED, CLIPS, CLIPS_PER_ROW, EMBEDDED, array_of
 from operators.stop_sign import StopSign
 from tests.tiny import small_loop, write_tiny_bundle
 
@@ -55,7 +55,7 @@ def clips(plan: Plan) -> list[pa.Table]:
 def test_clips_come_in_rows_of_at_most_eight_videos(clips: list[pa.Table]) -> None:
     assert all(row.schema.equals(CLIPS) for row in clips)
     sizes = [(r["study_id"][0].as_py(), r["first"][0].as_py(), len(r["videos"][0])) for r in clips]
-    assert sizes == [("many", 0, VIDEOS_PER_ROW), ("many", 8, 2), ("none", 0, 1)]
+    assert sizes == [("many", 0, CLIPS_PER_ROW), ("many", 8, 2), ("none", 0, 1)]
     shapes = [array_of(row["clips"], 0, "uint8", (16, 224, 224, 3)).shape[0] for row in clips]
     assert shapes == [8, 1, 0]
 
