@@ -44,16 +44,19 @@ def read_dicom(data: bytes, limits: Limits, mode: Mode = "exact", clips: int = 1
     """
     header = read_header(data, limits)
     facts = facts_of_header(header)
-    loop = Loop(mode=mode, clips=clips, expected=header.frames)
+    loop = Loop(mode=mode, clips=clips)
     try:
         with damage_as_reason():
             if header.length == 0:
                 raise UnreadableVideo(Reason.NO_PIXELS, "the object has no pixel data")
             require_loop(header)
+            if clips > 1:
+                loop.expect(header.frames)
             for frame in frames_of(header, limits, mode, clips):
                 loop.add(frame)
             if not loop.complete:  # a stream has more frames than its header tells: now they are counted
-                loop = Loop(mode=mode, clips=clips, expected=loop.frames)
+                count, loop = loop.frames, Loop(mode=mode, clips=clips)
+                loop.expect(count)
                 for frame in frames_of(header, limits, mode, clips):
                     loop.add(frame)
             clip, *later = loop.clips()

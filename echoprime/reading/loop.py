@@ -85,9 +85,6 @@ class Loop:
         `fast`: the mask is found from the frames of the first clip, and the last frame.
     clips
         Clips that are asked for.
-    expected
-        Frames that the loop is said to have; None = it is not said. Where the last frame comes last and the
-        loop has another number, frames of later clips may be missing, see `complete`.
     """
 
     def __init__(
@@ -96,13 +93,11 @@ class Loop:
         *,
         mode: Mode = "exact",
         clips: int = 1,
-        expected: int | None = None,
     ) -> None:
         self._mask = mask
         self._mode = mode
         self._clips = clips
-        # the first clip's frames are among them, whatever the loop is said to have
-        self._needed = frames_of_clips(max(expected or 0, FRAMES_TAKEN), clips)
+        self._needed = frames_of_clips(FRAMES_TAKEN, clips)
         self.frames = 0
         """Frames taken so far."""
         self._count = 0
@@ -112,6 +107,14 @@ class Loop:
         self._crops: dict[int, Picture] = {}
         self._unlit: npt.NDArray[np.intp] | None = None
         """Positions in the flattened picture that still have to be looked at, once both ends are known."""
+
+    def expect(self, count: int | None) -> None:
+        """Say how many frames the loop will have; None = that is not known.
+
+        Where the last frame comes last and makes it another number, later clips' frames may be missing, see
+        `complete`; the first clip's are kept whatever is said.
+        """
+        self._needed = frames_of_clips(max(count or 0, FRAMES_TAKEN), self._clips)
 
     def add(self, frame: Frame) -> None:
         """Take the next frame.
