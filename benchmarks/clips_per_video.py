@@ -3,8 +3,8 @@
     PYTHONPATH=. python benchmarks/clips_per_video.py [--rounds 3] [--clips 3] [--candidates 40000]
 
 Reading: drawn videos of 120 frames, 600 x 800, JPEG and MP4, by one core in this process. Encoding: the
-full-size networks with seeded weights, one thread. Interpreting: drawn embeddings against drawn candidates, by
-the library. Processor seconds. Prints a Markdown table.
+full-size networks with seeded weights, one thread. Interpreting: drawn embeddings against drawn candidates,
+by the library. Processor seconds. Prints a Markdown table.
 """
 
 from __future__ import annotations
