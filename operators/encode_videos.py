@@ -1,6 +1,6 @@
 """EncodeVideos: clips -> embeddings. A GPU actor pool, or actors on cores.
 
-Hands on only the first frame of each clip, which is all that the view classifier needs.
+Hands on only the first frame of each video's first clip, which is all that the view classifier needs.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ import torch
 
 from echoprime.bundle import Bundle
 from echoprime.networks import VideoEncoder, keep_freed_memory, load_encoder, selfcheck
-from operators.rows import EMBEDDED, STUDY_COLUMNS, arrays_of, packed, split_rows
+from operators.rows import EMBEDDED, STUDY_COLUMNS, arrays_of, clip_counts, packed, split_rows
 
 FRAMES = (16, 224, 224, 3)
 
@@ -60,15 +60,20 @@ class EncodeVideos:
         network = self._encoder
         started = time.perf_counter()
         clips = arrays_of(batch["clips"], "uint8", FRAMES)
-        counts = [len(part) for part in clips]
+        counts = clip_counts(batch)
+        # where each video's first clip stands among its row's: the others lie whole within their video
+        first = [np.cumsum(of_row) - of_row for of_row in counts]
         videos = chain.from_iterable(batch["videos"].to_pylist())
-        used = np.array([video["frames_used"] for video in videos if video["outcome"] == "encoded"], np.int64)
-        embeddings = network.embed(np.concatenate(clips), used)
+        used = [video["frames_used"] for video in videos if video["outcome"] == "encoded"]
+        frames_used = np.full(sum(map(len, clips)), FRAMES[0], np.int64)
+        all_counts = np.concatenate(counts)
+        frames_used[np.cumsum(all_counts) - all_counts] = used
+        embeddings = network.embed(np.concatenate(clips), frames_used)
         seconds = time.perf_counter() - started
         table = batch.select([field.name for field in STUDY_COLUMNS])
         for name, column in {
-            "first_frames": packed([part[:, 0] for part in clips]),
-            "embeddings": packed(split_rows(embeddings, counts)),
+            "first_frames": packed([part[at, 0] for part, at in zip(clips, first, strict=True)]),
+            "embeddings": packed(split_rows(embeddings, [len(part) for part in clips])),
             "fetch_seconds": batch["fetch_seconds"],
             "read_seconds": batch["read_seconds"],
             "encode_seconds": pa.array(np.full(len(batch), seconds / len(batch))),

@@ -19,11 +19,12 @@ from numpy.typing import NDArray
 
 from echoprime.bundle import Bundle
 from echoprime.errors import EchoPrimeError, os_reason
-from echoprime.interpretation import Interpreter
+from echoprime.interpretation import Interpreter, StudyClips
 from echoprime.retrieval import NO_VIEW, CandidateSet
 from echoprime.storage import Location
 from echoprime.tables import EMBEDDING_LENGTH, ENCODINGS
 from echoprime.tables.files import read_rows
+from echoprime.tables.schema import CLIPS
 from operators.candidate_shard import ShardActors
 from operators.search_candidates import search_candidates
 from operators.stop_sign import StopSign
@@ -45,19 +46,23 @@ class EncodedStudies:
     plan
         Parquet of file, row_group, row_in_group, and given_views: for each encoded video the view that a
         table of the user's says, as in `echoprime.interpretation.MatchedViews`; null = there is no table.
+    several_clips
+        Whether the table has the clips of which its embeddings are means.
     """
 
     table: Location
     plan: Location
+    several_clips: bool = False
 
     def chunk(self, number: int) -> pa.Table:
-        """The encodings rows of one chunk, columns `COLUMNS` and `given_views`."""
+        """The encodings rows of one chunk, columns `COLUMNS`, `clips` where there are, and `given_views`."""
         with pq.ParquetFile(self.plan.path, filesystem=self.plan.arrow_filesystem) as file:
             chosen = file.read_row_group(number)
         # cast: files that a merge has written hold `string_view` where others hold `string`
-        schema = pa.schema([ENCODINGS.field(name) for name in COLUMNS])
+        fields = [ENCODINGS.field(name) for name in COLUMNS]
+        schema = pa.schema([*fields, CLIPS] if self.several_clips else fields)
         found = pa.concat_tables(
-            rows.select(COLUMNS).cast(schema) for rows in read_rows(self.table, chosen, COLUMNS)
+            rows.select(schema.names).cast(schema) for rows in read_rows(self.table, chosen, schema.names)
         )
         # The plan has them as they lie, which is how they are read.
         return found.append_column("given_views", chosen["given_views"])
@@ -136,9 +141,13 @@ class InterpretStudies:
         influence = None
         if self._influence:
             influence = self._interpreter.influence(embeddings, views, self._search, **excluded)
+        clips = None
+        if self._studies.several_clips:
+            of = _clips(studies)
+            clips = self._interpreter.clip_values(embeddings, of, views, self._search, **excluded)
         searched = time.perf_counter()
         rows = self._interpreter.interpret(
-            queries, hits, own_similarities=self._own_similarities, influence=influence
+            queries, hits, own_similarities=self._own_similarities, influence=influence, clips=clips
         )
         done = time.perf_counter()
         for name, column in {
@@ -161,6 +170,18 @@ def _embeddings(studies: pa.Table) -> list[np.ndarray]:
     column = studies["embeddings"].combine_chunks()
     numbers = np.asarray(column.flatten().flatten()).reshape(-1, EMBEDDING_LENGTH)
     return np.split(numbers, np.cumsum(np.asarray(pc.list_value_length(column)))[:-1])
+
+
+def _clips(studies: pa.Table) -> list[StudyClips]:
+    """Each study's clips, in the order of the videos' paths and of their starts."""
+    column = studies["clips"].combine_chunks()
+    of_videos = column.flatten()
+    numbers = np.asarray(of_videos.flatten().field("embedding").flatten()).reshape(-1, EMBEDDING_LENGTH)
+    counts = np.asarray(pc.list_value_length(of_videos), np.int64)
+    videos = np.cumsum(np.asarray(pc.list_value_length(column)))
+    clips = np.concatenate([[0], np.cumsum(counts)])[videos]
+    parts = zip(np.split(numbers, clips[:-1]), np.split(counts, videos[:-1]), strict=True)
+    return [StudyClips(*each) for each in parts]
 
 
 def _views(studies: pa.Table, names: pa.Array) -> tuple[list[np.ndarray], np.ndarray]:

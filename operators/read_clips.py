@@ -22,7 +22,7 @@ from echoprime.archive import PLAN, read_chunk
 from echoprime.errors import EchoPrimeError, ReadError, Reason, UnreadableVideo, VideoError, os_reason
 from echoprime.reading import Clip, ClipReader, Limits, Mode, Reading
 from echoprime.storage import Location, read_object
-from operators.rows import CLIPS, VIDEOS_PER_ROW, packed
+from operators.rows import CLIPS, CLIPS_PER_ROW, packed
 from operators.stop_sign import StopSign
 
 READS_AHEAD = 16
@@ -52,8 +52,8 @@ class ReadClips:
         The archive's root; the plan's paths are below it.
     limits
         Bounds of one video.
-    mode
-        `exact` or `fast`, see `echoprime.reading.read_file`.
+    mode, clips_per_video
+        See `echoprime.reading.read_file`.
     read_seconds
         Time limit for reading one.
     """
@@ -64,13 +64,15 @@ class ReadClips:
         root: Location,
         limits: Limits,
         mode: Mode = "exact",
+        clips_per_video: int = 1,
         read_seconds: float = READ_SECONDS,
     ) -> None:
         self._plan = plan
         self._stop = StopSign(plan)
         self._root = root
         self._read_seconds = read_seconds
-        self._reader = ClipReader(limits, mode)
+        self._reader = ClipReader(limits, mode, clips_per_video)
+        self._clips_per_video = clips_per_video
         self._limits = limits
 
     def close(self) -> None:
@@ -78,7 +80,7 @@ class ReadClips:
         self._reader.close()
 
     def __call__(self, batch: dict[str, np.ndarray]) -> Iterator[pa.Table]:
-        """Yield one table of one row (schema `CLIPS`) for every up to eight videos."""
+        """Yield one table of one row (schema `CLIPS`) for every up to eight clips."""
         for chunk in batch["id"]:
             if not self._stop.seen():
                 yield from self._read_chunk(int(chunk))
@@ -98,21 +100,26 @@ class ReadClips:
                 for _, fetched in ahead:
                     fetched.cancel()
                 return
-            for start in range(0, len(study["videos"]), VIDEOS_PER_ROW):
+            start = 0
+            while start < len(study["videos"]):
                 started = time.perf_counter()
                 fetch_seconds = 0.0
-                outcomes, clips = [], []
-                for video in study["videos"][start : start + VIDEOS_PER_ROW]:
+                outcomes, clips, held = [], [], 0
+                for video in study["videos"][start : start + CLIPS_PER_ROW]:
+                    if held + self._clips_per_video > CLIPS_PER_ROW:
+                        break
                     self._fetch_ahead(waiting, ahead, least=1)
                     _, fetched = ahead.popleft()
                     self._fetch_ahead(waiting, ahead)  # while this one is decoded
-                    outcome, clip, waited = self._read_video(video, fetched)
+                    outcome, made, waited = self._read_video(video, fetched)
                     fetch_seconds += waited
                     outcomes.append(outcome)
-                    if clip is not None:
-                        clips.append(clip.frames)
+                    if made:
+                        clips.append(made)
+                        held += len(made)
                 seconds = {"fetch_seconds": fetch_seconds, "read_seconds": time.perf_counter() - started}
                 yield _row(study, start, outcomes, clips, seconds)
+                start += len(outcomes)
 
     def _fetch_ahead(
         self, waiting: deque[Video], ahead: deque[tuple[int, Future[bytes]]], least: int = 0
@@ -161,8 +168,8 @@ class ReadClips:
         except MemoryError:
             raise UnreadableVideo(Reason.TOO_LARGE, "there is not enough memory to read it") from None
 
-    def _read_video(self, video: Video, fetched: Future[bytes]) -> tuple[Video, Clip | None, float]:
-        """Its outcome, its clip, and how long its bytes were waited for."""
+    def _read_video(self, video: Video, fetched: Future[bytes]) -> tuple[Video, tuple[Clip, ...], float]:
+        """Its outcome, its clips, and how long its bytes were waited for."""
         started = time.perf_counter()
         arrived = None
         try:
@@ -171,7 +178,7 @@ class ReadClips:
             reading = self._reader.read(data)
         except VideoError as error:  # its bytes did not arrive
             reading = Reading(error=error)
-        return _outcome(video, reading), reading.clip, (arrived or time.perf_counter()) - started
+        return _outcome(video, reading), reading.clips, (arrived or time.perf_counter()) - started
 
 
 def _outcome(video: Video, reading: Reading) -> Video:
@@ -193,12 +200,14 @@ def _row(
     study: dict[str, Any],
     start: int,
     outcomes: list[Video],
-    clips: list[np.ndarray],
+    clips: list[tuple[Clip, ...]],
     seconds: dict[str, float],
 ) -> pa.Table:
-    stacked = np.stack(clips) if clips else np.empty(0, np.uint8)
+    frames = [clip.frames for of_video in clips for clip in of_video]
+    stacked = np.stack(frames) if frames else np.empty(0, np.uint8)
     row = {name: [study[name]] for name in PLAN.names if name != "videos"}
     row |= {"first": [start], "of": [len(study["videos"])], "videos": [outcomes]}
+    row["starts"] = [[[clip.start for clip in of_video] for of_video in clips]]
     row |= {name: [spent] for name, spent in seconds.items()}
     columns = {field.name: pa.array(row[field.name], field.type) for field in CLIPS if field.name != "clips"}
     return pa.table({**columns, "clips": packed([stacked])}).select(CLIPS.names)

@@ -1,7 +1,7 @@
 """The rows that travel between the stages of the encode job, and how their arrays are packed.
 
-A row is a part of a study: up to `VIDEOS_PER_ROW` videos, in the order of their paths. Arrays travel as raw
-bytes in `large_binary` columns: they are read back as views of Ray's shared memory, without a copy.
+A row is a part of a study: up to `CLIPS_PER_ROW` videos and clips, in the order of their paths. Arrays travel
+as raw bytes in `large_binary` columns: they are read back as views of Ray's shared memory, without a copy.
 """
 
 from __future__ import annotations
@@ -10,11 +10,12 @@ from collections.abc import Sequence
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from echoprime.tables.schema import TIMESTAMP, VIDEO
 
-VIDEOS_PER_ROW = 8
-"""Clips in one row at most: 19 MB. Whole studies in a row made small object stores spill."""
+CLIPS_PER_ROW = 8
+"""In one row at most, and videos: 19 MB. Whole studies in a row made small object stores spill."""
 
 STUDY_COLUMNS = [
     pa.field("study_id", pa.string()),
@@ -27,13 +28,14 @@ STUDY_COLUMNS = [
     pa.field("first", pa.int32()),  # position in its part of the row's first video
     pa.field("of", pa.int32()),  # videos in the part
     pa.field("videos", pa.list_(VIDEO)),
+    pa.field("starts", pa.list_(pa.list_(pa.int32()))),  # of each encoded video, first frame of each clip
 ]
-"""What every row carries: whose part it is, and one outcome for each of its videos."""
+"""What every row carries: whose part it is, one outcome for each of its videos, where their clips begin."""
 
 CLIPS = pa.schema(
     [
         *STUDY_COLUMNS,
-        pa.field("clips", pa.large_binary()),  # uint8 (encoded videos, 16, 224, 224, 3)
+        pa.field("clips", pa.large_binary()),  # uint8 (clips of all videos, 16, 224, 224, 3)
         pa.field("fetch_seconds", pa.float64()),  # of the next: waiting for bytes
         pa.field("read_seconds", pa.float64()),
     ]
@@ -44,7 +46,7 @@ EMBEDDED = pa.schema(
     [
         *STUDY_COLUMNS,
         pa.field("first_frames", pa.large_binary()),  # uint8 (encoded videos, 224, 224, 3)
-        pa.field("embeddings", pa.large_binary()),  # float32 (encoded videos, 512)
+        pa.field("embeddings", pa.large_binary()),  # float32 (clips of all videos, 512)
         pa.field("fetch_seconds", pa.float64()),
         pa.field("read_seconds", pa.float64()),
         pa.field("encode_seconds", pa.float64()),
@@ -55,7 +57,7 @@ EMBEDDED = pa.schema(
 CLASSIFIED = pa.schema(
     [
         *STUDY_COLUMNS,
-        pa.field("embeddings", pa.large_binary()),  # float32 (encoded videos, 512)
+        pa.field("embeddings", pa.large_binary()),  # float32 (clips of all videos, 512)
         pa.field("views", pa.list_(pa.int32())),  # position among the bundle's 11 views
         pa.field("view_probabilities", pa.large_binary()),  # float32 (encoded videos, 11)
         pa.field("fetch_seconds", pa.float64()),
@@ -65,6 +67,20 @@ CLASSIFIED = pa.schema(
     ]
 )
 """Out of ClassifyViews."""
+
+
+def clip_counts(batch: pa.Table) -> list[np.ndarray]:
+    """Clips of each encoded video, int64 (encoded videos,) a row.
+
+    Examples
+    --------
+    >>> column = pa.array([[[0], [0, 30, 61]], []], pa.list_(pa.list_(pa.int32())))
+    >>> [counts.tolist() for counts in clip_counts(pa.table({"starts": column}))]
+    [[1, 3], []]
+    """
+    starts = batch["starts"].combine_chunks()
+    counts = np.asarray(pc.list_value_length(starts.flatten()), np.int64)
+    return split_rows(counts, np.asarray(pc.list_value_length(starts)).tolist())
 
 
 def array_of(column: pa.ChunkedArray, row: int, dtype: str, shape: tuple[int, ...]) -> np.ndarray:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from operators.rows import clip_counts
+
 STAGE_SECONDS = ("read", "encode", "classify")
 """Clocks that the rows carry; "fetch", the waiting for bytes, is a part of "read"."""
 
@@ -20,10 +22,10 @@ def bytes_of(batch: pa.Table) -> int:
 
 
 def videos_of(batch: pa.Table) -> dict[str, int]:
-    """Videos of a batch by outcome: clips, skipped, failed."""
+    """What came of a batch's videos: clips, and videos that were skipped or failed."""
     outcomes = [video["outcome"] for videos in batch["videos"].to_pylist() for video in videos]
     return {
-        "clips": outcomes.count("encoded"),
+        "clips": int(sum(counts.sum() for counts in clip_counts(batch))),
         "skipped": outcomes.count("skipped"),
         "failed": outcomes.count("failed"),
     }

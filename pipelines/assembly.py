@@ -5,15 +5,17 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from itertools import count
+from itertools import compress, count
 from typing import Any
 
 import numpy as np
 import pyarrow as pa
 
 from echoprime.errors import TRANSIENT
+from echoprime.interpretation.nested import lists, structs
 from echoprime.reading import study_kind
-from echoprime.tables.schema import COMPLETE, EMBEDDING_LENGTH, ENCODINGS, INCOMPLETE
+from echoprime.retrieval import video_embeddings
+from echoprime.tables.schema import CLIP, COMPLETE, EMBEDDING_LENGTH, INCOMPLETE, encodings
 from operators.rows import array_of
 from pipelines.duplicates import without_duplicates
 
@@ -25,7 +27,8 @@ HEADER = ("study_id", "study_key", "patient_id", "acquired_at", "study_kind")
 class _Row:
     videos: list[dict[str, Any]]
     views: list[int]
-    embeddings: np.ndarray
+    starts: list[list[int]]
+    clips: np.ndarray
     probabilities: np.ndarray
 
 
@@ -62,6 +65,11 @@ class StudyParts:
         """In the order of the videos' paths."""
         return [self._rows[place] for place in sorted(self._rows)]
 
+    @property
+    def starts(self) -> list[list[int]]:
+        """Of each encoded video the first frame of each clip, in the same order."""
+        return [each for row in self.rows for each in row.starts]
+
 
 @dataclass
 class StudyAssembler:
@@ -73,11 +81,14 @@ class StudyAssembler:
         The bundle's 11 view names.
     encoding_id, run_id
         Written into every row.
+    clips_per_video
+        That were asked for; of several the rows have the clips, too.
     """
 
     views: tuple[str, ...]
     encoding_id: str
     run_id: str
+    clips_per_video: int = 1
     outcomes: Counter[tuple[str, str]] = field(default_factory=Counter)
     seconds: Counter[str] = field(default_factory=Counter)
     incomplete: int = 0
@@ -115,7 +126,8 @@ class StudyAssembler:
                 _Row(
                     videos=values["videos"],
                     views=values["views"],
-                    embeddings=array_of(batch["embeddings"], row, "float32", (EMBEDDING_LENGTH,)),
+                    starts=values["starts"],
+                    clips=array_of(batch["embeddings"], row, "float32", (EMBEDDING_LENGTH,)),
                     probabilities=array_of(batch["view_probabilities"], row, "float32", (len(self.views),)),
                 ),
             )
@@ -127,17 +139,24 @@ class StudyAssembler:
         return finished
 
     def take(self) -> pa.Table:
-        """All whole studies as rows of `ENCODINGS` without `written_at`, which the table stamps."""
+        """All whole studies as rows of `encodings` without `written_at`, which the table stamps."""
         studies, self._whole = self._whole, []
         rows, stays = [], []
         for study in studies:
             row, kept = self._row(study)
             rows.append(row)
             stays.append(kept)
-        embeddings = _stacked(studies, stays, "embeddings", EMBEDDING_LENGTH)
+        both = list(zip(studies, stays, strict=True))
+        starts = [list(compress(study.starts, kept)) for study, kept in both]
+        of_clips = [np.repeat(kept, [len(each) for each in study.starts]).tolist() for study, kept in both]
+        clips = _stacked(studies, of_clips, "clips", EMBEDDING_LENGTH)
         probabilities = _stacked(studies, stays, "probabilities", len(self.views))
-        nested = {"embeddings": _nested(embeddings), "view_probabilities": _nested(probabilities)}
-        fields = [column for column in ENCODINGS if column.name != "written_at"]
+        nested = {
+            "embeddings": _nested([_means(*each) for each in zip(clips, starts, strict=True)]),
+            "clips": _nested_clips(clips, starts),
+            "view_probabilities": _nested(probabilities),
+        }
+        fields = [column for column in encodings(self.clips_per_video) if column.name != "written_at"]
         return pa.table(
             [
                 nested.get(column.name)
@@ -180,12 +199,28 @@ class StudyAssembler:
 def _stacked(
     studies: Sequence[StudyParts], stays: Sequence[list[bool]], name: str, width: int
 ) -> list[np.ndarray]:
-    """Each study's (videos that stay, width), in the order of the videos' paths."""
+    """Each study's (videos or clips that stay, width), in the order of the videos' paths."""
     empty = np.empty((0, width), np.float32)
     return [
         np.concatenate([empty, *(getattr(row, name) for row in study.rows)])[np.array(kept, bool)]
         for study, kept in zip(studies, stays, strict=True)
     ]
+
+
+def _means(clips: np.ndarray, starts: list[list[int]]) -> np.ndarray:
+    """A study's clips (clips, 512) -> its videos' embeddings (videos, 512)."""
+    return video_embeddings(clips, np.array([len(each) for each in starts], np.int64))
+
+
+def _nested_clips(clips: list[np.ndarray], starts: list[list[list[int]]]) -> pa.Array:
+    """Each study's clips and their starts as lists of videos of lists of clips."""
+    stacked = np.concatenate(clips) if clips else np.empty((0, EMBEDDING_LENGTH), np.float32)
+    embeddings = _nested([stacked]).flatten()
+    videos = [video for study in starts for video in study]
+    fields = {"start": pa.array([start for video in videos for start in video], pa.int32()),
+              "embedding": embeddings}  # fmt: skip
+    of_videos = lists(np.array([len(video) for video in videos], np.int64), structs(fields, CLIP), CLIP)
+    return lists(np.array([len(study) for study in starts], np.int64), of_videos, of_videos.type)
 
 
 def _nested(arrays: list[np.ndarray]) -> pa.Array:

@@ -22,8 +22,9 @@ from echoprime.bundle import Bundle, open_bundle
 from echoprime.errors import ArchiveError, BundleError, EchoPrimeError, SettingError
 from echoprime.reading import PREPROCESSING, Limits
 from echoprime.reading.limits import LEAST_MEMORY
+from echoprime.reading.starts import require_clips_per_video
 from echoprime.storage import Location, canonical_hash
-from echoprime.tables import ENCODINGS, RunRecord, StudyTable, Withdrawn, WriterLock, new_run_id
+from echoprime.tables import RunRecord, StudyTable, Withdrawn, WriterLock, encodings, new_run_id
 from echoprime.tables.identity import differences
 from pipelines.arrived import STAGE_SECONDS, bytes_of, seconds_of, videos_of
 from pipelines.assembly import StudyAssembler
@@ -54,6 +55,9 @@ from pipelines.watching.run_log import event
 BYTES_PER_VIDEO = 8_192
 """Room that one video's row takes at most, its embedding and two copies during a compaction included."""
 
+BYTES_PER_CLIP = 6_144
+"""The same of each of several clips: an embedding of 2 KB alone."""
+
 STAGES = {"ReadClips": "readers", "EncodeVideos": "encoders", "ClassifyViews": "view_classifiers"}
 """The stages' classes, and what their pools are called."""
 
@@ -81,7 +85,7 @@ def encode(settings: EncodeSettings) -> JobResult:
     require_writable(output)
     chosen = None if settings.studies is None else read_studies(Location.parse(settings.studies))
     identity = encoding_identity(bundle, settings)
-    table = StudyTable.open(output / "encodings", ENCODINGS, identity=identity)
+    table = StudyTable.open(output / "encodings", encodings(settings.clips_per_video), identity=identity)
 
     run_id = new_run_id()
     with WriterLock(output, "encodings", run_id, settings.force):
@@ -123,7 +127,7 @@ def encode(settings: EncodeSettings) -> JobResult:
                 root=manifest.root,
                 workers=settings.max_readers or settings.readers or os.cpu_count() or 1,
             )
-            require_room(output, plan.videos * BYTES_PER_VIDEO)
+            require_room(output, plan.videos * _bytes_per_video(settings))
             # 3. Ray streams the plan's chunks through the three pools; the driver commits what comes out.
             result.planned = mark_presence(table, known, counts, output, manifest.root, settings)
             result.planned["learnt"] = table.revise(facts.changed()) if facts else 0
@@ -163,6 +167,7 @@ def check_encoding(settings: EncodeSettings | RunAllSettings, bundle: Bundle) ->
             f"--decode-memory {settings.decode_memory}: decoding takes at least {LEAST_MEMORY}; give more"
         )
     reasons_of("--again", settings.again)
+    require_clips_per_video(settings.clips_per_video)
     if bundle.encoder is None or bundle.view_classifier is None:
         raise BundleError(
             f"bundle {bundle.name!r} has no weights, so it interprets but does not encode; "
@@ -198,7 +203,14 @@ def encoding_identity(bundle: Bundle, choices: EncodingChoices) -> dict[str, Any
         "precision": choices.precision,
         "mode": choices.mode,
     }
+    if choices.clips_per_video != 1:  # left out of the published way: what was encoded by it stays the same
+        parts["clips_per_video"] = choices.clips_per_video
     return {"encoding_id": canonical_hash(parts), "embedding_space": bundle.embedding_space, **parts}
+
+
+def _bytes_per_video(settings: EncodeSettings) -> int:
+    several = settings.clips_per_video if settings.clips_per_video > 1 else 0
+    return BYTES_PER_VIDEO + several * BYTES_PER_CLIP
 
 
 def _encode(
@@ -209,7 +221,7 @@ def _encode(
     encoding_id: str,
     result: JobResult,
 ) -> None:
-    assembler = StudyAssembler(bundle.views, encoding_id, result.run_id)
+    assembler = StudyAssembler(bundle.views, encoding_id, result.run_id, settings.clips_per_video)
     with ray_session(settings.ray_address) as cluster:
         from operators.stop_sign import StopSign
         from pipelines.watching.watch import watched
@@ -294,6 +306,7 @@ def _dataset(settings: EncodeSettings, bundle: Bundle, plan: Plan, pools: Encode
                 plan.root,
                 reading_limits(settings),
                 settings.mode,
+                settings.clips_per_video,
                 settings.read_seconds,
             ),
             batch_size=1,

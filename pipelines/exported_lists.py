@@ -11,7 +11,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from echoprime.tables import StudyTable
-from echoprime.tables.schema import CONTRADICTION, GRADES, PHENOTYPE, SECTION, SENTENCE, SEVERITY
+from echoprime.tables.schema import CLIP_SPREAD, CONTRADICTION, GRADES, PHENOTYPE, SECTION, SENTENCE, SEVERITY
 
 KEYS = ("study_id", "study_key")
 """Before the columns of every list; the notice stands behind them."""
@@ -54,6 +54,10 @@ def _phenotypes(column: Any) -> tuple[Any, dict[str, Any]]:  # noqa: ANN401  # p
     for nested, kind in (("videos", "video"), ("views", "view")):
         fields[f"{kind}_shares"] = _joined(fields[nested], "share")
         fields[f"values_without_{kind}"] = _joined(fields[nested], "value_without")
+    # `StructArray.field` would leave out that the struct itself is null
+    by_clip = dict(zip(CLIP_SPREAD.names, fields["clips"].flatten(), strict=True))
+    fields |= {f"clip_{name}": column for name, column in by_clip.items()}
+    fields["clip_values"] = _numbers(by_clip["values"])
     return pc.list_parent_indices(column), fields
 
 
@@ -77,6 +81,18 @@ def _contradictions(column: Any) -> tuple[Any, dict[str, Any]]:  # noqa: ANN401
 
 def _fields(entries: Any, kind: Any) -> dict[str, Any]:  # noqa: ANN401
     return {field.name: entries.field(field.name) for field in kind}
+
+
+def _numbers(column: Any) -> Any:  # noqa: ANN401
+    """Lists of numbers as one text each; a number that is null is empty, and so is a list that is null.
+
+    >>> _numbers(pa.array([[0.5, None], None, []])).to_pylist()
+    ['0.5;', '', '']
+    """
+    words = pc.fill_null(column.flatten().cast(pa.string()), "")
+    counts = pc.fill_null(pc.list_value_length(column), 0)
+    offsets = np.concatenate([[0], np.cumsum(np.asarray(counts))])
+    return pc.binary_join(pa.ListArray.from_arrays(pa.array(offsets, pa.int32()), words), ";")
 
 
 def _joined(column: Any, field: str) -> Any:  # noqa: ANN401
@@ -115,13 +131,15 @@ LISTS = {
     "phenotypes": ExportedList(
         "phenotypes",
         _schema(
-            *_flat(PHENOTYPE, "videos", "views"),
+            *_flat(PHENOTYPE, "videos", "views", "clips"),
             # one an encoded video, parted by ";"; of views VIEW=number
             *[
                 pa.field(name.format(kind), pa.string())
                 for kind in ("video", "view")
                 for name in ("{}_shares", "values_without_{}")
             ],
+            pa.field("clip_values", pa.string()),  # one a turn, parted by ";"
+            *[CLIP_SPREAD.field(name).with_name(f"clip_{name}") for name in ("min", "max", "sd", "stable")],
         ),
         _phenotypes,
     ),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from dataclasses import asdict, dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pyarrow as pa
@@ -33,6 +33,9 @@ from pipelines.ray_session import ClusterSize, ray_session, require_ray_address,
 from pipelines.results import JobResult, recorded
 from pipelines.settings import InterpretSettings, recorded_settings
 from pipelines.watching.run_log import event
+
+if TYPE_CHECKING:
+    from operators.interpret_study import EncodedStudies
 
 LEAST_SHARDS, MOST_SHARDS = 2, 64
 """One a core between these: one would hide a wrong merge, many answers cost more to merge than they save."""
@@ -83,6 +86,8 @@ def _interpret_left(
     identity: dict[str, Any],
     run_id: str,
 ) -> JobResult:
+    from operators.interpret_study import EncodedStudies
+
     output = Location.parse(settings.output)
     place = output / "interpretations" / settings.name
     # 2. What is left to do: encoded studies that have no interpretation, or one of an earlier encoding.
@@ -111,8 +116,11 @@ def _interpret_left(
     # 3. Ray streams chunks of studies past the candidates' shards; the driver commits what comes out.
     with recorded(run, result), ray_session(settings.ray_address) as cluster:
         plan = run.directory / "plan.parquet"
-        write_plan(left.rows, views, plan, studies_per_chunk(settings))
-        job = _Job(settings, choices, encodings.location, plan, len(left.rows), identity)
+        per_chunk = studies_per_chunk(settings, encodings)
+        write_plan(left.rows, views, plan, per_chunk)
+        studies = EncodedStudies(encodings.location, plan, "clips" in encodings.schema.names)
+        chunks = -(-len(left.rows) // per_chunk)
+        job = _Job(settings, choices, studies, len(left.rows), chunks, identity)
         _interpret(job, table, result, cluster)
     return result
 
@@ -123,15 +131,10 @@ class _Job:
 
     settings: InterpretSettings
     choices: Choices
-    encodings: Location
-    plan: Location
+    encoded: EncodedStudies
     studies: int
+    chunks: int
     identity: dict[str, Any]
-
-    @property
-    def chunks(self) -> int:
-        """Row groups of the plan."""
-        return -(-self.studies // studies_per_chunk(self.settings))
 
 
 def _interpret(job: _Job, table: StudyTable, result: JobResult, cluster: ClusterSize) -> None:
@@ -223,7 +226,7 @@ def _stream(
         streamed(dataset) as rows,
     ):
         committer = Committer(table, studies=COMMIT_STUDIES, seconds=COMMIT_SECONDS, on_commit=watch.commit)
-        sign = StopSign(job.plan)
+        sign = StopSign(job.encoded.plan)
         with interrupts(lambda: watch.end(sign, committer.hurry)) as signals:
             try:
                 for batch in watch.rows(rows):
@@ -266,13 +269,13 @@ def _dataset(
     from ray.data import ActorPoolStrategy
 
     from operators.chunk_numbers import chunk_numbers
-    from operators.interpret_study import EncodedStudies, InterpretStudies
+    from operators.interpret_study import InterpretStudies
 
     settings, choices = job.settings, job.choices
     return chunk_numbers(job.chunks).map_batches(
         InterpretStudies,
         fn_constructor_args=(
-            EncodedStudies(job.encodings, job.plan),
+            job.encoded,
             choices.bundle,
             choices.candidates,
             shards,

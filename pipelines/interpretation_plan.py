@@ -93,9 +93,12 @@ def _paths(encodings: StudyTable, rows: pa.Table) -> Iterator[pa.Table]:
         yield found.select(_PATHS.names).cast(_PATHS)
 
 
-def studies_per_chunk(settings: InterpretSettings) -> int:
-    """How many are searched together."""
-    return STUDIES_PER_INFLUENCE_CHUNK if settings.influence else STUDIES_PER_CHUNK
+def studies_per_chunk(settings: InterpretSettings, encodings: StudyTable) -> int:
+    """How many are searched together: fewer where each is searched for again by each of its clips."""
+    if settings.influence:
+        return STUDIES_PER_INFLUENCE_CHUNK
+    clips = encodings.identity.get("clips_per_video")
+    return STUDIES_PER_CHUNK // (1 + clips) if isinstance(clips, int) else STUDIES_PER_CHUNK
 
 
 def write_plan(rows: pa.Table, views: MatchedViews | None, plan: Location, per_chunk: int) -> None:

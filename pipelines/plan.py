@@ -122,6 +122,7 @@ def _trial(
         device="cpu" if given else pools.device,
         precision="float32" if given else job.precision,
         mode=job.mode,
+        clips_per_video=job.clips_per_video,
         limits=reading_limits(job),
         read_seconds=job.read_seconds,
         seconds=settings.seconds,

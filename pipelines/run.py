@@ -9,7 +9,7 @@ from echoprime.archive import open_manifest, read_studies
 from echoprime.bundle import open_bundle
 from echoprime.interpretation import require_listed
 from echoprime.storage import Location
-from echoprime.tables import ENCODINGS, StudyTable, table_exists
+from echoprime.tables import StudyTable, encodings, table_exists
 from pipelines.checks import require_apart, require_precision, require_writable
 from pipelines.choices import Choices, opened_choices
 from pipelines.encode import check_encoding, encode, encoding_identity
@@ -66,10 +66,10 @@ def _check(settings: RunAllSettings, choices: Choices) -> None:
     require_writable(output)
     if settings.studies is not None:
         read_studies(Location.parse(settings.studies))
-    encodings = encoding_identity(bundle, settings)
-    interpretation = choices.identity(encodings["encoding_id"])
+    encoding = encoding_identity(bundle, settings)
+    interpretation = choices.identity(encoding["encoding_id"])
     for place, schema, identity in (
-        (output / "encodings", ENCODINGS, encodings),
+        (output / "encodings", encodings(settings.clips_per_video), encoding),
         (output / "interpretations" / settings.name, choices.schema, interpretation),
     ):
         if table_exists(place):

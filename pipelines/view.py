@@ -171,7 +171,7 @@ class _Sources:
 
     def rows(self, studies: Sequence[str]) -> list[tuple[dict[str, Any], dict[str, Any] | None]]:
         """Encoding and interpretation of those studies that are encoded, in the order of their study_id."""
-        columns = [name for name in self.encodings.schema.names if name != "embeddings"]
+        columns = [name for name in self.encodings.schema.names if name not in ("embeddings", "clips")]
         encoded = dict(_rows_of(self.encodings, studies, columns))
         interpreted = {}
         if self.interpretations is not None:

@@ -11,7 +11,7 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from echoprime.bundle import Bundle
-from echoprime.interpretation import Interpreter
+from echoprime.interpretation import Interpreter, StudyClips
 from echoprime.retrieval import CandidateSet, drawn_rows, own_similarities
 from echoprime.storage import Location, canonical_hash
 from echoprime.tables import StudyTable, interpretations
@@ -24,6 +24,7 @@ def write_interpretations(
     *,
     candidates: CandidateSet | None = None,
     influence: bool = False,
+    clips: Sequence[StudyClips] | None = None,
     **choices: Any,
 ) -> StudyTable:
     """Interpret studies into a table.
@@ -40,6 +41,8 @@ def write_interpretations(
         Searched instead of the bundle's.
     influence
         Whether values without each video and view are asked for.
+    clips
+        Of each study, where values by single clips are asked for.
     choices
         Of `Interpreter`: k, pairing, language.
     """
@@ -55,6 +58,7 @@ def write_interpretations(
         hits,
         own_similarities=own_similarities([shard.drawn(drawn_rows(searched.rows))], shard.search),
         influence=interpreter.influence(*asked) if influence else None,
+        clips=None if clips is None else interpreter.clip_values(asked[0], clips, *asked[1:]),
     )
     count = len(studies)
     columns = {

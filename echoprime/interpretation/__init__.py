@@ -1,5 +1,6 @@
 """Neighbours to what people read: phenotype values, calls, report text, evidence."""
 
+from echoprime.interpretation.clip_values import StudyClips
 from echoprime.interpretation.given_views import GivenViews, read_given_views
 from echoprime.interpretation.interpreter import Interpreter
 from echoprime.interpretation.labels import LabelReader
@@ -18,6 +19,7 @@ __all__ = [
     "Pairing",
     "PhraseRecogniser",
     "RecognisedReport",
+    "StudyClips",
     "decode_report",
     "decode_section",
     "match_views",

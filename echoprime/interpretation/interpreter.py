@@ -12,8 +12,9 @@ from numpy.typing import NDArray
 
 from echoprime.bundle import Bundle
 from echoprime.errors import BundleError, EchoPrimeError, SettingError
+from echoprime.interpretation.clip_values import ClipByClip, ClipValues, StudyClips
 from echoprime.interpretation.evidence import sections_column
-from echoprime.interpretation.influence import Influence, LeaveOneOut, Search
+from echoprime.interpretation.influence import Influence, LeaveOneOut
 from echoprime.interpretation.neighbour_phrases import NeighbourPhrases
 from echoprime.interpretation.phenotype_evidence import phenotypes_column
 from echoprime.interpretation.phenotypes import plan, values
@@ -21,6 +22,7 @@ from echoprime.interpretation.report import joined, section_texts
 from echoprime.interpretation.sentences import sentences
 from echoprime.interpretation.severity import PhraseGrades, severity_column
 from echoprime.interpretation.severity.contradictions import Told, contradictions_column
+from echoprime.interpretation.variants import Search
 from echoprime.retrieval import CandidateSet, ShardHits, StudyQueries, study_queries
 from echoprime.tables.schema import interpretations
 
@@ -157,6 +159,33 @@ class Interpreter:
         ask = LeaveOneOut(self.bundle.sections.weights, self.plan, self.k)
         return ask(embeddings, views, search, exclude_study, exclude_patient)
 
+    def clip_values(
+        self,
+        embeddings: Sequence[NDArray[np.float32]],
+        clips: Sequence[StudyClips],
+        views: Sequence[NDArray[np.integer]],
+        search: Search,
+        exclude_study: Sequence[str] | None = None,
+        exclude_patient: Sequence[str] | None = None,
+    ) -> ClipValues:
+        """What the values would be by the first clip of each video alone, by the second, and so on.
+
+        Parameters
+        ----------
+        embeddings
+            As for `queries`: each video's mean over its clips.
+        clips
+            Of each study; a study whose videos have one each is not searched for.
+        views
+            As for `queries`.
+        search
+            `Shard.search`, or what asks several shards and merges their answers.
+        exclude_study, exclude_patient
+            As for `search_arguments`.
+        """
+        ask = ClipByClip(self.bundle.sections.weights, self.plan, self.k)
+        return ask(embeddings, clips, views, search, exclude_study, exclude_patient)
+
     def interpret(
         self,
         queries: StudyQueries,
@@ -164,6 +193,7 @@ class Interpreter:
         *,
         own_similarities: NDArray[np.float64] | None = None,
         influence: Influence | None = None,
+        clips: ClipValues | None = None,
     ) -> pa.Table:
         """Values, calls, report and evidence of every study.
 
@@ -178,6 +208,8 @@ class Interpreter:
             `echoprime.retrieval.own_similarities` says. None = no percentiles.
         influence
             Of the same studies; None = it was not asked for.
+        clips
+            Of the same studies, from `clip_values`; None = a video has one clip.
 
         Returns
         -------
@@ -207,6 +239,7 @@ class Interpreter:
             views=self.bundle.views,
             own_similarities=own_similarities,
             influence=influence,
+            clips=clips,
         )
         columns["calls_calibrated"] = pa.array(np.zeros(queries.studies, np.bool_))
         columns["report"] = joined(texts, len(names))

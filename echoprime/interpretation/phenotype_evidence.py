@@ -10,6 +10,8 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from echoprime.bundle import Phenotype
+from echoprime.interpretation.clip_fields import clips_field
+from echoprime.interpretation.clip_values import ClipValues
 from echoprime.interpretation.influence import Influence
 from echoprime.interpretation.influence_fields import influence_fields
 from echoprime.interpretation.nested import known, lists, structs
@@ -37,6 +39,7 @@ def phenotypes_column(
     views: Sequence[str],
     own_similarities: NDArray[np.float64] | None = None,
     influence: Influence | None = None,
+    clips: ClipValues | None = None,
 ) -> Any:  # noqa: ANN401  # pyarrow has no types
     """The `phenotypes` column of the interpretations table.
 
@@ -57,6 +60,8 @@ def phenotypes_column(
         than `LEAST_COMPARED` no percentile is said.
     influence
         Values without each video and view; None = not asked for.
+    clips
+        Values by single clips of the videos; None = no video has several.
 
     Returns
     -------
@@ -97,6 +102,7 @@ def phenotypes_column(
         "positive": pa.array(counts["positive"].ravel(), mask=np.tile(~binary, studies)),
         "nearest_percentile": known(_percentile(own_similarities, cells["nearest"]).ravel()),
         **influence_fields(queries, plan, there, values, thresholds, views, influence),
+        "clips": clips_field(clips, values, thresholds),
     }
     return lists(np.full(studies, count), structs(fields, PHENOTYPE), PHENOTYPE)
 

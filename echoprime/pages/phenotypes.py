@@ -38,8 +38,9 @@ def phenotype_rows(interpretation: Mapping[str, Any]) -> list[dict[str, Any]]:
     Returns
     -------
     list of dict
-        The fields of `echoprime.tables.schema.PHENOTYPE`, and unit ("" = a share of 0..1), spread and
-        interval (in words), said ("yes", "no" or ""), distance (the percentile in words), far (below `FAR`).
+        The fields of `echoprime.tables.schema.PHENOTYPE`, and unit ("" = a share of 0..1), spread, interval
+        and by_clip (in words), said ("yes", "no" or ""), turns (whether the call does by some clip), distance
+        (the percentile in words), far (below `FAR`).
     """
     order = {section["section"]: number for number, section in enumerate(interpretation["sections"])}
     rows = []
@@ -51,6 +52,8 @@ def phenotype_rows(interpretation: Mapping[str, Any]) -> list[dict[str, Any]]:
                 "unit": unit,
                 "spread": spread(each) if each["assessable"] else WHY_NOT[each["reason"]],
                 "interval": interval(each["low"], each["high"], 1 if unit else 2),
+                "by_clip": by_clip(each["clips"], 1 if unit else 2),
+                "turns": each["clips"] is not None and each["clips"]["stable"] is False,
                 "said": "" if each["call"] is None else "yes" if each["call"] else "no",
                 "distance": "" if percentile is None else distance(percentile),
                 "far": percentile is not None and percentile < FAR,
@@ -103,6 +106,20 @@ def interval(low: float | None, high: float | None, digits: int) -> str:
     ('0.05 to 0.70', '')
     """
     return "" if low is None or high is None else f"{number(low, digits)} to {number(high, digits)}"
+
+
+def by_clip(clips: Mapping[str, Any] | None, digits: int) -> str:
+    """Between which values a phenotype moves with the clips that are looked at; "" where videos have one.
+
+    Examples
+    --------
+    >>> by_clip({"min": 51.26, "max": 57.0}, 1), by_clip({"min": 0.4, "max": 0.4}, 2), by_clip(None, 1)
+    ('51.3 to 57.0', '0.40', '')
+    """
+    if clips is None or clips["min"] is None:
+        return ""
+    low, high = number(clips["min"], digits), number(clips["max"], digits)
+    return low if low == high else f"{low} to {high}"
 
 
 def distance(percentile: float) -> str:

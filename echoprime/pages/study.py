@@ -127,6 +127,7 @@ def study_page(
         severity=[] if interpretation is None else severity_rows(interpretation),
         contradictions=[] if interpretation is None else contradiction_lines(interpretation),
         phenotypes=rows,
+        several_clips=any(row["by_clip"] for row in rows),
         behind=sections_behind(rows),
         influence=influence_rows(current, [video.number for video in videos], _counted_as(videos))
         if current is not None and identity.get("influence")

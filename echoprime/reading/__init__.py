@@ -20,7 +20,7 @@ from echoprime.reading.clip import (
 from echoprime.reading.facts import VideoFacts
 from echoprime.reading.kinds import study_kind
 from echoprime.reading.limits import Limits
-from echoprime.reading.reader import read_clip, read_file
+from echoprime.reading.reader import read_clip, read_clips, read_file
 from echoprime.reading.reading import Reading
 
 __all__ = [
@@ -42,6 +42,7 @@ __all__ = [
     "crop_box",
     "normalise",
     "read_clip",
+    "read_clips",
     "read_file",
     "study_kind",
     "used_frames",

@@ -1,4 +1,4 @@
-"""The process that decodes for a `ClipReader`: python -m echoprime.reading.child LIMITS MODE.
+"""The process that decodes for a `ClipReader`: python -m echoprime.reading.child LIMITS MODE CLIPS.
 
 It reads requests on standard input and answers on standard output until its input ends. A file that makes a
 codec crash, hang or eat memory ends this process and not the job. It imports neither torch nor Ray.
@@ -31,10 +31,10 @@ def main(arguments: list[str]) -> None:
     Parameters
     ----------
     arguments
-        Fields of `Limits` as JSON; `exact` or `fast`.
+        Fields of `Limits` as JSON; `exact` or `fast`; clips of each video that are asked for.
     """
     _die_with_parent()
-    limits, mode = Limits(**json.loads(arguments[0])), cast(Mode, arguments[1])
+    limits, mode, clips = Limits(**json.loads(arguments[0])), cast(Mode, arguments[1]), int(arguments[2])
     resource.setrlimit(resource.RLIMIT_AS, (limits.memory, limits.memory))
     # Libraries may print, also what they find in a header: keep it out of the replies and of the logs.
     replies = os.fdopen(os.dup(sys.stdout.fileno()), "wb")
@@ -48,7 +48,7 @@ def main(arguments: list[str]) -> None:
             data = requests.read(int.from_bytes(length, "little"))
             # An orphan that hangs in a codec cannot see that its input has ended; the kernel's alarm ends it.
             signal.alarm(math.ceil(limits.seconds) + _GRACE)
-            reply = reply_of(read_file(data, limits=limits, mode=mode))
+            reply = reply_of(read_file(data, limits=limits, mode=mode, clips_per_video=clips))
             signal.alarm(0)
             del data  # else it is in memory together with the next
             _send(replies, reply)

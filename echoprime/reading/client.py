@@ -18,6 +18,7 @@ from echoprime.errors import EchoPrimeError, Reason, UnreadableVideo, VideoError
 from echoprime.reading.clip import Mode, require_mode
 from echoprime.reading.limits import Limits
 from echoprime.reading.reading import Reading
+from echoprime.reading.starts import require_clips_per_video
 from echoprime.reading.wire import LENGTH_BYTES, length_of, reading_of
 
 _START_SECONDS = 120.0  # a cold file system may take long to give out the libraries
@@ -43,13 +44,13 @@ class ClipReader:
     ----------
     limits
         Bounds of one file, its decoding's time and the child's memory among them; the defaults of `Limits`.
-    mode
-        `exact` or `fast`, see `read_file`.
+    mode, clips_per_video
+        See `read_file`.
 
     Raises
     ------
     SettingError
-        There is no such mode.
+        There is no such mode, or no such number of clips.
 
     Examples
     --------
@@ -58,10 +59,11 @@ class ClipReader:
     UnreadableVideo('the file has no bytes')
     """
 
-    def __init__(self, limits: Limits | None = None, mode: Mode = "exact") -> None:
+    def __init__(self, limits: Limits | None = None, mode: Mode = "exact", clips_per_video: int = 1) -> None:
         require_mode(mode)
+        require_clips_per_video(clips_per_video)
         self._limits = limits or Limits()
-        self._arguments = [json.dumps(asdict(self._limits)), mode]
+        self._arguments = [json.dumps(asdict(self._limits)), mode, str(clips_per_video)]
         self._process: subprocess.Popen[bytes] | None = None
         self._lock = threading.Lock()
 
@@ -71,7 +73,7 @@ class ClipReader:
         return self._process.pid if self._process else None
 
     def read(self, data: bytes) -> Reading:
-        """Read one file: what it says of itself, and its clip or why it has none.
+        """Read one file: what it says of itself, and its clips or why it has none.
 
         Parameters
         ----------
@@ -156,7 +158,7 @@ class ClipReader:
                     continue
                 raise EchoPrimeError(
                     f"the decoding process does not start ({_how(status)}); "
-                    f"run {sys.executable} -m echoprime.reading.child '{{}}' exact to see why"
+                    f"run {sys.executable} -m echoprime.reading.child '{{}}' exact 1 to see why"
                 ) from None
         assert self._process is not None
         return self._process

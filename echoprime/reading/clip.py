@@ -85,12 +85,15 @@ class Clip:
         Frames of the whole video.
     format
         `dicom`, `mp4`, `mov`, `avi` or `mkv`.
+    start
+        The video's frame with which it begins; 0 is the published way.
     """
 
     frames: npt.NDArray[np.uint8]
     used: int
     frames_in_file: int
     format: str
+    start: int = 0
 
     def tensor(self) -> torch.Tensor:
         """Normalised, float32 (3, 16, 224, 224) = (channel, frame, row, column)."""
@@ -99,8 +102,8 @@ class Clip:
         return torch.from_numpy(normalise(self.frames, self.used))
 
 
-def used_frames(count: int) -> range:
-    """Indices of the frames that a video of `count` frames gives to its clip.
+def used_frames(count: int, start: int = 0) -> range:
+    """Indices of the frames that a video of `count` frames gives to its clip, or to one that begins later.
 
     Examples
     --------
@@ -108,12 +111,14 @@ def used_frames(count: int) -> range:
     [0, 2, 4]
     >>> len(used_frames(31)), len(used_frames(500))
     (16, 16)
+    >>> used_frames(500, 468)
+    range(468, 500, 2)
     """
-    return range(0, min(count, FRAMES_TAKEN), STRIDE)
+    return range(start, min(count, start + FRAMES_TAKEN), STRIDE)
 
 
 def is_used(index: int) -> bool:
-    """Whether a clip has the video's frame of this index, if the video has it.
+    """Whether the published clip has the video's frame of this index, if the video has it.
 
     Examples
     --------

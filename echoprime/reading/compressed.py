@@ -27,7 +27,9 @@ from echoprime.reading.uncompressed import KNOWN, Layout, code_colour, to_bytes
 RUN_LENGTH = "1.2.840.10008.1.2.5"
 
 
-def compressed_frames(header: Header, limits: Limits, mode: Mode = "exact") -> Iterator[Frame]:
+def compressed_frames(
+    header: Header, limits: Limits, mode: Mode = "exact", clips: int = 1
+) -> Iterator[Frame]:
     """Frames of encapsulated pixel data in `decoding_order`, each decoded when it is asked for.
 
     Frames that are left out are still looked at: each must begin with whole markers that tell the size of
@@ -48,7 +50,7 @@ def compressed_frames(header: Header, limits: Limits, mode: Mode = "exact") -> I
     limits.check_frames(len(frames))
     run_length = header.transfer_syntax == RUN_LENGTH
     decoder = _RunLength(header, limits) if run_length else _Streams(header, limits)
-    order = decoding_order(len(frames), mode)
+    order = decoding_order(len(frames), mode, clips)
     left_out = sorted(set(range(len(frames))).difference(order))
     size = decoder.size(bytes(frames[0])) if left_out else None
     for index in left_out:

@@ -20,10 +20,13 @@ VIDEO = frozenset(
 """Transfer syntaxes: MPEG-2, H.264 and HEVC, and their fragmentable forms."""
 
 
-def encapsulated_video_frames(header: Header, limits: Limits, mode: Mode = "exact") -> Iterator[Frame]:
+def encapsulated_video_frames(
+    header: Header, limits: Limits, mode: Mode = "exact", clips: int = 1
+) -> Iterator[Frame]:
     """Frames of a video stream, in order; FFmpeg brings the broadcast range of 16..235 to 0..255.
 
-    All frames are decoded in every mode, since most are differences from others.
+    All frames are decoded in every mode, since most are differences from others. Where several clips are
+    asked for all are handed on, too: which of them are used is known at the end.
 
     Raises
     ------
@@ -50,7 +53,7 @@ def encapsulated_video_frames(header: Header, limits: Limits, mode: Mode = "exac
             limits.check_frames(count)
             if following is None:
                 _check(count, header.frames, fragments.complete)
-            if mode == "exact" or is_used(count - 1) or following is None:
+            if mode == "exact" or clips > 1 or is_used(count - 1) or following is None:
                 yield Frame(rgb(frame), colour, count - 1, last=following is None)
             frame = following
     if count == 0:

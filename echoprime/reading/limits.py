@@ -19,7 +19,8 @@ LEAST_MEMORY = 512 << 20
 class Limits:
     """Bounds of one video; more is `Reason.TOO_LARGE`, and more seconds `Reason.DECODER_TIMEOUT`.
 
-    The memory that a video takes grows with the pixels of a frame, about 40 bytes each, not with its frames.
+    The memory that a video takes grows with the pixels of a frame, about 40 bytes each and 30 for each
+    further clip, not with its frames.
     """
 
     bytes: int = 1 << 30

@@ -1,10 +1,12 @@
-"""A loop as a stream: frames come one after the other, and only what the clip needs of them is kept.
+"""A loop as a stream: frames come one after the other, and only what its clips need of them is kept.
 
 Source: README, "The method", steps 1.3 to 1.5. Memory does not grow with the number of frames.
 
 The mask asks what is lit only near pixels that change between the first frame and the last. So whoever can
 decode frames in any order gives the last one second (`decoding_order`), and of all later frames only the
 pixels there that have not been lit yet are looked at: a few in a hundred, and the same mask comes out.
+
+A loop has one mask, the same whatever number of clips is made of it: so the first clip is the same, too.
 """
 
 from __future__ import annotations
@@ -19,6 +21,7 @@ import numpy.typing as npt
 from echoprime.errors import Reason, SkippedVideo, UnreadableVideo
 from echoprime.reading.clip import (
     FRAMES,
+    FRAMES_TAKEN,
     SIDE,
     Clip,
     Mode,
@@ -30,10 +33,11 @@ from echoprime.reading.clip import (
 from echoprime.reading.colour import Colour, Picture
 from echoprime.reading.formats import Format
 from echoprime.reading.sector import NEIGHBOURS, changed_pixels, sector_mask
+from echoprime.reading.starts import clip_starts, frames_of_clips
 
 
-def decoding_order(count: int, mode: Mode) -> list[int]:
-    """Frames of a loop that a clip needs, in the order in which it needs them.
+def decoding_order(count: int, mode: Mode, clips: int = 1) -> list[int]:
+    """Frames of a loop that its clips need, in the order in which they need them.
 
     Parameters
     ----------
@@ -41,14 +45,16 @@ def decoding_order(count: int, mode: Mode) -> list[int]:
         Frames of the whole loop, at least 2.
     mode
         `fast` leaves out the frames that only the mask would look at.
+    clips
+        Clips that are asked for.
 
     Examples
     --------
-    >>> decoding_order(6, "exact"), decoding_order(40, "fast")[:4]
-    ([0, 5, 1, 2, 3, 4], [0, 39, 2, 4])
+    >>> decoding_order(6, "exact"), decoding_order(40, "fast")[:4], decoding_order(40, "fast", 2)[-3:]
+    ([0, 5, 1, 2, 3, 4], [0, 39, 2, 4], [34, 36, 38])
     """
-    last = count - 1
-    return [0, last, *(each for each in range(1, last) if mode == "exact" or is_used(each))]
+    last, needed = count - 1, frames_of_clips(count, clips)
+    return [0, last, *(each for each in range(1, last) if mode == "exact" or each in needed)]
 
 
 class Frame(NamedTuple):
@@ -69,16 +75,29 @@ def another_size(index: int) -> UnreadableVideo:
 
 
 class Loop:
-    """Takes a loop's frames, the first one first, and makes its clip.
+    """Takes a loop's frames, the first one first, and makes its clips.
 
     Parameters
     ----------
     mask
         Finds the sector from lit, first and last, see `sector_mask`.
+    mode
+        `fast`: the mask is found from the frames of the first clip, and the last frame.
+    clips
+        Clips that are asked for.
     """
 
-    def __init__(self, mask: Callable[[Picture, Picture, Picture], Picture] = sector_mask) -> None:
+    def __init__(
+        self,
+        mask: Callable[[Picture, Picture, Picture], Picture] = sector_mask,
+        *,
+        mode: Mode = "exact",
+        clips: int = 1,
+    ) -> None:
         self._mask = mask
+        self._mode = mode
+        self._clips = clips
+        self._needed = frames_of_clips(FRAMES_TAKEN, clips)
         self.frames = 0
         """Frames taken so far."""
         self._count = 0
@@ -88,6 +107,14 @@ class Loop:
         self._crops: dict[int, Picture] = {}
         self._unlit: npt.NDArray[np.intp] | None = None
         """Positions in the flattened picture that still have to be looked at, once both ends are known."""
+
+    def expect(self, count: int | None) -> None:
+        """Say how many frames the loop will have; None = that is not known.
+
+        Where the last frame comes last and makes it another number, later clips' frames may be missing, see
+        `complete`; the first clip's are kept whatever is said.
+        """
+        self._needed = frames_of_clips(max(count or 0, FRAMES_TAKEN), self._clips)
 
     def add(self, frame: Frame) -> None:
         """Take the next frame.
@@ -104,10 +131,13 @@ class Loop:
             self._lit = np.zeros(size, np.uint8)
         elif self._size != size:
             raise another_size(frame.number)
-        if is_used(frame.number):
+        if frame.last:
+            self._needed = frames_of_clips(frame.number + 1, self._clips)
+        if frame.number in self._needed:
             picture = frame.colour.grey if frame.colour.neutral else frame.colour.bgr
             self._crops[frame.number] = picture(frame.pixels[self._box])
-        self._look(frame)
+        if self._mode == "exact" or frame.last or is_used(frame.number):
+            self._look(frame)
         self.frames += 1
 
     def _look(self, frame: Frame) -> None:
@@ -144,8 +174,13 @@ class Loop:
         _, unlit = cv2.threshold(self._lit, 0, 1, cv2.THRESH_BINARY_INV)
         self._unlit = np.flatnonzero(cv2.bitwise_and(asked, unlit).view(np.bool_))
 
-    def clip(self) -> Clip:
-        """The clip of the frames taken.
+    @property
+    def complete(self) -> bool:
+        """Whether every frame that the clips use was kept, once the last one was taken."""
+        return self._needed <= self._crops.keys()
+
+    def clips(self) -> tuple[Clip, ...]:
+        """The clips of the frames taken, in the order of their starts: the published one first.
 
         Raises
         ------
@@ -162,14 +197,20 @@ class Loop:
             raise SkippedVideo(
                 Reason.STATIC, f"nothing moves between the first and the last of {self._count} frames"
             )
-        crops = [self._crops[number] for number in used_frames(self._count)]
+        starts = clip_starts(self._count, self._clips)
+        return tuple(self._clip(used_frames(self._count, start), mask[self._box]) for start in starts)
+
+    def _clip(self, used: range, mask: Picture) -> Clip:
         frames = np.zeros((FRAMES, SIDE, SIDE, 3), np.uint8)
-        _scale_masked(crops, mask[self._box], frames)
-        return Clip(frames, used=len(crops), frames_in_file=self._count, format=Format.DICOM.value)
+        _scale_masked([self._crops[number] for number in used], mask, frames)
+        return Clip(frames, len(used), self._count, Format.DICOM.value, used.start)
 
 
 def _scale_masked(crops: list[Picture], mask: Picture, frames: Picture) -> None:
-    """Mask and scale a clip's pictures: uint8 (rows, columns, 3), or (rows, columns) of greys."""
+    """Mask and scale a clip's pictures: uint8 (rows, columns, 3), or (rows, columns) of greys.
+
+    A picture of colours is masked in place; one that several clips have is masked again, to the same.
+    """
     three = cv2.merge([mask, mask, mask])
     if any(crop.ndim == 3 for crop in crops):
         for crop, frame in zip(crops, frames, strict=False):

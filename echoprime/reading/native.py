@@ -14,7 +14,7 @@ from echoprime.reading.loop import Frame, decoding_order
 from echoprime.reading.uncompressed import Layout
 
 
-def native_frames(header: Header, limits: Limits, mode: Mode = "exact") -> Iterator[Frame]:
+def native_frames(header: Header, limits: Limits, mode: Mode = "exact", clips: int = 1) -> Iterator[Frame]:
     """Frames of native pixel data in `decoding_order`, as views of the file's bytes where that is possible.
 
     Raises
@@ -47,7 +47,7 @@ def native_frames(header: Header, limits: Limits, mode: Mode = "exact") -> Itera
     limits.check_frames(count)
     swapped = header.big_endian and header.words and layout.bits.allocated == 8
     order = ">" if header.big_endian else "<"
-    for index in decoding_order(count, mode):
+    for index in decoding_order(count, mode, clips):
         begin, end = index * size, (index + 1) * size
         raw = _swapped(pixels, begin, end) if swapped else pixels[begin:end]
         yield Frame(layout.pixels(raw, order), layout.colour, index, last=index == count - 1)

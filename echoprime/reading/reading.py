@@ -23,6 +23,8 @@ class Reading:
         What the networks see; None where `error` is set.
     error
         Why there is no clip; None where there is one.
+    later
+        Its clips that begin later, where several were asked for.
 
     Raises
     ------
@@ -40,6 +42,7 @@ class Reading:
     facts: VideoFacts = NO_FACTS
     clip: Clip | None = None
     error: VideoError | None = None
+    later: tuple[Clip, ...] = ()
 
     def __post_init__(self) -> None:
         if (self.clip is None) is (self.error is None):
@@ -49,6 +52,11 @@ class Reading:
     def outcome(self) -> str:
         """`encoded`, `skipped` or `failed`."""
         return "encoded" if self.error is None else self.error.outcome
+
+    @property
+    def clips(self) -> tuple[Clip, ...]:
+        """All of its clips, in the order of their starts; none where `error` is set."""
+        return () if self.clip is None else (self.clip, *self.later)
 
     def require_clip(self) -> Clip:
         """The clip.

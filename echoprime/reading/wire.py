@@ -1,7 +1,7 @@
 """What goes over the pipes between `ClipReader` and its child: messages, and readings as messages.
 
 A message is its length, 8 bytes little-endian, and its content. A request is a file's bytes; a reply is one
-line of JSON, and after it the frames of the clip, if there is one.
+line of JSON, and after it the frames of the clips, if there are any.
 """
 
 from __future__ import annotations
@@ -40,9 +40,8 @@ def reply_of(reading: Reading) -> bytes:
     if reading.error is not None:
         line |= {"reason": reading.error.reason.value, "message": reading.error.message}
         return json.dumps(line).encode() + b"\n"
-    clip = reading.require_clip()
-    line |= {"used": clip.used, "frames_in_file": clip.frames_in_file, "format": clip.format}
-    return json.dumps(line).encode() + b"\n" + clip.frames.tobytes()
+    line["clips"] = [[clip.used, clip.frames_in_file, clip.format, clip.start] for clip in reading.clips]
+    return b"".join([json.dumps(line).encode(), b"\n", *(clip.frames.data for clip in reading.clips)])
 
 
 def reading_of(reply: bytes | bytearray) -> Reading:
@@ -62,5 +61,6 @@ def reading_of(reply: bytes | bytearray) -> Reading:
         kind = SkippedVideo if reason in SKIPPED else UnreadableVideo
         return Reading(facts, error=kind(reason, line["message"]))
     own = reply if isinstance(reply, bytearray) else bytearray(reply)  # pixels that may be written to
-    frames = np.frombuffer(own, np.uint8, offset=end + 1)
-    return Reading(facts, Clip(frames.reshape(FRAMES, SIDE, SIDE, 3), **line))
+    frames = np.frombuffer(own, np.uint8, offset=end + 1).reshape(-1, FRAMES, SIDE, SIDE, 3)
+    clip, *later = [Clip(each, *about) for each, about in zip(frames, line["clips"], strict=True)]
+    return Reading(facts, clip, later=tuple(later))

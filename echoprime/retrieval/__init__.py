@@ -15,6 +15,7 @@ from echoprime.retrieval.sections import (
     section_queries,
     study_queries,
 )
+from echoprime.retrieval.video_embedding import embeddings_of_turn, video_embeddings
 from echoprime.retrieval.writing import CandidateWriter, write_candidates
 
 __all__ = [
@@ -29,10 +30,12 @@ __all__ = [
     "ShardHits",
     "StudyQueries",
     "drawn_rows",
+    "embeddings_of_turn",
     "kept_similarities",
     "merge",
     "own_similarities",
     "section_queries",
     "study_queries",
+    "video_embeddings",
     "write_candidates",
 ]

@@ -32,6 +32,7 @@ from echoprime.tables.schema import (
     VANISHED,
     VANISHED_INCOMPLETE,
     VIDEO,
+    encodings,
     interpretations,
 )
 from echoprime.tables.withdrawn import Withdrawn
@@ -65,6 +66,7 @@ __all__ = [
     "StudyTable",
     "Withdrawn",
     "WriterLock",
+    "encodings",
     "interpretations",
     "interpreted_kinds",
     "list_runs",

@@ -12,7 +12,7 @@ import pyarrow as pa
 SCHEMA_VERSION = 3
 """Of manifests and encodings. Raised when a column's name, type or meaning changes; others are refused."""
 
-INTERPRETATIONS_VERSION = 4
+INTERPRETATIONS_VERSION = 5
 """The same of interpretations, which are made anew in minutes: nothing is encoded again for their columns."""
 
 EMBEDDING_LENGTH = 512
@@ -114,7 +114,7 @@ ENCODINGS = pa.schema(
         pa.field("videos", pa.list_(VIDEO), nullable=False),  # sorted by path
         pa.field(
             "embeddings", pa.list_(pa.list_(pa.float32())), nullable=False
-        ),  # encoded videos x 512, by path
+        ),  # encoded videos x 512, by path; of several clips the mean
         pa.field(
             "view_probabilities", pa.list_(pa.list_(pa.float32())), nullable=False
         ),  # encoded videos x 11
@@ -123,7 +123,38 @@ ENCODINGS = pa.schema(
         pa.field("written_at", TIMESTAMP, nullable=False),  # the newest row of a study counts
     ]
 )
-"""OUT/encodings/: one row per study."""
+"""OUT/encodings/: one row per study, where a video has one clip."""
+
+CLIP = pa.struct(
+    [
+        pa.field("start", pa.int32()),  # the video's frame with which the clip begins; 0 = the published one
+        pa.field("embedding", pa.list_(pa.float32())),  # 512, not normalised
+    ]
+)
+"""One of several clips of a video."""
+
+CLIPS = pa.field("clips", pa.list_(pa.list_(CLIP)), nullable=False)
+"""Clips of each encoded video, in the order of `embeddings`, ascending by start: never none, at most as many
+as were asked for."""
+
+
+def encodings(clips_per_video: int = 1) -> pa.Schema:
+    """Columns of OUT/encodings/ for so many clips a video.
+
+    Of several clips `embeddings` has each video's mean (`echoprime.retrieval.video_embeddings`), so that it
+    is what is interpreted, and `clips` what the mean is of; views are those of the first clip. With one clip
+    the column would say nothing, so there is none: tables are as they were before there was a choice.
+
+    Examples
+    --------
+    >>> encodings() is ENCODINGS, [name for name in encodings(3).names if name not in ENCODINGS.names]
+    (True, ['clips'])
+    """
+    if clips_per_video == 1:
+        return ENCODINGS
+    place = ENCODINGS.get_field_index("view_probabilities")
+    return ENCODINGS.insert(place, CLIPS)
+
 
 NEIGHBOUR = pa.struct(
     [
@@ -230,6 +261,19 @@ VIEW_INFLUENCE = pa.struct(
     ]
 )
 
+CLIP_SPREAD = pa.struct(
+    [
+        pa.field(
+            "values", pa.list_(pa.float64())
+        ),  # with the first clip of each video alone, with the second ...; null = no neighbour has the label
+        pa.field("min", pa.float64()),  # of these; null = none is known
+        pa.field("max", pa.float64()),
+        pa.field("sd", pa.float64()),  # standard deviation (n - 1); null = fewer than two are known
+        pa.field("stable", pa.bool_()),  # false: the call is another one with some of them; null = no call
+    ]
+)
+"""How far a value moves with the part of the videos that is looked at."""
+
 PHENOTYPE = pa.struct(
     [
         pa.field("phenotype", pa.string()),
@@ -258,6 +302,7 @@ PHENOTYPE = pa.struct(
         pa.field("stable", pa.bool_()),  # false: the call flips without some view; null = not asked, no call
         pa.field("videos", pa.list_(VIDEO_INFLUENCE)),  # one an encoded video; empty = none counts
         pa.field("views", pa.list_(VIEW_INFLUENCE)),  # of those that count, in the bundle's order
+        pa.field("clips", CLIP_SPREAD),  # null = no video that counts has several clips
     ]
 )
 """Evidence of one phenotype's value."""
@@ -269,7 +314,7 @@ def schema_version(columns: Collection[str]) -> int:
     Examples
     --------
     >>> schema_version(["study_id", "embeddings"]), schema_version(["study_id", "interpretation_id"])
-    (3, 4)
+    (3, 5)
     """
     return INTERPRETATIONS_VERSION if "interpretation_id" in columns else SCHEMA_VERSION
 

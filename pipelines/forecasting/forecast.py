@@ -60,9 +60,11 @@ class Forecast:
     decode_seconds
         Of a core for each video that is read.
     network_seconds
-        Of a core, or of a GPU, for each clip that goes through both networks.
+        Of a core, or of a GPU, for each video whose clips go through both networks.
     on_gpu
         Whether that is a GPU.
+    clips_each
+        Clips of such a video, on average.
     """
 
     outcomes: Sequence[Outcome]
@@ -75,6 +77,7 @@ class Forecast:
     decode_seconds: Range
     network_seconds: Range
     on_gpu: bool
+    clips_each: float = 1.0
 
 
 def forecast(
@@ -112,8 +115,9 @@ def forecast(
     encode = _mean(trial.encode_seconds, trial.clip_studies)
     classify = _mean(trial.classify_seconds, trial.clip_studies)
     networks = encode.plus(classify)
+    clips_each = float(np.mean(trial.clips)) if trial.clips else 1.0
     if gpu_clips_per_second is not None:
-        networks = exactly(1 / gpu_clips_per_second)
+        networks = exactly(clips_each / gpu_clips_per_second)
     on_gpu = pools.device == "cuda"
     computing = decode if on_gpu else decode.plus(networks.times(some))
     driver = exactly(STUDY_SECONDS).times(studies / videos)
@@ -143,6 +147,7 @@ def forecast(
         encoded=some,
         decode_seconds=decode,
         network_seconds=networks,
+        clips_each=clips_each,
         on_gpu=on_gpu,
     )
 

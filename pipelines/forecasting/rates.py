@@ -56,14 +56,15 @@ def rates(found: Forecast, todo: ToDo, price_per_hour: float | None) -> Rates:
     price_per_hour
         Of the whole machine or cluster, in any currency.
     """
-    reading = found.decode_seconds.times(found.encoded.inverse())  # of a core, for each clip
+    reading = found.decode_seconds.times(found.encoded.inverse())  # of a core, for each video with clips
     gpu = found.network_seconds.inverse() if found.on_gpu else None
+    clips = found.clips_each
     a_study = found.work_hours.times(1 / todo.studies)
     price = price_per_hour
     return Rates(
-        core_clips_per_second=None if gpu else reading.plus(found.network_seconds).inverse(),
+        core_clips_per_second=None if gpu else reading.plus(found.network_seconds).inverse().times(clips),
         core_videos_read_per_second=found.decode_seconds.inverse(),
-        gpu_clips_per_second=gpu,
+        gpu_clips_per_second=gpu.times(clips) if gpu else None,
         cores_per_gpu=reading.times(gpu) if gpu else None,
         study_bytes_in=todo.bytes / todo.studies if todo.bytes else None,
         study_bytes_out=found.output_bytes.times(1 / todo.studies),

@@ -19,7 +19,7 @@ from echoprime.archive import (
 )
 from echoprime.errors import SettingError
 from echoprime.storage import Location
-from echoprime.tables import ENCODINGS, StudyTable, Withdrawn, table_exists
+from echoprime.tables import StudyTable, Withdrawn, encodings, table_exists
 from pipelines.checks import reasons_of
 from pipelines.forecasting.trial import SampledVideo
 from pipelines.presence import judge_presence
@@ -79,7 +79,8 @@ def to_do(job: EncodeSettings, manifest: Manifest, identity: dict[str, Any], siz
     chosen = None if job.studies is None else read_studies(Location.parse(job.studies))
     table = known = None
     if table_exists(output / "encodings"):
-        table = StudyTable.open(output / "encodings", ENCODINGS, identity=identity, create=False)
+        columns = encodings(job.clips_per_video)
+        table = StudyTable.open(output / "encodings", columns, identity=identity, create=False)
         known = KnownStudies(
             table.keys(),
             table_files(table) if job.same_files else None,

@@ -21,11 +21,11 @@ from echoprime.storage import Location
 from operators.classify_views import ClassifyViews
 from operators.encode_videos import EncodeVideos
 from operators.read_clips import ReadClips
-from operators.rows import VIDEOS_PER_ROW
+from operators.rows import CLIPS_PER_ROW, clip_counts
 from pipelines.assembly import StudyAssembler
 
 MOST_CLIPS = 32
-"""Clips that go through the networks: their seconds differ little, and each is 2.4 MB until then."""
+"""Clips that go through the networks, and some more: their seconds differ little, and each is 2.4 MB."""
 
 
 class SampledVideo(NamedTuple):
@@ -50,9 +50,11 @@ class Trial:
     read_seconds, fetch_seconds
         Of each of them: reading and decoding, and the part of it that bytes were waited for.
     clip_studies
-        Of which study each clip that went through the networks is.
+        Of which study each video that went through the networks is.
+    clips
+        Of each of those videos.
     encode_seconds, classify_seconds
-        Of each of those clips.
+        Of each of those videos, for all of its clips.
     load_seconds
         Until the networks were loaded and had reproduced the bundle's sample.
     clip_bytes, other_bytes
@@ -64,6 +66,7 @@ class Trial:
     read_seconds: list[float] = field(default_factory=list)
     fetch_seconds: list[float] = field(default_factory=list)
     clip_studies: list[int] = field(default_factory=list)
+    clips: list[int] = field(default_factory=list)
     encode_seconds: list[float] = field(default_factory=list)
     classify_seconds: list[float] = field(default_factory=list)
     load_seconds: float = 0.0
@@ -79,13 +82,14 @@ def try_sample(
     device: str,
     precision: str,
     mode: Mode,
+    clips_per_video: int,
     limits: Limits,
     read_seconds: float,
     seconds: float,
     networks_share: float = 0.5,
     at_once: int = 1,
 ) -> Trial:
-    """Read a sample's videos in their order and send the first clips through the networks.
+    """Read a sample's videos in their order and send those of the first clips through the networks.
 
     Parameters
     ----------
@@ -93,7 +97,7 @@ def try_sample(
         In random order: what does not fit the time is left out from its end.
     root
         The archive.
-    bundle, device, precision, mode, limits, read_seconds
+    bundle, device, precision, mode, clips_per_video, limits, read_seconds
         As the job has them.
     seconds
         That the trial may take; loading the networks and the first video and clip are not counted.
@@ -109,8 +113,10 @@ def try_sample(
         The device does not reproduce the bundle's sample, or lacks the precision.
     """
     trial = Trial()
-    rows = _read(sample, root, ReadingJob(limits, mode, read_seconds), seconds * (1 - networks_share), trial)
-    networks = Networks(bundle, device, precision, at_once)
+    job = ReadingJob(limits, mode, clips_per_video, read_seconds)
+    rows = _read(sample, root, job, seconds * (1 - networks_share), trial)
+    together = CLIPS_PER_ROW // clips_per_video if device == "cuda" else 1
+    networks = Networks(bundle, device, precision, at_once, together)
     _encode(rows, networks, seconds * networks_share, trial)
     return trial
 
@@ -120,6 +126,7 @@ class ReadingJob(NamedTuple):
 
     limits: Limits
     mode: Mode
+    clips_per_video: int
     read_seconds: float
 
 
@@ -130,6 +137,7 @@ class Networks(NamedTuple):
     device: str
     precision: str
     at_once: int
+    together: int
 
 
 def _read(
@@ -145,9 +153,8 @@ def _read(
             for n, video in enumerate(sample)
         )
         plan = write_plan(planned, Location.parse(scratch), root=root)
-        reader = ReadClips(
-            plan.location, plan.root, job.limits, job.mode, read_seconds=min(job.read_seconds, seconds)
-        )
+        longest = min(job.read_seconds, seconds)
+        reader = ReadClips(plan.location, plan.root, job.limits, job.mode, job.clips_per_video, longest)
         ends = time.monotonic() + seconds
         for row in reader({"id": np.arange(plan.chunks)}):
             (video,) = row["videos"][0].as_py()
@@ -158,7 +165,7 @@ def _read(
             encoded = video["outcome"] == "encoded"
             if not encoded or clips < MOST_CLIPS:
                 rows.append(row)
-                clips += encoded
+                clips += int(clip_counts(row)[0].sum())
             if time.monotonic() >= ends:
                 break
         reader.close()
@@ -167,16 +174,16 @@ def _read(
 
 def _encode(rows: list[pa.Table], networks: Networks, seconds: float, trial: Trial) -> None:
     """Rows through the networks, as many together as the job's own blocks hold; on cores one by one."""
-    bundle, device, precision, at_once = networks
+    bundle, device, precision, at_once, together = networks
     encode, classify = EncodeVideos(bundle, device, precision), ClassifyViews(bundle, device, precision)
     assembler = StudyAssembler(bundle.views, "", "")
     others = [row for row in rows if row["videos"][0].as_py()[0]["outcome"] != "encoded"]
     clips = [row for row in rows if row["videos"][0].as_py()[0]["outcome"] == "encoded"]
-    together = VIDEOS_PER_ROW if device == "cuda" else 1
     batches = [pa.concat_tables(clips[at : at + together]) for at in range(0, len(clips), together)]
     for batch in _through(lambda rows: classify(encode(rows)), batches, seconds, at_once, trial):
         trial.encode_seconds += batch["encode_seconds"].to_pylist()
         trial.classify_seconds += batch["classify_seconds"].to_pylist()
+        trial.clips += [int(counts.sum()) for counts in clip_counts(batch)]
         trial.clip_studies += [trial.studies[int(name)] for name in batch["study_id"].to_pylist()]
         assembler.add(batch)
     if assembler.ready:

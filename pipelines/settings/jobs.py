@@ -91,6 +91,9 @@ class EncodingChoices:
     precision: Precision = "float32"
     """bf16: bfloat16 products, faster; needs AVX512-BF16, AMX or a GPU that has it; a table of its own."""
 
+    clips_per_video: int = 1
+    """Clips from so many starts spread over each video; 1 is the published way, its first 32 frames."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class EncoderPools:

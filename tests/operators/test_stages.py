@@ -14,13 +14,14 @@ import pytest
 from echoprime.archive import Plan, open_manifest, plan_studies, write_manifest, write_plan
 from echoprime.bundle import Bundle
 from echoprime.errors import BundleError, EchoPrimeError
+from echoprime.networks import load_encoder
 from echoprime.reading import Limits, Reading
 from echoprime.storage import Location
 from operators import read_clips
 from operators.classify_views import ClassifyViews
 from operators.encode_videos import EncodeVideos
 from operators.read_clips import ReadClips
-from operators.rows import CLASSIFIED, CLIPS, EMBEDDED, VIDEOS_PER_ROW, array_of
+from operators.rows import CLASSIFIED, CLIPS, CLIPS_PER_ROW, EMBEDDED, array_of, clip_counts
 from operators.stop_sign import StopSign
 from tests.tiny import small_loop, write_tiny_bundle
 
@@ -55,9 +56,60 @@ def clips(plan: Plan) -> list[pa.Table]:
 def test_clips_come_in_rows_of_at_most_eight_videos(clips: list[pa.Table]) -> None:
     assert all(row.schema.equals(CLIPS) for row in clips)
     sizes = [(r["study_id"][0].as_py(), r["first"][0].as_py(), len(r["videos"][0])) for r in clips]
-    assert sizes == [("many", 0, VIDEOS_PER_ROW), ("many", 8, 2), ("none", 0, 1)]
+    assert sizes == [("many", 0, CLIPS_PER_ROW), ("many", 8, 2), ("none", 0, 1)]
     shapes = [array_of(row["clips"], 0, "uint8", (16, 224, 224, 3)).shape[0] for row in clips]
     assert shapes == [8, 1, 0]
+
+
+@pytest.fixture(scope="module")
+def long(tmp_path_factory: pytest.TempPathFactory) -> Plan:
+    """One study: five loops of 40 frames, a short one, a still, and one more of 40."""
+    place = tmp_path_factory.mktemp("stages")
+    (place / "archive" / "s").mkdir(parents=True)
+    for number, frames in enumerate([40, 40, 40, 40, 40, 3, 1, 40]):
+        (place / "archive" / "s" / f"{number}.dcm").write_bytes(small_loop(number, frames=frames))
+    write_manifest(Location.parse(place / "archive"), Location.parse(place / "manifest.parquet"))
+    manifest = open_manifest(Location.parse(place / "manifest.parquet"))
+    return write_plan(plan_studies(manifest), Location.parse(place / "run"), root=manifest.root)
+
+
+@pytest.mark.parametrize(
+    ("clips_per_video", "videos", "clips"),
+    [(1, [8], [7]), (2, [4, 4], [8, 5]), (3, [2, 2, 4], [6, 6, 7]), (8, [1] * 5 + [1, 2], [8] * 5 + [1, 8])],
+)
+def test_a_row_has_no_more_than_eight_clips(
+    long: Plan, bundle: Bundle, clips_per_video: int, videos: list[int], clips: list[int]
+) -> None:
+    reader = ReadClips(long.location, long.root, Limits(), clips_per_video=clips_per_video)
+    rows = list(reader({"id": np.arange(long.chunks)}))
+    assert [len(row["videos"][0]) for row in rows] == videos
+    assert [row["first"][0].as_py() for row in rows] == [sum(videos[:n]) for n in range(len(videos))]
+    held = [array_of(row["clips"], 0, "uint8", (16, 224, 224, 3)) for row in rows]
+    assert [len(each) for each in held] == clips == [sum(counts[0]) for counts in map(clip_counts, rows)]
+
+
+def test_every_clip_is_encoded_and_the_first_ones_are_classified(long: Plan, bundle: Bundle) -> None:
+    """Together and apart; a short video's padding among whole clips is told apart."""
+    encode, classify = EncodeVideos(bundle, "cpu"), ClassifyViews(bundle, "cpu")
+    rows = list(ReadClips(long.location, long.root, Limits(), clips_per_video=3)({"id": np.array([0])}))
+    embedded = encode(pa.concat_tables(rows))
+    classified = classify(embedded)
+    encoder = load_encoder(bundle)
+    for at, row in enumerate(rows):
+        found = array_of(classified["embeddings"], at, "float32", (512,))
+        videos = [video for video in row["videos"][0].as_py() if video["outcome"] == "encoded"]
+        frames = array_of(row["clips"], 0, "uint8", (16, 224, 224, 3))
+        first = array_of(embedded["first_frames"], at, "uint8", (224, 224, 3))
+        place = 0
+        assert len(first) == len(videos) == len(row["starts"][0])
+        for video, starts, shown in zip(videos, row["starts"][0].as_py(), first, strict=True):
+            assert np.array_equal(shown, frames[place, 0])
+            for start in starts:
+                used = video["frames_used"] if start == 0 else 16
+                expected = encoder.embed(frames[place][None], [used])[0]
+                assert np.array_equal(found[place], expected)
+                place += 1
+        assert place == len(frames) == len(found)
 
 
 def test_nothing_is_read_once_the_run_is_to_end(plan: Plan, tmp_path: Path) -> None:

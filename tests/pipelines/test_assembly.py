@@ -28,8 +28,9 @@ def row(
     outcomes: list[bool],
     facts: Sequence[dict[str, Any]] = (),
     kind: str | None = None,
+    clips: int = 1,
 ) -> pa.Table:
-    """One row of the last stage: the numbers of a video tell which it is."""
+    """One row of the last stage: the numbers of a video tell which it is, those of its clips lie around."""
     videos = [
         {
             "path": f"{part}-{first + number}",
@@ -53,10 +54,12 @@ def row(
         "of": of,
         "videos": videos,
         "views": [number % 11 for number in which],
+        "starts": [_starts(number, clips) for number in which],
         **SECONDS,
     }
+    of_clips = [number + away for number in which for away in _around(number, clips)]
     arrays = {
-        "embeddings": packed([np.repeat(np.float32(which), 512).reshape(-1, 512)]),
+        "embeddings": packed([np.repeat(np.float32(of_clips), 512).reshape(-1, 512)]),
         "view_probabilities": packed([np.repeat(np.float32(which), 11).reshape(-1, 11)]),
     }
     return pa.table(
@@ -65,6 +68,17 @@ def row(
             for f in CLASSIFIED
         }
     )
+
+
+def _starts(number: int, clips: int) -> list[int]:
+    """Every third video has one clip whatever is asked for."""
+    return [10 * turn for turn in range(clips if number % 3 else 1)]
+
+
+def _around(number: int, clips: int) -> list[float]:
+    """How far the clips of a video lie from it; their mean is the video."""
+    count = len(_starts(number, clips))
+    return [turn - (count - 1) / 2 for turn in range(count)]
 
 
 @st.composite
@@ -127,8 +141,8 @@ def studies_with_copies(draw: st.DrawFn) -> list[pa.Table]:
     return rows
 
 
-def assembled(rows: Sequence[pa.Table]) -> tuple[dict[str, Any], StudyAssembler]:
-    assembler = StudyAssembler(VIEWS, "e", "r")
+def assembled(rows: Sequence[pa.Table], clips: int = 1) -> tuple[dict[str, Any], StudyAssembler]:
+    assembler = StudyAssembler(VIEWS, "e", "r", clips)
     for one in rows:
         assembler.add(one)
     (study,) = assembler.take().to_pylist()
@@ -196,3 +210,28 @@ def test_a_study_is_of_the_kind_that_a_list_or_its_videos_say(
     ]
     assert assembled(parts)[0]["study_kind"] == kind
     assert assembled(parts[::-1])[0]["study_kind"] == kind
+
+
+@pytest.mark.parametrize("clips", [2, 4])
+def test_of_several_clips_a_row_has_the_mean_and_what_it_is_of(clips: int) -> None:
+    """Without the clips of a duplicate, and of what was not encoded."""
+    copies: list[dict[str, Any]] = [{}, {"content": "c"}, {}, {"content": "c"}, {}]
+    rows = [
+        row("s", 0, 2, 0, 5, [True, True, False, True, True], copies, clips=clips),
+        row("s", 1, 2, 0, 3, [True, False, True], clips=clips),
+    ]
+    study, _ = assembled(rows, clips)
+    assert assembled(rows[::-1], clips)[0] == study
+    which = [0, 1, 4, 100, 102]
+    assert [numbers[0] for numbers in study["embeddings"]] == which
+    assert [video["view"] for video in study["videos"] if video["view"]] == [VIEWS[n % 11] for n in which]
+    for number, of_video in zip(which, study["clips"], strict=True):
+        assert [clip["start"] for clip in of_video] == _starts(number, clips)
+        expected = [[number + away] * 512 for away in _around(number, clips)]
+        assert [clip["embedding"] for clip in of_video] == expected
+
+
+def test_a_study_of_no_clip_has_none() -> None:
+    study, _ = assembled([row("s", 0, 1, 0, 2, [False, False], clips=3)], 3)
+    assert (study["embeddings"], study["clips"]) == ([], [])
+    assert "clips" not in assembled([row("s", 0, 1, 0, 1, [True])])[0]

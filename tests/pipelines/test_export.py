@@ -10,6 +10,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from echoprime.bundle import Bundle
+from echoprime.interpretation import StudyClips
 from echoprime.tables.schema import PHENOTYPE
 from pipelines.export import export_tables
 from pipelines.exported_lists import LISTS
@@ -27,7 +28,12 @@ def exported(bundle: Bundle, tmp_path_factory: pytest.TempPathFactory) -> Path:
         (f"s-{number}", rng.standard_normal((len(views), 512)).astype(np.float32), views)
         for number, views in enumerate(VIEWS)
     ]
-    write_interpretations(place / "out" / "interpretations" / "default", bundle, studies, influence=True)
+    clips = [
+        StudyClips(rng.standard_normal((3 * len(views), 512)).astype(np.float32), np.full(len(views), 3))
+        for views in VIEWS
+    ]
+    table = place / "out" / "interpretations" / "default"
+    write_interpretations(table, bundle, studies, influence=True, clips=clips)
     export_tables(ExportSettings(output=str(place / "out"), directory=str(place / "plain")))
     return place / "plain" / "interpretations"
 
@@ -44,7 +50,7 @@ def test_a_row_for_each_study_and_phenotype(exported: Path, bundle: Bundle) -> N
         assert (line["study_id"], line["study_key"]) == (row["study_id"], row["study_key"])
         assert line["notice"] == row["notice"]
         for field in PHENOTYPE:
-            if field.name not in ("videos", "views"):
+            if field.name not in ("videos", "views", "clips"):
                 told = None if pd.isna(line[field.name]) else line[field.name]
                 assert told == (each[field.name] or None if field.name == "reason" else each[field.name])
 
@@ -75,6 +81,22 @@ def test_shares_and_values_without_are_texts_of_numbers(exported: Path) -> None:
         else:
             assert told == [""]
     assert some > 5
+
+
+def test_values_by_clip_are_columns(exported: Path) -> None:
+    flat = pd.read_csv(exported / "default-evidence" / "phenotypes.csv")
+    rows = pq.read_table(exported / "default.parquet").to_pylist()
+    pairs = [each for row in rows for each in row["phenotypes"]]
+    some = 0
+    for line, each in zip(flat.to_dict("records"), pairs, strict=True):
+        spread = each["clips"] or dict.fromkeys(("values", "min", "max", "sd", "stable"))
+        for name in ("min", "max", "sd", "stable"):
+            told = line[f"clip_{name}"]
+            assert (None if pd.isna(told) else told) == spread[name]
+        values = [] if pd.isna(line["clip_values"]) else str(line["clip_values"]).split(";")
+        assert [float(value) if value else None for value in values] == (spread["values"] or [])
+        some += len(values)
+    assert some >= 3 * 10
 
 
 def test_the_wide_csv_has_no_nested_columns(exported: Path) -> None:

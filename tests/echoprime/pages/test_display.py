@@ -97,7 +97,7 @@ def test_a_loop_whose_mask_failed_has_no_margin_either():
     frames = with_captions(real_loop(), caption)
     for number, frame in enumerate(frames):
         loop.add(Frame(frame, Rgb(), number, last=number == len(frames) - 1))
-    clip = loop.clip()
+    clip = loop.clips()[0]
     corner = (slice(None), slice(0, 25), slice(0, 90))
     assert raw(clip)[corner].max() > 200
     assert not shown(clip).frames[corner].any()

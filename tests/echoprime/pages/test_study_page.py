@@ -56,7 +56,8 @@ def phenotype(name: str, section: str, value: float | None, **more: Any) -> dict
         "reason": "" if value is not None else "no_video_counts", "neighbours": 3, "labelled": 2,
         "positive": None, **quantiles, "low": None, "high": None, "nearest": 0.9,
         "nearest_percentile": 37.4, "threshold": None, "call": None, "stable": None,
-        "videos": [part(0.75), part(0.25)], "views": [part(1.0, view="A4C")], **more,
+        "videos": [part(0.75), part(0.25)], "views": [part(1.0, view="A4C")],
+        "clips": None, **more,
     }  # fmt: skip
 
 
@@ -173,6 +174,22 @@ def test_what_decides_stands_there_where_it_was_asked_for() -> None:
     assert "no (unstable)" in asked
     assert "no video shows a view that counts" in asked
     assert "What decides" not in page(study, found, [not_shown("x")] * 2)
+
+
+def test_a_value_says_how_far_it_moves_with_the_clips() -> None:
+    found = interpretation()
+    spread = {"values": [51.0, None, 57.04], "min": 51.0, "max": 57.04, "sd": 4.3, "stable": None}
+    found["phenotypes"][0]["clips"] = spread
+    found["phenotypes"][1]["clips"] = {**spread, "min": 0.5, "max": 0.8, "stable": False}
+    study = encoding(video(0), video(1))
+    text = page(study, found, [not_shown("x")] * 2)
+    assert '55.0 %<br><span class="quiet">51.0 to 57.0</span>' in text
+    assert '0.50<br><span class="quiet">0.50 to 0.80</span>' in text
+    assert text.count("no (turns by clip)") == 1
+    assert "by one clip of each video alone" in text
+    plain = page(study, interpretation(), [not_shown("x")] * 2)
+    assert "by clip" not in plain
+    assert "by one clip" not in plain
 
 
 def test_a_study_unlike_the_candidates_is_warned_of() -> None:

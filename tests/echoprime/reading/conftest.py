@@ -47,7 +47,7 @@ def clip_of_pictures(frames, colour=None, order=None):
     loop, colour = Loop(), colour or Rgb()
     for index in order or range(len(frames)):
         loop.add(Frame(frames[index], colour, index, last=index == len(frames) - 1))
-    return loop.clip()
+    return loop.clips()[0]
 
 
 def make_dicom(frames, photometric, *, syntax=ExplicitVRLittleEndian, pixels=None, **elements):

@@ -191,6 +191,7 @@ def test_alarm_ends_a_child_whose_parent_does_not(slow):
             "echoprime.reading.child",
             '{"seconds": -4}',  # and 5 of grace
             "exact",
+            "1",
         ],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,

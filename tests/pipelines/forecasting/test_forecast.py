@@ -102,6 +102,13 @@ def test_a_gpus_speed_may_be_given() -> None:
     assert (found.bound, found.work_hours.value) == ("gpus", pytest.approx(1.5))
 
 
+def test_a_video_of_several_clips_takes_so_much_longer() -> None:
+    """A GPU's speed is told by the clip: 2,700 videos of two on average at half a clip a second."""
+    clips = [1, 2, 3] * 5
+    found = forecast_of(trial(clips=clips), "cuda", readers=9, encoders=1, gpus=1, gpu_clips_per_second=0.5)
+    assert (found.clips_each, found.work_hours.value) == (2.0, pytest.approx(3.0))
+
+
 def test_the_tables_bytes_are_those_of_both_kinds_of_rows() -> None:
     assert forecast_of(trial()).output_bytes.value == pytest.approx(2_700 * 2_000 + 900 * 400)
 

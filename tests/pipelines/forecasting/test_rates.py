@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from pipelines.forecasting.forecast import Forecast
@@ -52,6 +54,18 @@ def test_a_gpu_is_fed_by_so_many_cores() -> None:
     assert model.core_clips_per_second is None
     assert model.gpu_clips_per_second == pytest.approx((10.0, 10.0, 10.0))
     assert model.cores_per_gpu == pytest.approx((40.0, 20.0, 80.0))
+
+
+def test_of_several_clips_a_video_a_second_gives_so_many() -> None:
+    for on_gpu in (False, True):
+        one, three = (
+            rates(replace(found_of(on_gpu=on_gpu), clips_each=clips), todo_of(8_000), None)
+            for clips in (1.0, 3.0)
+        )
+        for name in ("core_clips_per_second", "gpu_clips_per_second"):
+            if getattr(one, name) is not None:
+                assert getattr(three, name) == pytest.approx(getattr(one, name).times(3))
+        assert three.cores_per_gpu == one.cores_per_gpu
 
 
 def test_studies_an_hour_and_their_price_leave_the_start_out() -> None:

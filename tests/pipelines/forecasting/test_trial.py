@@ -25,7 +25,7 @@ def tried(manifest: Path, bundle: Bundle, **more: Any) -> Trial:
         for row in batch.to_pylist()
     ]
     settings = {"device": "cpu", "precision": "float32", "mode": "exact", "seconds": 240.0}
-    job = {"limits": Limits(), "read_seconds": 60.0}
+    job = {"limits": Limits(), "read_seconds": 60.0, "clips_per_video": 1}
     return try_sample(sample, opened.root, bundle, **{**job, **settings, **more})
 
 
