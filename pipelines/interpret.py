@@ -236,6 +236,7 @@ def _stream(
                     left_out = batch["candidates_left_out"]
                     result.candidates_left_out += pc.sum(left_out).as_py() or 0
                     result.studies_with_left_out += pc.sum(pc.greater(left_out, 0)).as_py() or 0
+                    result.leakage.add(batch["phenotypes"])
                     result.studies_of_unknown_patient += batch["patient_id"].null_count
                     committer.add(_with_ids(batch, job.identity, result.run_id))
                     watch.waiting(committer.waiting)

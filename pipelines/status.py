@@ -12,6 +12,7 @@ from rich.console import Console
 from rich.table import Table
 
 from echoprime.errors import ArchiveError
+from echoprime.interpretation.leakage import Leakage
 from echoprime.storage import Location
 from echoprime.tables import (
     INCOMPLETE,
@@ -50,8 +51,10 @@ def show_status(settings: OutputSettings) -> int:
         _show_encodings(out, StudyTable.existing(tables["encodings"]))
     for name, table in tables.items():
         if name != "encodings":
-            studies = StudyTable.existing(table).newest(["study_id"]).num_rows
-            out.print(f"{name}: {studies:,} studies")
+            leakage = Leakage.of_table(StudyTable.existing(table))
+            out.print(f"{name}: {leakage.studies:,} studies")
+            if said := leakage.said():
+                out.print(said)
     withdrawn = Withdrawn.read(place)
     if withdrawn:
         out.print(

@@ -21,7 +21,7 @@ from echoprime.interpretation.report import joined, section_texts
 from echoprime.interpretation.sentences import sentences
 from echoprime.interpretation.severity import PhraseGrades, severity_column
 from echoprime.interpretation.severity.contradictions import Told, contradictions_column
-from echoprime.retrieval import CandidateSet, ShardHits, StudyQueries, study_queries
+from echoprime.retrieval import Candidates, CandidateSet, ShardHits, StudyQueries, study_queries
 from echoprime.tables.schema import interpretations
 
 
@@ -39,7 +39,7 @@ class Interpreter:
     language
         One of the bundle's.
     candidates
-        The candidate set that is searched; None = the bundle's.
+        The candidates that are searched; None = the bundle's.
 
     Raises
     ------
@@ -65,7 +65,7 @@ class Interpreter:
         k: int = 50,
         pairing: str = "section",
         language: str = "en",
-        candidates: CandidateSet | None = None,
+        candidates: Candidates | None = None,
     ) -> None:
         if k < 1:
             raise SettingError(f"k is {k}; it must be at least 1")
@@ -75,8 +75,9 @@ class Interpreter:
         self.lexicon = bundle.lexicon(language)
         names = bundle.sections.names
         self.bits = _section_numbers(bundle, names)
-        labels = (candidates or CandidateSet.open(bundle)).labels
-        self.plan = plan(bundle.phenotypes, names, labels, pairing)
+        searched = candidates or CandidateSet.open(bundle)
+        self.origins = searched.origins
+        self.plan = plan(bundle.phenotypes, names, searched.labels, pairing)
 
     @cached_property
     def grades(self) -> PhraseGrades | None:
@@ -133,6 +134,7 @@ class Interpreter:
             "exclude_patient": None
             if exclude_patient is None
             else [exclude_patient[each] for each in studies],
+            "near_left_out": True,
         }
 
     def influence(
@@ -205,6 +207,7 @@ class Interpreter:
             plan=self.plan,
             sections=names,
             views=self.bundle.views,
+            origins=self.origins,
             own_similarities=own_similarities,
             influence=influence,
         )
@@ -213,7 +216,9 @@ class Interpreter:
         members = [[self.bundle.phenotypes[number].name for number in row] for row in self.plan.members]
         cell = queries.study * len(names) + queries.section
         told = said.column(phrases, cell, queries.studies * len(names))
-        columns["sections"] = sections_column(queries, hits, names, members, texts, told, said.describing)
+        columns["sections"] = sections_column(
+            queries, hits, names, members, texts, told, said.describing, self.origins
+        )
         columns["severity"] = severity_column(self.grades, phrases, self.bits, position)
         columns["contradictions"] = contradictions_column(
             self.grades, Told(said, phrases, queries, names), self.bundle.phenotypes, found
