@@ -16,7 +16,7 @@ from echoprime.retrieval.rescoring import rescore
 from echoprime.retrieval.scan import Excluded, nearest
 
 ONE_BY_ONE = 256
-"""Rows left out of a query that are scored each; of more (a name for all patients) the k best are searched."""
+"""Rows left out of a query that are scored each; of more (a name for all patients) the best are searched."""
 
 
 def left_out_near(
