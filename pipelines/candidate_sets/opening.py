@@ -153,6 +153,8 @@ def stacked_sets(place: Location) -> dict[str, OpenedSet]:
         raise BundleError(f"{place}: {STACK} is damaged; stack the sets again") from error
     if found != STACK_FORMAT:
         raise BundleError(f"{place}: stack format {found!r}, this version reads {STACK_FORMAT}; stack again")
+    if not places:
+        raise BundleError(f"{place}: {STACK} names no set; stack the sets again")
     for each in places.values():
         if is_stack(Location.parse(each)):
             raise BundleError(f"{place}: {each} is a stack itself; name its sets")
