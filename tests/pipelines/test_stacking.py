@@ -247,3 +247,21 @@ def test_a_set_without_somebody_is_another_stack(
     assert not {"s-0000", "s-0001"} & set(near)
     with pytest.raises(TableError, match=r"other settings: candidates\.own is .*another --output or --name"):
         interpret(asked)
+
+
+@pytest.mark.s3
+def test_a_stack_in_a_bucket(
+    place: Path, s3_location: Location, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It and one of its sets lie there, the other in a folder."""
+    monkeypatch.setenv("ECHOPRIME_CACHE", str(tmp_path / "cache"))
+    for path in (place / "own-en").iterdir():
+        (s3_location / "own" / path.name).write_bytes(path.read_bytes())
+    words = [s3_location / "stack", place / "bundle", s3_location / "own", "--names", "official,own"]
+    assert main(["candidates", "stack", *map(str, words)]) == 0
+    assert main(["candidates", "stack", *map(str, words)]) == 2  # something is there
+    found, folder = (open_set(str(each)) for each in (s3_location / "stack", place / "stack"))
+    assert found.hash == folder.hash
+    query = np.ones((1, 512), np.float32)
+    one, other = (each.candidates.shard().search(query, np.array([0]), 50) for each in (found, folder))
+    assert one.equals(other)
