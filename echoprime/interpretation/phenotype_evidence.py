@@ -111,9 +111,8 @@ def phenotypes_column(
 
 def _left_out(hits: ShardHits, position: NDArray[np.int64], plan: Plan) -> Any:  # noqa: ANN401  # pyarrow has no types
     """Per study and phenotype the left-out candidates that would be among the k nearest."""
-    counts = np.append(hits.near_left_out.counts(len(hits)), 0).astype(
-        np.int32
-    )  # the last place stands for -1
+    # the last place stands for -1: not assessable
+    counts = np.append(hits.near_left_out.counts(len(hits)), 0).astype(np.int32)
     return pa.array(counts[position[:, plan.section]].ravel())
 
 
