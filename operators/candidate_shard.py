@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from echoprime.retrieval import CandidateSet, DrawnCandidates, FilterName, Shard, ShardHits
+from echoprime.retrieval import Candidates, DrawnCandidates, FilterName, Shard, ShardHits
 
 CORES = 0.01
 RESTARTS = 10
@@ -39,7 +39,7 @@ class CandidateShard:
     """
 
     def __init__(
-        self, candidates: CandidateSet, first: int, last: int, first_pass: FilterName = "auto"
+        self, candidates: Candidates, first: int, last: int, first_pass: FilterName = "auto"
     ) -> None:
         self._candidates = candidates
         self._range = first, last
@@ -80,7 +80,7 @@ class ShardActors:
     @classmethod
     def start(
         cls,
-        candidates: CandidateSet,
+        candidates: Candidates,
         *,
         shards: int,
         run_id: str,

@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 from echoprime.bundle import Bundle
 from echoprime.errors import EchoPrimeError, os_reason
 from echoprime.interpretation import Interpreter, StudyClips
-from echoprime.retrieval import NO_VIEW, CandidateSet
+from echoprime.retrieval import NO_VIEW, Candidates
 from echoprime.storage import Location
 from echoprime.tables import EMBEDDING_LENGTH, ENCODINGS
 from echoprime.tables.files import read_rows
@@ -93,7 +93,7 @@ class InterpretStudies:
         self,
         studies: EncodedStudies,
         bundle: Bundle,
-        candidates: CandidateSet,
+        candidates: Candidates,
         shards: ShardActors,
         *,
         k: int,

@@ -7,12 +7,12 @@ from functools import partial
 import numpy as np
 from numpy.typing import NDArray
 
-from echoprime.retrieval import CandidateSet, drawn_rows, own_similarities
+from echoprime.retrieval import Candidates, drawn_rows, own_similarities
 from operators.candidate_shard import ShardActors
 from operators.search_candidates import ask_shards, search_candidates
 
 
-def search_own_similarities(candidates: CandidateSet, shards: ShardActors) -> NDArray[np.float64]:
+def search_own_similarities(candidates: Candidates, shards: ShardActors) -> NDArray[np.float64]:
     """As `echoprime.retrieval.own_similarities` of the whole set; the shards do not matter.
 
     Parameters

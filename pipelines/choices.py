@@ -14,9 +14,10 @@ import pyarrow as pa
 from echoprime.bundle import Bundle, open_bundle, with_thresholds
 from echoprime.errors import BundleError, SettingError
 from echoprime.interpretation import GivenViews, read_given_views, severity_identity
-from echoprime.retrieval import CandidateFiles, CandidateSet
+from echoprime.retrieval import CandidateFiles, Candidates, CandidateSet, CandidateStack
 from echoprime.storage import Location, canonical_hash
 from echoprime.tables import STUDY_KINDS, interpretations
+from pipelines.candidate_sets.opening import is_stack, opened_stack, stacked_sets
 from pipelines.checks import require_name, require_positive
 from pipelines.settings import InterpretationChoices, InterpretSettings, RunAllSettings
 
@@ -38,7 +39,7 @@ class Choices:
     bundle
         With the thresholds asked for.
     candidates
-        The set that is searched.
+        The set that is searched, or the stack of sets.
     kinds
         Kinds of study that are interpreted, in the order of `STUDY_KINDS`.
     views
@@ -49,7 +50,7 @@ class Choices:
 
     settings: InterpretationChoices
     bundle: Bundle
-    candidates: CandidateSet
+    candidates: Candidates
     kinds: tuple[str, ...]
     views: GivenViews | None
     scratch: Path
@@ -76,8 +77,11 @@ class Choices:
             "views": None if self.views is None else self.views.identity,
             "influence": settings.influence,
         }
-        if isinstance(self.candidates.source, CandidateFiles):
-            parts["candidates"] = self.candidates.source.hash
+        if isinstance(self.candidates, CandidateStack):
+            # the order too, which JSON objects do not keep: of equal scores the earlier set's row is nearer
+            parts |= {"candidates": self.candidates.hashes, "candidate_sets": list(self.candidates.names)}
+        elif settings.candidates is not None:
+            parts["candidates"] = self.candidates.hash
         return {"interpretation_id": canonical_hash(parts), **parts}
 
     def require_space(self, space: str) -> None:
@@ -90,7 +94,7 @@ class Choices:
         """
         if self.candidates.embedding_space == space:
             return
-        if isinstance(self.candidates.source, CandidateFiles):
+        if self.settings.candidates is not None:
             whose = "the candidate set is"
             cure = "build it from these encodings (echoprime candidates build)"
         else:
@@ -162,9 +166,13 @@ def study_kinds(asked: Sequence[str]) -> tuple[str, ...]:
     return tuple(kind for kind in STUDY_KINDS if kind in words or ALL in words)
 
 
-def _candidates(settings: InterpretationChoices, bundle: Bundle) -> CandidateSet:
+def _candidates(settings: InterpretationChoices, bundle: Bundle) -> Candidates:
     if settings.candidates is None:
         return CandidateSet.open(bundle)
-    files = CandidateFiles.open(Location.parse(settings.candidates))
+    place = Location.parse(settings.candidates)
+    place.require_reachable("candidates", BundleError)
+    if is_stack(place):
+        return opened_stack(place, stacked_sets(place), bundle).candidates
+    files = CandidateFiles.open(place)
     files.require_lexicon(bundle)
     return CandidateSet.open(files)

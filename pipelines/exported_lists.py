@@ -51,9 +51,11 @@ class ExportedList:
 
 def _phenotypes(column: Any) -> tuple[Any, dict[str, Any]]:  # noqa: ANN401  # pyarrow has no types
     fields = _fields(column.flatten(), PHENOTYPE)
-    for nested, kind in (("videos", "video"), ("views", "view")):
-        fields[f"{kind}_shares"] = _joined(fields[nested], "share")
-        fields[f"values_without_{kind}"] = _joined(fields[nested], "value_without")
+    for nested, kind, name in (("videos", "video", None), ("views", "view", "view")):
+        fields[f"{kind}_shares"] = _joined(fields[nested], "share", name)
+        fields[f"values_without_{kind}"] = _joined(fields[nested], "value_without", name)
+    fields["set_neighbours"] = _joined(fields["sets"], "neighbours", "set")
+    fields["set_labelled"] = _joined(fields["sets"], "labelled", "set")
     # `StructArray.field` would leave out that the struct itself is null
     by_clip = dict(zip(CLIP_SPREAD.names, fields["clips"].flatten(), strict=True))
     fields |= {f"clip_{name}": column for name, column in by_clip.items()}
@@ -95,11 +97,12 @@ def _numbers(column: Any) -> Any:  # noqa: ANN401
     return pc.binary_join(pa.ListArray.from_arrays(pa.array(offsets, pa.int32()), words), ";")
 
 
-def _joined(column: Any, field: str) -> Any:  # noqa: ANN401
-    """Lists of numbers as one text each; a number that is null is empty, and so is a list without any.
+def _joined(column: Any, field: str, name: str | None = None) -> Any:  # noqa: ANN401
+    """Lists of numbers, each behind its name, as one text; a number that is null is empty, and so is a list
+    without any.
 
     >>> one = pa.array([[{"view": "A4C", "share": 0.5}, {"view": "SSN", "share": None}], []])
-    >>> _joined(one, "share").to_pylist()
+    >>> _joined(one, "share", "view").to_pylist()
     ['A4C=0.5;SSN=', '']
     >>> _joined(pa.array([[{"share": 0.5}, {"share": None}, {"share": 1.0}]]), "share").to_pylist()
     ['0.5;;1']
@@ -107,8 +110,8 @@ def _joined(column: Any, field: str) -> Any:  # noqa: ANN401
     values, owner = column.flatten(), pc.list_parent_indices(column)
     numbers = values.field(field)
     words = pc.fill_null(numbers.cast(pa.string()), "")
-    if values.type.get_field_index("view") >= 0:
-        words = pc.binary_join_element_wise(values.field("view"), words, "=")
+    if name is not None:
+        words = pc.binary_join_element_wise(values.field(name), words, "=")
     offsets = np.concatenate([[0], np.cumsum(np.asarray(pc.list_value_length(column)))])
     joined = pc.binary_join(pa.ListArray.from_arrays(pa.array(offsets, pa.int32()), words), ";")
     some = np.zeros(len(column), np.bool_)
@@ -125,14 +128,14 @@ def _flat(kind: Any, *nested: str) -> list[pa.Field]:  # noqa: ANN401
     return [field for field in kind if field.name not in nested]
 
 
-_OF_SECTION = ("section", "report_row", "report_similarity", "describing")
+_OF_SECTION = ("section", "report_set", "report_row", "report_similarity", "describing")
 
 LISTS = {
     "phenotypes": ExportedList(
         "phenotypes",
         _schema(
-            *_flat(PHENOTYPE, "videos", "views", "clips"),
-            # one an encoded video, parted by ";"; of views VIEW=number
+            *_flat(PHENOTYPE, "videos", "views", "clips", "sets"),
+            # one an encoded video, parted by ";"; of views VIEW=number, of candidate sets SET=number
             *[
                 pa.field(name.format(kind), pa.string())
                 for kind in ("video", "view")
@@ -140,6 +143,8 @@ LISTS = {
             ],
             pa.field("clip_values", pa.string()),  # one a turn, parted by ";"
             *[CLIP_SPREAD.field(name).with_name(f"clip_{name}") for name in ("min", "max", "sd", "stable")],
+            pa.field("set_neighbours", pa.string()),
+            pa.field("set_labelled", pa.string()),
         ),
         _phenotypes,
     ),

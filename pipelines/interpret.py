@@ -11,6 +11,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
+from echoprime.interpretation.leakage import Leakage
 from echoprime.retrieval import kept_similarities
 from echoprime.retrieval.kept_similarities import KEPT_FROM
 from echoprime.storage import Location
@@ -225,6 +226,7 @@ def _stream(
         ) as watch,
         streamed(dataset) as rows,
     ):
+        result.leakage = leakage = Leakage()
         committer = Committer(table, studies=COMMIT_STUDIES, seconds=COMMIT_SECONDS, on_commit=watch.commit)
         sign = StopSign(job.encoded.plan)
         with interrupts(lambda: watch.end(sign, committer.hurry)) as signals:
@@ -239,6 +241,7 @@ def _stream(
                     left_out = batch["candidates_left_out"]
                     result.candidates_left_out += pc.sum(left_out).as_py() or 0
                     result.studies_with_left_out += pc.sum(pc.greater(left_out, 0)).as_py() or 0
+                    leakage.add(batch["phenotypes"])
                     result.studies_of_unknown_patient += batch["patient_id"].null_count
                     committer.add(_with_ids(batch, job.identity, result.run_id))
                     watch.waiting(committer.waiting)

@@ -5,13 +5,16 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from echoprime.errors import EchoPrimeError, StalledError, UserError
 from echoprime.tables import RunRecord
 from pipelines.exit_codes import CRASHED, DONE, INCOMPLETE, INTERRUPTED, MISTAKEN
 from pipelines.ray_session import user_error_behind
 from pipelines.watching.run_log import event, run_log
+
+if TYPE_CHECKING:  # most of a second, for interpret alone
+    from echoprime.interpretation.leakage import Leakage
 
 
 @dataclass(kw_only=True)
@@ -46,6 +49,9 @@ class JobResult:
     candidates_left_out, studies_with_left_out
         Candidates that were no neighbours because they are of the study itself or its patient, summed over
         the studies, and the studies that had any. Interpret alone.
+    leakage
+        How many of the studies had such candidates among their nearest, and how far those would have moved
+        the values; None where nothing was interpreted.
     studies_of_unknown_patient
         Studies of which only their own candidate could be left out. Interpret alone.
     wall
@@ -74,6 +80,7 @@ class JobResult:
     seconds: dict[str, float] = field(default_factory=dict)
     candidates_left_out: int = 0
     studies_with_left_out: int = 0
+    leakage: Leakage | None = None
     studies_of_unknown_patient: int = 0
     wall: dict[str, float] = field(default_factory=dict)
     pools: dict[str, dict[str, Any]] = field(default_factory=dict)
@@ -133,6 +140,8 @@ def _finish(run: RunRecord, result: JobResult, exit_code: int) -> None:
             counts["views_of_the_table"] = result.views_given
             counts["views_of_the_classifier"] = result.views_not_given
         counts["candidates_left_out"] = result.candidates_left_out
+        if result.leakage is not None:
+            counts["studies_with_near_left_out"] = result.leakage.affected
         counts["studies_of_unknown_patient"] = result.studies_of_unknown_patient
     finished = run.finish(
         exit_code,
@@ -142,6 +151,7 @@ def _finish(run: RunRecord, result: JobResult, exit_code: int) -> None:
         pools=result.pools,
         clips_per_second=result.clips_per_second,
         cluster=result.cluster,
+        leakage="" if result.leakage is None else result.leakage.said(),
     )
     result.advice = finished.advice
     if finished.advice:

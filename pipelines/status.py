@@ -50,8 +50,7 @@ def show_status(settings: OutputSettings) -> int:
         _show_encodings(out, StudyTable.existing(tables["encodings"]))
     for name, table in tables.items():
         if name != "encodings":
-            studies = StudyTable.existing(table).newest(["study_id"]).num_rows
-            out.print(f"{name}: {studies:,} studies")
+            _show_interpretation(out, name, StudyTable.existing(table))
     withdrawn = Withdrawn.read(place)
     if withdrawn:
         out.print(
@@ -132,6 +131,15 @@ def _show_encodings(out: Console, table: StudyTable) -> None:
     if kinds:
         out.print(f"study kinds: {kinds_said({kind: kinds[kind] for kind in STUDY_KINDS if kinds[kind]})}")
     out.print(outcome_table(outcomes(table)))
+
+
+def _show_interpretation(out: Console, name: str, table: StudyTable) -> None:
+    from echoprime.interpretation.leakage import Leakage
+
+    leakage = Leakage.of_table(table)
+    out.print(f"{name}: {leakage.studies:,} studies")
+    if said := leakage.said():
+        out.print(said)
 
 
 def _show_runs(out: Console, runs: list[RunRecord]) -> None:

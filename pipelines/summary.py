@@ -92,6 +92,8 @@ def _say_left_out(out: Console, result: JobResult) -> None:
             f"{result.candidates_left_out:,} candidates of the same study or patient were left out of the "
             f"neighbours of {result.studies_with_left_out:,} studies"
         )
+    if result.leakage is not None and (said := result.leakage.said()):
+        out.print(said)
     if result.studies_of_unknown_patient:
         out.print(
             f"{result.studies_of_unknown_patient:,} studies are of an unknown patient: candidates of that "

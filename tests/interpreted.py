@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from echoprime.bundle import Bundle
 from echoprime.interpretation import Interpreter, StudyClips
-from echoprime.retrieval import CandidateSet, drawn_rows, own_similarities
+from echoprime.retrieval import Candidates, CandidateSet, drawn_rows, own_similarities
 from echoprime.storage import Location, canonical_hash
 from echoprime.tables import StudyTable, interpretations
 
@@ -22,7 +22,7 @@ def write_interpretations(
     bundle: Bundle,
     studies: Sequence[tuple[str, NDArray[np.float32], NDArray[np.integer[Any]]]],
     *,
-    candidates: CandidateSet | None = None,
+    candidates: Candidates | None = None,
     influence: bool = False,
     clips: Sequence[StudyClips] | None = None,
     **choices: Any,

@@ -10,7 +10,7 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from echoprime.interpretation.nested import known, lists, structs
-from echoprime.retrieval import ShardHits, StudyQueries
+from echoprime.retrieval import Origins, ShardHits, StudyQueries
 from echoprime.retrieval.ranges import ranges
 from echoprime.tables.schema import NEIGHBOUR, SECTION
 
@@ -23,6 +23,7 @@ def sections_column(
     texts: Any,  # noqa: ANN401  # pyarrow has no types
     sentences: Any,  # noqa: ANN401
     describing: NDArray[np.int64],
+    origins: Origins,
 ) -> Any:  # noqa: ANN401
     """The `sections` column of the interpretations table.
 
@@ -40,6 +41,8 @@ def sections_column(
         pyarrow lists (studies * sections,) of `echoprime.tables.schema.SENTENCE`.
     describing
         int64 (queries,): see there.
+    origins
+        Which candidate set each row is of.
 
     Returns
     -------
@@ -48,19 +51,29 @@ def sections_column(
     """
     studies, width = queries.studies, len(names)
     cell = queries.study * width + queries.section  # ascending: queries are ordered by (study, section)
+    none = hits.report_rows < 0
     fields = {
         "section": pa.array(list(names), pa.string()).take(pa.array(np.tile(np.arange(width), studies))),
         "assessable": pa.array(queries.assessable.ravel()),
         "report": texts,
-        "report_row": _at_cells(hits.report_rows, cell, studies * width, hits.report_rows < 0),
-        "report_similarity": _at_cells(hits.report_scores, cell, studies * width, hits.report_rows < 0),
+        "report_set": pa.array(origins.names).take(
+            _at_cells(origins.of(hits.report_rows), cell, studies * width, none)
+        ),
+        "report_row": _at_cells(origins.within(hits.report_rows), cell, studies * width, none),
+        "report_similarity": _at_cells(hits.report_scores, cell, studies * width, none),
         "sentences": sentences,
         "describing": _at_cells(
             describing.astype(np.int32), cell, studies * width, np.zeros(len(cell), np.bool_)
         ),
         "shares": _shares(queries, cell, width),
         "phenotypes": _phenotypes(members, studies),
-        "neighbours": _neighbours(queries, hits, members, cell, width),
+        "neighbours": _neighbours(queries, hits, members, cell, width, origins),
+        "left_out": _at_cells(
+            hits.near_left_out.counts(len(hits)).astype(np.int32),
+            cell,
+            studies * width,
+            np.zeros(len(cell), np.bool_),
+        ),
     }
     return lists(np.full(studies, width), structs(fields, SECTION), SECTION)
 
@@ -100,6 +113,7 @@ def _neighbours(
     members: Sequence[Sequence[str]],
     cell: NDArray[np.int64],
     width: int,
+    origins: Origins,
 ) -> Any:  # noqa: ANN401  # pyarrow has no types
     there = hits.rows >= 0
     rows = hits.rows[there]
@@ -108,7 +122,8 @@ def _neighbours(
     labels = hits.labels[there[:, :, None] & (slots < count[:, None])[:, None, :]]
     each = np.repeat(count, there.sum(axis=1))
     fields = {
-        "row": pa.array(rows),
+        "set": pa.array(origins.names).take(pa.array(origins.of(rows))),
+        "row": pa.array(origins.within(rows)),
         "candidate": hits.names.take(pa.array(hits.name_places(rows))),
         "similarity": pa.array(hits.scores[there]),
         "labels": lists(each, known(labels), pa.float64()),

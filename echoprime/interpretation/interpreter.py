@@ -23,7 +23,7 @@ from echoprime.interpretation.sentences import sentences
 from echoprime.interpretation.severity import PhraseGrades, severity_column
 from echoprime.interpretation.severity.contradictions import Told, contradictions_column
 from echoprime.interpretation.variants import Search
-from echoprime.retrieval import CandidateSet, ShardHits, StudyQueries, study_queries
+from echoprime.retrieval import Candidates, CandidateSet, ShardHits, StudyQueries, study_queries
 from echoprime.tables.schema import interpretations
 
 
@@ -41,7 +41,7 @@ class Interpreter:
     language
         One of the bundle's.
     candidates
-        The candidate set that is searched; None = the bundle's.
+        The candidates that are searched; None = the bundle's.
 
     Raises
     ------
@@ -67,7 +67,7 @@ class Interpreter:
         k: int = 50,
         pairing: str = "section",
         language: str = "en",
-        candidates: CandidateSet | None = None,
+        candidates: Candidates | None = None,
     ) -> None:
         if k < 1:
             raise SettingError(f"k is {k}; it must be at least 1")
@@ -77,8 +77,9 @@ class Interpreter:
         self.lexicon = bundle.lexicon(language)
         names = bundle.sections.names
         self.bits = _section_numbers(bundle, names)
-        labels = (candidates or CandidateSet.open(bundle)).labels
-        self.plan = plan(bundle.phenotypes, names, labels, pairing)
+        searched = candidates or CandidateSet.open(bundle)
+        self.origins = searched.origins
+        self.plan = plan(bundle.phenotypes, names, searched.labels, pairing)
 
     @cached_property
     def grades(self) -> PhraseGrades | None:
@@ -135,6 +136,7 @@ class Interpreter:
             "exclude_patient": None
             if exclude_patient is None
             else [exclude_patient[each] for each in studies],
+            "near_left_out": True,
         }
 
     def influence(
@@ -237,6 +239,7 @@ class Interpreter:
             plan=self.plan,
             sections=names,
             views=self.bundle.views,
+            origins=self.origins,
             own_similarities=own_similarities,
             influence=influence,
             clips=clips,
@@ -246,7 +249,9 @@ class Interpreter:
         members = [[self.bundle.phenotypes[number].name for number in row] for row in self.plan.members]
         cell = queries.study * len(names) + queries.section
         told = said.column(phrases, cell, queries.studies * len(names))
-        columns["sections"] = sections_column(queries, hits, names, members, texts, told, said.describing)
+        columns["sections"] = sections_column(
+            queries, hits, names, members, texts, told, said.describing, self.origins
+        )
         columns["severity"] = severity_column(self.grades, phrases, self.bits, position)
         columns["contradictions"] = contradictions_column(
             self.grades, Told(said, phrases, queries, names), self.bundle.phenotypes, found

@@ -16,8 +16,10 @@ from echoprime.interpretation.influence import Influence
 from echoprime.interpretation.influence_fields import influence_fields
 from echoprime.interpretation.nested import known, lists, structs
 from echoprime.interpretation.phenotypes import Plan
+from echoprime.interpretation.set_shares import set_shares
 from echoprime.interpretation.spread import QUANTILES, mean_interval, share_interval, weighted_quantiles
-from echoprime.retrieval import ShardHits, StudyQueries
+from echoprime.interpretation.values_with import values_with_left_out
+from echoprime.retrieval import Origins, ShardHits, StudyQueries
 from echoprime.tables.schema import NO_LABEL, NO_VIDEO_COUNTS, NOTHING_ENCODED, PHENOTYPE
 
 _REASONS = ("", NOTHING_ENCODED, NO_VIDEO_COUNTS, NO_LABEL)
@@ -37,6 +39,7 @@ def phenotypes_column(
     plan: Plan,
     sections: Sequence[str],
     views: Sequence[str],
+    origins: Origins,
     own_similarities: NDArray[np.float64] | None = None,
     influence: Influence | None = None,
     clips: ClipValues | None = None,
@@ -55,6 +58,8 @@ def phenotypes_column(
         What is estimated, and over which sections' neighbours.
     sections, views
         Names of the section weights' rows and columns.
+    origins
+        Which candidate set each row is of.
     own_similarities
         float64 (n,), ascending: see `echoprime.retrieval.own_similarities`; None = not computed. Of fewer
         than `LEAST_COMPARED` no percentile is said.
@@ -103,8 +108,18 @@ def phenotypes_column(
         "nearest_percentile": known(_percentile(own_similarities, cells["nearest"]).ravel()),
         **influence_fields(queries, plan, there, values, thresholds, views, influence),
         "clips": clips_field(clips, values, thresholds),
+        "sets": set_shares(hits, position, plan, origins),
+        "left_out": _left_out(hits, position, plan),
+        "value_with_left_out": known(values_with_left_out(plan, queries, hits, values).ravel()),
     }
     return lists(np.full(studies, count), structs(fields, PHENOTYPE), PHENOTYPE)
+
+
+def _left_out(hits: ShardHits, position: NDArray[np.int64], plan: Plan) -> Any:  # noqa: ANN401  # pyarrow has no types
+    """Per study and phenotype the left-out candidates that would be among the k nearest."""
+    # the last place stands for -1: not assessable
+    counts = np.append(hits.near_left_out.counts(len(hits)), 0).astype(np.int32)
+    return pa.array(counts[position[:, plan.section]].ravel())
 
 
 def _repeated(names: Sequence[str], times: int) -> Any:  # noqa: ANN401  # pyarrow has no types

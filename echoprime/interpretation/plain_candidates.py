@@ -13,7 +13,7 @@ import pyarrow.parquet as pq
 
 from echoprime.bundle import Lexicon
 from echoprime.interpretation.lexicon import decode_report
-from echoprime.retrieval import CandidateSet
+from echoprime.retrieval import Candidates
 from echoprime.retrieval.parts import Part
 from echoprime.retrieval.writing import PHRASE
 from echoprime.storage import Location
@@ -27,7 +27,7 @@ STUDY, PATIENT, EMBEDDING, TEXT, PHRASES = "study_id", "patient_id", "embedding"
 ROWS_AT_ONCE = 2_048
 
 
-def plain_schema(candidates: CandidateSet, facts: Mapping[str, Any], lexicon: Lexicon | None) -> pa.Schema:
+def plain_schema(candidates: Candidates, facts: Mapping[str, Any], lexicon: Lexicon | None) -> pa.Schema:
     """Columns of an exported set.
 
     Parameters
@@ -87,7 +87,7 @@ def plain_batches(part: Part, schema: pa.Schema, lexicon: Lexicon | None) -> Ite
     Parameters
     ----------
     part
-        From `CandidateSet.parts`.
+        From `Candidates.parts`.
     schema
         From `plain_schema`.
     lexicon

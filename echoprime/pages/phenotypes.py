@@ -39,8 +39,8 @@ def phenotype_rows(interpretation: Mapping[str, Any]) -> list[dict[str, Any]]:
     -------
     list of dict
         The fields of `echoprime.tables.schema.PHENOTYPE`, and unit ("" = a share of 0..1), spread, interval
-        and by_clip (in words), said ("yes", "no" or ""), turns (whether the call does by some clip), distance
-        (the percentile in words), far (below `FAR`).
+        and by_clip and origin (in words), said ("yes", "no" or ""), turns (whether the call does by some
+        clip), distance (the percentile in words), far (below `FAR`).
     """
     order = {section["section"]: number for number, section in enumerate(interpretation["sections"])}
     rows = []
@@ -54,6 +54,7 @@ def phenotype_rows(interpretation: Mapping[str, Any]) -> list[dict[str, Any]]:
                 "interval": interval(each["low"], each["high"], 1 if unit else 2),
                 "by_clip": by_clip(each["clips"], 1 if unit else 2),
                 "turns": each["clips"] is not None and each["clips"]["stable"] is False,
+                "origin": origin(each["sets"]),
                 "said": "" if each["call"] is None else "yes" if each["call"] else "no",
                 "distance": "" if percentile is None else distance(percentile),
                 "far": percentile is not None and percentile < FAR,
@@ -76,6 +77,18 @@ def sections_behind(rows: Sequence[Mapping[str, Any]]) -> list[Mapping[str, Any]
         Those of each section's first phenotype.
     """
     return list({row["section"]: row for row in reversed(rows) if row["neighbours"]}.values())[::-1]
+
+
+def origin(sets: Sequence[Mapping[str, Any]]) -> str:
+    """How many neighbours came from each candidate set; "" where there is one set alone.
+
+    Examples
+    --------
+    >>> official, own = {"set": "official", "neighbours": 41}, {"set": "own", "neighbours": 9}
+    >>> origin([official, own]), origin([official])
+    ('41 official, 9 own', '')
+    """
+    return ", ".join(f"{each['neighbours']} {each['set']}" for each in sets) if len(sets) > 1 else ""
 
 
 def spread(phenotype: Mapping[str, Any]) -> str:

@@ -48,6 +48,7 @@ def run_page(run: RunRecord) -> str:
         outcomes=[(outcome, reason.replace("_", " "), count) for outcome, reason, count in outcomes],
         videos=sum(count for _, _, count in outcomes),
         bounded=_bounded(run),
+        leakage=f"{run.leakage}." if run.leakage else "",
         wall=[(PHASES.get(name, name), seconds) for name, seconds in run.wall.items()],
         pools=pools,
         gpus=any(pool.gpus for pool in pools),

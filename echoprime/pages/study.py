@@ -129,6 +129,8 @@ def study_page(
         phenotypes=rows,
         several_clips=any(row["by_clip"] for row in rows),
         behind=sections_behind(rows),
+        stacked=any(row["origin"] for row in rows),
+        guarded=any(row["left_out"] for row in rows),
         influence=influence_rows(current, [video.number for video in videos], _counted_as(videos))
         if current is not None and identity.get("influence")
         else [],

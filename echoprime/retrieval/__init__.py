@@ -8,6 +8,7 @@ from echoprime.retrieval.kept_similarities import kept_similarities
 from echoprime.retrieval.merge import merge
 from echoprime.retrieval.own_similarities import DrawnCandidates, drawn_rows, own_similarities
 from echoprime.retrieval.search import Shard
+from echoprime.retrieval.searchable import Candidates, Origins
 from echoprime.retrieval.sections import (
     NO_VIEW,
     SectionQueries,
@@ -15,6 +16,7 @@ from echoprime.retrieval.sections import (
     section_queries,
     study_queries,
 )
+from echoprime.retrieval.stack import CandidateStack
 from echoprime.retrieval.video_embedding import embeddings_of_turn, video_embeddings
 from echoprime.retrieval.writing import CandidateWriter, write_candidates
 
@@ -22,9 +24,12 @@ __all__ = [
     "NO_VIEW",
     "CandidateFiles",
     "CandidateSet",
+    "CandidateStack",
     "CandidateWriter",
+    "Candidates",
     "DrawnCandidates",
     "FilterName",
+    "Origins",
     "SectionQueries",
     "Shard",
     "ShardHits",

@@ -100,12 +100,23 @@ class CandidateFiles:
             Naming the language.
         """
         language, sha256 = (self.summary["lexicon"][name] for name in ("language", "sha256"))
-        entry = bundle.files.get(f"lexicon/{language}.json")
-        if entry is None or entry.sha256 != sha256:
-            raise BundleError(
-                f"candidates {self.location}: their reports are coded by another {language!r} lexicon than "
-                f"bundle {bundle.name!r} has; build the set again with this bundle"
-            )
+        require_same_lexicon(self.location, language, sha256, bundle)
+
+
+def require_same_lexicon(place: Location, language: str, sha256: str, bundle: Bundle) -> None:
+    """Refuse a bundle that does not have the lexicon of that hash.
+
+    Raises
+    ------
+    BundleError
+        Naming the place whose reports are coded by it, and the language.
+    """
+    entry = bundle.files.get(f"lexicon/{language}.json")
+    if entry is None or entry.sha256 != sha256:
+        raise BundleError(
+            f"candidates {place}: their reports are coded by another {language!r} lexicon than bundle "
+            f"{bundle.name!r} has; build the set again with this bundle"
+        )
 
 
 def files_hash(sha256: Mapping[str, str]) -> str:

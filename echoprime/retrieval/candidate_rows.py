@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from echoprime.errors import BundleError
-from echoprime.retrieval.candidates import CandidateSet
+from echoprime.retrieval.searchable import Candidates
 
 CodedReport = tuple[tuple[int, int, str | None], ...]
 """(section, phrase, value) each."""
@@ -41,7 +41,7 @@ class CandidateRow:
     report: CodedReport
 
 
-def candidate_rows(candidates: CandidateSet, rows: Sequence[int]) -> list[CandidateRow]:
+def candidate_rows(candidates: Candidates, rows: Sequence[int]) -> list[CandidateRow]:
     """Read some rows, in the order asked for.
 
     Raises
@@ -55,7 +55,7 @@ def candidate_rows(candidates: CandidateSet, rows: Sequence[int]) -> list[Candid
     return [_read(candidates, row) for row in rows]
 
 
-def _read(candidates: CandidateSet, row: int) -> CandidateRow:
+def _read(candidates: Candidates, row: int) -> CandidateRow:
     (part,) = candidates.parts(row, row + 1)
     values = part.table.to_pylist()[0]
     return CandidateRow(

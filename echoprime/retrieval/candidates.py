@@ -1,4 +1,4 @@
-"""The candidate set on disk: opened without reading it, cut into shards of any size."""
+"""The candidate set on disk: opened without reading it."""
 
 from __future__ import annotations
 
@@ -6,7 +6,6 @@ import json
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
-from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -16,38 +15,34 @@ from echoprime.bundle import Bundle
 from echoprime.bundle.bundle import CANDIDATES
 from echoprime.errors import BundleError
 from echoprime.retrieval.candidate_files import CandidateFiles
-from echoprime.retrieval.filters import FilterName
 from echoprime.retrieval.parts import Part
-from echoprime.retrieval.search import Shard
+from echoprime.retrieval.searchable import Candidates, Origins
 from echoprime.retrieval.writing import FORMAT, file_name
+
+BUNDLES, OWN = "bundle", "own"
+"""What evidence calls a bundle's candidates and those of one's own, wherever they lie."""
 
 
 @dataclass(frozen=True)
-class CandidateSet:
-    """Candidate reports with their embeddings and labels; frozen, and travels to actors by pickle.
+class CandidateSet(Candidates):
+    """One candidate set, in pairs of files.
 
     Attributes
     ----------
     source
         Folder, or the bundle or hashed files that it lies in (fetched from a bucket when first used).
-    rows, dimension, rows_per_file, files
-        Its shape.
-    largest_norm
-        Upper bound of the rows' lengths: the search's margin is proven from it.
-    labels
-        Names of the label columns.
-    embedding_space
-        What its embeddings can be compared with.
+    rows_per_file, files
+        The last pair may have fewer.
+
+    Examples
+    --------
+    >>> CandidateSet(10, 512, 1.0, (), "", Path(), 10, 1).ranges(3)
+    [(0, 3), (3, 6), (6, 10)]
     """
 
     source: Path | Bundle | CandidateFiles
-    rows: int
-    dimension: int
     rows_per_file: int
     files: int
-    largest_norm: float
-    labels: tuple[str, ...]
-    embedding_space: str
 
     @classmethod
     def open(cls, source: str | Path | Bundle | CandidateFiles) -> CandidateSet:
@@ -71,25 +66,7 @@ class CandidateSet:
         except (ValueError, KeyError, TypeError, AttributeError) as error:
             raise BundleError(f"{path}: damaged; import the release again") from error
 
-    def ranges(self, shards: int) -> list[tuple[int, int]]:
-        """Rows cut into `shards` runs of nearly equal length, (lo, hi) each; an empty run where rows run out.
-
-        Examples
-        --------
-        >>> CandidateSet(Path(), 10, 512, 10, 1, 1.0, (), "").ranges(3)
-        [(0, 3), (3, 6), (6, 10)]
-        """
-        cuts = [self.rows * number // shards for number in range(shards + 1)]
-        return list(pairwise(cuts))
-
-    def shard(self, lo: int = 0, hi: int | None = None, first_pass: FilterName = "auto") -> Shard:
-        """Rows `lo` to `hi` (not with it; None = to the end), memory-mapped; they may span files."""
-        hi = self.rows if hi is None else hi
-        parts = tuple(self.parts(lo, hi))
-        return Shard(parts, lo, hi, self.labels, self.largest_norm, self.dimension, first_pass)
-
     def parts(self, lo: int = 0, hi: int | None = None) -> Iterator[Part]:
-        """Rows `lo` to `hi` (not with it; None = to the end), a pair of files at a time, memory-mapped."""
         hi = self.rows if hi is None else hi
         if not 0 <= lo <= hi <= self.rows:
             raise BundleError(f"candidates: rows {lo:,} to {hi:,} asked for, there are {self.rows:,}")
@@ -126,6 +103,15 @@ class CandidateSet:
                     "import the release again"
                 )
         return Part(lo, embeddings[lo - start : hi - start], batch.slice(lo - start, hi - lo))
+
+    @property
+    def part_lengths(self) -> tuple[int, ...]:
+        each = self.rows_per_file
+        return tuple(min(each, self.rows - each * number) for number in range(self.files))
+
+    @property
+    def origins(self) -> Origins:
+        return Origins((BUNDLES if isinstance(self.source, Bundle) else OWN,))
 
     @property
     def hash(self) -> str | None:

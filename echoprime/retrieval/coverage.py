@@ -7,8 +7,8 @@ from dataclasses import dataclass
 import numpy as np
 import pyarrow.compute as pc
 
-from echoprime.retrieval.candidates import CandidateSet
 from echoprime.retrieval.hits import SECTION_BITS
+from echoprime.retrieval.searchable import Candidates
 
 
 @dataclass(frozen=True)
@@ -36,7 +36,7 @@ class Coverage:
     patients_known: int
 
 
-def coverage(candidates: CandidateSet) -> Coverage:
+def coverage(candidates: Candidates) -> Coverage:
     """Count through a set, one pair of files after the other; embeddings are not read."""
     labels = dict.fromkeys(candidates.labels, 0)
     sections = np.zeros(SECTION_BITS, np.int64)

@@ -8,6 +8,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from echoprime.retrieval.left_out import LeftOut
+
 SECTION_BITS = 32
 """Sections that a candidate's mask can name; a text's key is row * 32 + section."""
 
@@ -36,6 +38,8 @@ class ShardHits:
         they have it.
     left_out
         int64 (queries,): rows that were left out because they are of the query's study or patient.
+    near_left_out
+        Those of them that would be among the k best; none where they were not asked for.
     """
 
     rows: NDArray[np.int64]
@@ -49,6 +53,7 @@ class ShardHits:
     text_keys: NDArray[np.int64]
     texts: Any
     left_out: NDArray[np.int64]
+    near_left_out: LeftOut
 
     @property
     def k(self) -> int:
@@ -105,4 +110,5 @@ class ShardHits:
             )
             and bool(self.names.equals(other.names))
             and bool(self.texts.equals(other.texts))
+            and self.near_left_out.equals(other.near_left_out)
         )

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from echoprime.bundle.cache import cache_directory
-from echoprime.retrieval.candidates import CandidateSet
+from echoprime.retrieval.searchable import Candidates
 from echoprime.storage.local_files import writing
 
 KEPT_FROM = 5_000
@@ -20,7 +20,7 @@ NAME = "own-similarities-1.npy"
 
 
 def kept_similarities(
-    candidates: CandidateSet, compute: Callable[[], NDArray[np.float64]], *, kept_from: int = KEPT_FROM
+    candidates: Candidates, compute: Callable[[], NDArray[np.float64]], *, kept_from: int = KEPT_FROM
 ) -> NDArray[np.float64]:
     """What an earlier run found for the same candidates, else computed and kept for the next.
 

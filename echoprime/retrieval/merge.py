@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from echoprime.errors import EchoPrimeError
 from echoprime.retrieval.hits import SECTION_BITS, ShardHits
+from echoprime.retrieval.left_out import merged
 
 
 def merge(hits: Sequence[ShardHits]) -> ShardHits:
@@ -39,7 +40,7 @@ def merge(hits: Sequence[ShardHits]) -> ShardHits:
     rows = np.concatenate([each.rows for each in hits], axis=1)
     scores = np.concatenate([each.scores for each in hits], axis=1)
     order = _order(rows, scores)[:, : first.k]
-    rows = np.take_along_axis(rows, order, axis=1)
+    rows, scores = (np.take_along_axis(each, order, axis=1) for each in (rows, scores))
     labels = np.concatenate([each.labels for each in hits], axis=1)
     report_rows = np.stack([each.report_rows for each in hits], axis=1)
     report_scores = np.stack([each.report_scores for each in hits], axis=1)
@@ -53,7 +54,7 @@ def merge(hits: Sequence[ShardHits]) -> ShardHits:
     )
     return ShardHits(
         rows=rows,
-        scores=np.take_along_axis(scores, order, axis=1),
+        scores=scores,
         labels=_lines(labels, order),
         named_rows=named,
         names=names,
@@ -63,6 +64,7 @@ def merge(hits: Sequence[ShardHits]) -> ShardHits:
         text_keys=keys,
         texts=texts,
         left_out=np.sum([each.left_out for each in hits], axis=0),
+        near_left_out=merged([each.near_left_out for each in hits], rows, scores),
     )
 
 

@@ -11,10 +11,12 @@ from echoprime.errors import EchoPrimeError
 from echoprime.retrieval.filters import Filter, FilterName
 from echoprime.retrieval.first_pass import FirstPass
 from echoprime.retrieval.hits import SECTION_BITS, ShardHits
+from echoprime.retrieval.left_out import LeftOut
 from echoprime.retrieval.own_similarities import DrawnCandidates
 from echoprime.retrieval.parts import Part, Rows
 from echoprime.retrieval.ranges import ranges
 from echoprime.retrieval.scan import Excluded, nearest
+from echoprime.retrieval.scoring_left_out import left_out_near
 
 
 class Shard:
@@ -70,6 +72,7 @@ class Shard:
         exclude_patient: Sequence[str] | None = None,
         *,
         columns: NDArray[np.integer] | None = None,
+        near_left_out: bool = False,
     ) -> ShardHits:
         """The k nearest rows of every query, their labels, what their reports say of its section, and the
         nearest report that has it.
@@ -92,6 +95,8 @@ class Shard:
         columns
             int (queries, n): the label columns wanted for each query, -1 = no label; None = all of them
             for every query, in the order of `labels`.
+        near_left_out
+            Answer those rows left out, too, that would be among the k nearest.
 
         Raises
         ------
@@ -113,10 +118,15 @@ class Shard:
         position[used] = np.arange(len(used))
         keys = _text_keys(local, bits, has, report, used, position)
         lifted = np.where(report >= 0, report + self.lo, -1)
+        labels = self._labels(local, used, position, columns)
+        near = LeftOut.none(labels.shape[2])
+        if near_left_out and len(excluded.query):
+            found = left_out_near(self._rows, vectors, excluded, local, scores, self.largest_norm, first)
+            near = self._left_out(*found, columns)
         return ShardHits(
             rows=np.where(local >= 0, local + self.lo, -1),
             scores=scores,
-            labels=self._labels(local, used, position, columns),
+            labels=labels,
             named_rows=used + self.lo,
             names=self._rows.column("study", used),
             section_bits=bits,
@@ -125,6 +135,7 @@ class Shard:
             text_keys=keys + self.lo * SECTION_BITS,
             texts=self._rows.texts(keys),
             left_out=np.bincount(excluded.query, minlength=len(vectors)),
+            near_left_out=near,
         )
 
     def drawn(self, rows: NDArray[np.int64]) -> DrawnCandidates:
@@ -218,6 +229,20 @@ class Shard:
         wanted = np.maximum(bits, 0).astype(np.uint32)[:, None]
         has: NDArray[np.bool_] = (self._rows.sections[np.maximum(rows, 0)] >> wanted) & 1 == 1
         return has & (rows >= 0) & (bits >= 0)[:, None]
+
+    def _left_out(
+        self,
+        query: NDArray[np.int64],
+        local: NDArray[np.int64],
+        scores: NDArray[np.float64],
+        columns: NDArray[np.integer] | None,
+    ) -> LeftOut:
+        used = np.unique(local)
+        position = np.zeros(len(self) + 1, np.int64)
+        position[used] = np.arange(len(used))
+        asked = None if columns is None else columns[query]
+        labels = self._labels(local[:, None], used, position, asked)[:, 0]
+        return LeftOut(query, local + self.lo, scores, labels)
 
     def _labels(
         self,

@@ -86,6 +86,9 @@ class RunRecord:
         Name of the stage that bounded the run, see `stage_use`; "" where none did, or it is not known.
     advice
         What bounded it and what to change, in one line.
+    leakage
+        How many studies had left-out candidates among their nearest, and how far those would have moved the
+        values, in one line; "" = none had.
     """
 
     out: Location = field(compare=False)
@@ -104,6 +107,7 @@ class RunRecord:
     cluster: Mapping[str, int] = field(default_factory=dict)
     bound: str = ""
     advice: str = ""
+    leakage: str = ""
 
     @classmethod
     def start(
@@ -149,6 +153,7 @@ class RunRecord:
         pools: Mapping[str, Mapping[str, Any]] | None = None,
         clips_per_second: float | None = None,
         cluster: Mapping[str, int] | None = None,
+        leakage: str = "",
     ) -> RunRecord:
         """Write how the run ended; returns the record as it is now."""
         seconds, wall, pools, cluster = seconds or {}, wall or {}, pools or {}, cluster or {}
@@ -165,6 +170,7 @@ class RunRecord:
             cluster=cluster,
             bound=bounded.stage,
             advice=bounded.advice if pools else "",
+            leakage=leakage,
         )
         done._write()
         return done

@@ -158,7 +158,10 @@ def encodings(clips_per_video: int = 1) -> pa.Schema:
 
 NEIGHBOUR = pa.struct(
     [
-        pa.field("row", pa.int64()),  # row of the candidate set
+        pa.field(
+            "set", pa.string()
+        ),  # candidate set, by its name in the stack: `bundle`, `own` or the user's
+        pa.field("row", pa.int64()),  # row of that set
         pa.field("candidate", pa.string()),  # the candidate's study
         pa.field("similarity", pa.float64()),  # dot product of query and candidate
         pa.field(
@@ -184,7 +187,8 @@ SECTION = pa.struct(
         pa.field("section", pa.string()),
         pa.field("assessable", pa.bool_()),  # false: no video has weight in this section
         pa.field("report", pa.string()),  # this section's text, without the closing [SEP]
-        pa.field("report_row", pa.int64()),  # candidate that the text comes from; null = none
+        pa.field("report_set", pa.string()),  # candidate set that the text comes from; null = none
+        pa.field("report_row", pa.int64()),  # candidate of that set; null likewise
         pa.field("report_similarity", pa.float64()),
         pa.field("sentences", pa.list_(SENTENCE)),  # the report's, in their order
         pa.field("describing", pa.int32()),  # of the sentences' `of`, those whose report has the section
@@ -193,6 +197,9 @@ SECTION = pa.struct(
         ),  # per encoded video: its part of the section's weights, sums to 1
         pa.field("phenotypes", pa.list_(pa.string())),  # those averaged over these neighbours
         pa.field("neighbours", pa.list_(NEIGHBOUR)),  # k nearest, best first; empty when not assessable
+        pa.field(
+            "left_out", pa.int32()
+        ),  # of the same study or patient, and among the k nearest had they not been left out
     ]
 )
 """Evidence of one report section."""
@@ -273,6 +280,14 @@ CLIP_SPREAD = pa.struct(
     ]
 )
 """How far a value moves with the part of the videos that is looked at."""
+SET_SHARE = pa.struct(
+    [
+        pa.field("set", pa.string()),  # candidate set
+        pa.field("neighbours", pa.int32()),  # of the phenotype's neighbours, those of this set
+        pa.field("labelled", pa.int32()),  # of these, those that have the label
+    ]
+)
+"""What one candidate set gave to a value."""
 
 PHENOTYPE = pa.struct(
     [
@@ -303,6 +318,11 @@ PHENOTYPE = pa.struct(
         pa.field("videos", pa.list_(VIDEO_INFLUENCE)),  # one an encoded video; empty = none counts
         pa.field("views", pa.list_(VIEW_INFLUENCE)),  # of those that count, in the bundle's order
         pa.field("clips", CLIP_SPREAD),  # null = no video that counts has several clips
+        pa.field("sets", pa.list_(SET_SHARE)),  # one a candidate set, in their order; empty = no neighbours
+        pa.field("left_out", pa.int32()),  # as of the section
+        pa.field(
+            "value_with_left_out", pa.float64()
+        ),  # the value had they been neighbours: an optimism that evaluations must not have
     ]
 )
 """Evidence of one phenotype's value."""

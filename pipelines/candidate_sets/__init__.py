@@ -1,1 +1,1 @@
-"""Candidate sets as a person handles them: looked at, searched, imported, exported."""
+"""Candidate sets as a person handles them: looked at, searched, stacked, imported, exported."""

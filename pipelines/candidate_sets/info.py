@@ -8,6 +8,7 @@ from typing import Any
 
 from rich.table import Table
 
+from echoprime.retrieval import CandidateStack
 from echoprime.retrieval.coverage import coverage
 from pipelines.candidate_sets.opening import OpenedSet, open_set
 from pipelines.console import console
@@ -32,6 +33,8 @@ def show_info(settings: CandidatesInfoSettings) -> int:
     rows = facts["rows"]
     pairs = f"{facts['files']} {'pair' if facts['files'] == 1 else 'pairs'} of files"
     out.print(f"{rows:,} candidates of {facts['dimension']} numbers in {pairs}", style="bold")
+    for each in facts["sets"]:
+        out.print(f"{each['rows']:,} of them of {each['name']} (hash {each['hash']})")
     out.print(f"hash {facts['hash']}")
     out.print(f"embedding space {facts['embedding_space']}")
     out.print(f"lexicon {facts['lexicon']['language']} ({facts['lexicon']['sha256'][:12]}...)")
@@ -54,8 +57,9 @@ def describe(opened: OpenedSet) -> dict[str, Any]:
     return {
         "rows": candidates.rows,
         "dimension": candidates.dimension,
-        "files": candidates.files,
+        "files": len(candidates.part_lengths),
         "hash": opened.hash,
+        "sets": _sets(candidates) if isinstance(candidates, CandidateStack) else [],
         "embedding_space": candidates.embedding_space,
         "lexicon": {"language": opened.language, "sha256": opened.lexicon_sha256},
         "largest_norm": candidates.largest_norm,
@@ -66,6 +70,13 @@ def describe(opened: OpenedSet) -> dict[str, Any]:
         "sections": {names.get(bit, f"section {bit}"): count for bit, count in found.sections.items()},
         "notice": opened.notice,
     }
+
+
+def _sets(stack: CandidateStack) -> list[dict[str, Any]]:
+    return [
+        {"name": name, "rows": each.rows, "hash": each.hash}
+        for name, each in zip(stack.names, stack.sets, strict=True)
+    ]
 
 
 def _shares(title: str, counts: dict[str, int], rows: int) -> Table:

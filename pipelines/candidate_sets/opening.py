@@ -1,26 +1,35 @@
-"""A place that a user names, as the candidate set in it: a bundle's, or one of one's own."""
+"""A place that a user names, as the candidates in it: a bundle's, a set of one's own, or a stack of them."""
 
 from __future__ import annotations
 
+import json
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from echoprime.bundle import Bundle, Lexicon, open_bundle
+from echoprime.bundle.bundle import CANDIDATES
 from echoprime.errors import BundleError
-from echoprime.retrieval import CandidateFiles, CandidateSet
-from echoprime.retrieval.candidate_files import SUMMARY
+from echoprime.interpretation.plain_facts import joined_notice
+from echoprime.retrieval import CandidateFiles, Candidates, CandidateSet, CandidateStack
+from echoprime.retrieval.candidate_files import SUMMARY, require_same_lexicon
 from echoprime.storage import Location
+
+STACK = "stack.json"
+"""In a folder of its own: which sets are searched as one."""
+
+STACK_FORMAT = 1
 
 
 @dataclass(frozen=True)
 class OpenedSet:
-    """A candidate set and what it came with.
+    """Candidates and what they came with.
 
     Attributes
     ----------
     place
         As named.
     candidates
-        The set.
+        The set, or the stack of sets.
     hash
         What is part of an `interpretation_id`.
     bundle
@@ -29,15 +38,29 @@ class OpenedSet:
         Of the lexicon that its reports are coded by.
     notice
         What must be said beside its reports.
+    coded_by
+        Of each of its sets: place, language and hash of its lexicon.
     """
 
     place: Location
-    candidates: CandidateSet
+    candidates: Candidates
     hash: str
     bundle: Bundle | None
     language: str
     lexicon_sha256: str
     notice: str
+    coded_by: tuple[tuple[Location, str, str], ...]
+
+    def require_lexicon(self, bundle: Bundle) -> None:
+        """Refuse a bundle whose lexicon numbers other phrases than the reports of one of the sets.
+
+        Raises
+        ------
+        BundleError
+            Naming the set.
+        """
+        for place, language, sha256 in self.coded_by:
+            require_same_lexicon(place, language, sha256, bundle)
 
     def lexicon(self, language: str | None = None) -> Lexicon | None:
         """What the reports are written in; None where no bundle is at hand.
@@ -51,7 +74,7 @@ class OpenedSet:
 
 
 def open_set(named: str, bundle: str | None = None) -> OpenedSet:
-    """Open a bundle's set, or one of one's own.
+    """Open a bundle's set, one of one's own, or a stack.
 
     Parameters
     ----------
@@ -68,28 +91,122 @@ def open_set(named: str, bundle: str | None = None) -> OpenedSet:
     place = Location.parse(named)
     place.require_reachable("candidates", BundleError, must_exist=True)
     if (place / "bundle.json").exists():
-        own = open_bundle(place)
-        language = "en" if "en" in own.languages else own.languages[0]
-        identity = own.interpretation_identity(1, "section", language)
-        lexicon = own.files[f"lexicon/{language}.json"].sha256
-        candidates = CandidateSet.open(own)
-        return OpenedSet(place, candidates, identity["candidates"], own, language, lexicon, own.notice)
+        return _of_bundle(place)
+    named_bundle = None if bundle is None else open_bundle(bundle)
+    if is_stack(place):
+        return opened_stack(place, stacked_sets(place), named_bundle)
     if not (place / SUMMARY).exists():
         raise BundleError(
             f"{place}: neither bundle.json nor {SUMMARY} there; give a bundle, or a set made by `echoprime "
             "candidates build` or `import`"
         )
     files = CandidateFiles.open(place)
-    named_bundle = None if bundle is None else open_bundle(bundle)
     if named_bundle is not None:
         files.require_lexicon(named_bundle)
-    lexicon_of = files.summary["lexicon"]
+    language, sha256 = (files.summary["lexicon"][name] for name in ("language", "sha256"))
     return OpenedSet(
         place,
         CandidateSet.open(files),
         files.hash,
         named_bundle,
-        lexicon_of["language"],
-        lexicon_of["sha256"],
+        language,
+        sha256,
         files.summary.get("notice", ""),
+        ((place, language, sha256),),
     )
+
+
+def _of_bundle(place: Location) -> OpenedSet:
+    own = open_bundle(place)
+    language = "en" if "en" in own.languages else own.languages[0]
+    candidates, sha256 = CandidateSet.open(own), own.files[f"lexicon/{language}.json"].sha256
+    return OpenedSet(
+        place,
+        candidates,
+        own.files_hash(CANDIDATES),
+        own,
+        language,
+        sha256,
+        own.notice,
+        ((place, language, sha256),),
+    )
+
+
+def is_stack(place: Location) -> bool:
+    """Whether `candidates stack` wrote there."""
+    return (place / STACK).exists()
+
+
+def stacked_sets(place: Location) -> dict[str, OpenedSet]:
+    """The sets that a stack names, as they lie now.
+
+    Raises
+    ------
+    BundleError
+        The stack is damaged, or of another format; or one of its sets is missing or damaged.
+    """
+    try:
+        content = json.loads((place / STACK).read_bytes())
+        found = content["format"]
+        places = {str(each["name"]): str(each["place"]) for each in content["sets"]}
+    except (ValueError, KeyError, TypeError) as error:
+        raise BundleError(f"{place}: {STACK} is damaged; stack the sets again") from error
+    if found != STACK_FORMAT:
+        raise BundleError(f"{place}: stack format {found!r}, this version reads {STACK_FORMAT}; stack again")
+    if not places:
+        raise BundleError(f"{place}: {STACK} names no set; stack the sets again")
+    for each in places.values():
+        if is_stack(Location.parse(each)):
+            raise BundleError(f"{place}: {each} is a stack itself; name its sets")
+    return {name: open_set(each) for name, each in places.items()}
+
+
+def opened_stack(place: Location, parts: Mapping[str, OpenedSet], bundle: Bundle | None) -> OpenedSet:
+    """Sets as one, if they fit each other.
+
+    Parameters
+    ----------
+    place
+        Of the stack.
+    parts
+        Name -> set; at least one.
+    bundle
+        The bundle that was named; None = the first one among the sets, if there is one.
+
+    Raises
+    ------
+    BundleError
+        Two sets are of different embedding spaces; or their reports are coded by lexicons of which no bundle
+        at hand has all.
+    """
+    sets = list(parts.values())
+    for each in sets:
+        if not isinstance(each.candidates, CandidateSet):
+            raise BundleError(f"{each.place}: is a stack itself; name its sets")
+    candidates = CandidateStack.of(
+        {name: each.candidates for name, each in parts.items() if isinstance(each.candidates, CandidateSet)}
+    )
+    bundle = bundle or next((each.bundle for each in sets if each.bundle is not None), None)
+    coded_by = tuple(coded for each in sets for coded in each.coded_by)
+    first = sets[0]
+    if bundle is None:
+        for other in sets[1:]:
+            if (other.language, other.lexicon_sha256) != (first.language, first.lexicon_sha256):
+                raise BundleError(
+                    f"candidates {first.place} and {other.place} are coded by other lexicons "
+                    f"({first.language!r}, {other.language!r}); give the --bundle that has both, or build "
+                    "one of them again"
+                )
+    opened = OpenedSet(
+        place,
+        candidates,
+        str(candidates.hash),
+        bundle,
+        first.language,
+        first.lexicon_sha256,
+        joined_notice(each.notice for each in sets),
+        coded_by,
+    )
+    if bundle is not None:
+        opened.require_lexicon(bundle)
+    return opened

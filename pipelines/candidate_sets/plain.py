@@ -12,7 +12,7 @@ from echoprime.errors import SettingError
 from echoprime.interpretation.finished_set import require_nothing_there
 from echoprime.interpretation.plain_candidates import is_exported, plain_batches, plain_schema
 from echoprime.interpretation.plain_import import PlainSources, import_candidates
-from echoprime.retrieval import CandidateSet
+from echoprime.retrieval import Candidates, CandidateStack
 from echoprime.storage import Location
 from echoprime.storage.local_files import is_unfinished
 from pipelines.candidate_sets.opening import open_set
@@ -67,8 +67,13 @@ def export_set(settings: CandidatesExportSettings) -> int:
         "hash": opened.hash,
         "rows": candidates.rows,
     }
+    if isinstance(candidates, CandidateStack):
+        facts["sets"] = [
+            [name, each.rows] for name, each in zip(candidates.names, candidates.sets, strict=True)
+        ]
     schema = plain_schema(candidates, facts, lexicon)
-    places = [target / _name(number, candidates.files) for number in range(candidates.files)]
+    files = len(candidates.part_lengths)
+    places = [target / _name(number, files) for number in range(files)]
     there = _written_before(target, places, candidates, schema)
     written = 0
     with StepProgress(show=settings.progress) as progress:
@@ -82,7 +87,7 @@ def export_set(settings: CandidatesExportSettings) -> int:
                     written += batch.num_rows
                     progress.told("candidates", written, candidates.rows)
     out = console()
-    out.print(f"{written:,} candidates in {candidates.files} Parquet files in {target}")
+    out.print(f"{written:,} candidates in {files} Parquet files in {target}")
     if there:
         out.print(f"{len(there)} of the files were there already")
     if lexicon is None:
@@ -95,13 +100,12 @@ def _name(number: int, files: int) -> str:
 
 
 def _written_before(
-    target: Location, places: Sequence[Location], candidates: CandidateSet, schema: pa.Schema
+    target: Location, places: Sequence[Location], candidates: Candidates, schema: pa.Schema
 ) -> set[Location]:
     """Files of an export that was interrupted; anything else that lies there is refused."""
     left = [name for name in target.names() if target.is_local and is_unfinished(f"{target}/{name}")]
     there = [target / name for name in target.names() if name not in left]
-    each = candidates.rows_per_file
-    lengths = {place: min(each, candidates.rows - each * number) for number, place in enumerate(places)}
+    lengths = dict(zip(places, candidates.part_lengths, strict=True))
     if not all(place in lengths and is_exported(place, schema, lengths[place]) for place in there):
         require_nothing_there(target)
     for name in left:

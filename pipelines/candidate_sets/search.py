@@ -37,8 +37,8 @@ class Neighbour:
     ----------
     rank
         From 1.
-    row, study
-        Of the candidate.
+    set, row, study
+        Of the candidate: which set it is of, and its row of the set, or the stack, that is searched.
     similarity
         Dot product of the query, a unit vector where it is a study's, with the candidate's row.
     labels
@@ -48,6 +48,7 @@ class Neighbour:
     """
 
     rank: int
+    set: str
     row: int
     study: str
     similarity: float
@@ -129,9 +130,12 @@ def search(
     kept = [
         (int(row), float(score)) for row, score in zip(hits.rows[0], hits.scores[0], strict=True) if row >= 0
     ]
-    candidates = candidate_rows(opened.candidates, [row for row, _ in kept])
+    rows = [row for row, _ in kept]
+    candidates = candidate_rows(opened.candidates, rows)
+    origins = opened.candidates.origins
+    sets = [origins.names[place] for place in origins.of(np.array(rows, np.int64)).tolist()]
     return [
-        Neighbour(rank, row, each.study, score, each.labels, _text(each, number, lexicon))
+        Neighbour(rank, sets[rank - 1], row, each.study, score, each.labels, _text(each, number, lexicon))
         for rank, ((row, score), each) in enumerate(zip(kept, candidates, strict=True), 1)
     ]
 
@@ -158,20 +162,22 @@ def _text(candidate: CandidateRow, section: int | None, lexicon: Lexicon | None)
 
 
 def _table(found: list[Neighbour], section: str | None) -> Table:
-    shown = Table("rank", "row", "study", "similarity", section or "report", box=None, pad_edge=False)
-    for column in shown.columns[:4]:
+    shown = Table("rank", "set", "row", "study", "similarity", section or "report", box=None, pad_edge=False)
+    for column in shown.columns[:5]:
         column.no_wrap = True
         column.justify = "right"
     for each in found:
         text = each.report.replace(f" {CLOSING}", "")
         text = text if len(text) <= SHOWN else f"{text[:SHOWN]}..."
-        shown.add_row(str(each.rank), f"{each.row}", each.study, f"{each.similarity:.4f}", text)
+        shown.add_row(str(each.rank), each.set, f"{each.row}", each.study, f"{each.similarity:.4f}", text)
     return shown
 
 
 def _write_csv(found: list[Neighbour], labels: tuple[str, ...]) -> None:
     writer = csv.writer(sys.stdout, lineterminator="\n")
-    writer.writerow(["rank", "row", "study", "similarity", *labels, "report"])
+    writer.writerow(["rank", "set", "row", "study", "similarity", *labels, "report"])
     for each in found:
         known = [each.labels.get(name, "") for name in labels]
-        writer.writerow([each.rank, each.row, each.study, repr(each.similarity), *known, each.report])
+        writer.writerow(
+            [each.rank, each.set, each.row, each.study, repr(each.similarity), *known, each.report]
+        )

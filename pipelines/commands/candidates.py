@@ -11,11 +11,12 @@ from pipelines.settings import (
     CandidatesImportSettings,
     CandidatesInfoSettings,
     CandidatesSearchSettings,
+    CandidatesStackSettings,
 )
 
 candidates_app = App(
     name="candidates",
-    help="Candidate sets: looked at, searched, built of encoded studies, imported, exported.",
+    help="Candidate sets: looked at, searched, built of encoded studies, stacked, imported, exported.",
 )
 app.command(candidates_app)
 
@@ -71,6 +72,34 @@ def candidates_build(
             read_labels=read_labels,
         )
     )
+
+
+@candidates_app.command(
+    name="stack",
+    help_epilogue=examples(
+        "echoprime candidates stack stacked/ bundle/ candidates/ --names official,own",
+        "echoprime interpret --bundle bundle/ --output out/ --candidates stacked/ --name stacked",
+    ),
+)
+def candidates_stack(
+    candidates: str, /, *sets: str, names: str | None = None, bundle: str | None = None
+) -> int:
+    """Name several candidate sets as one, searched together; nothing of them is copied.
+
+    Parameters
+    ----------
+    candidates
+        Folder or s3:// prefix to write; must hold nothing yet.
+    sets
+        Bundles and candidate sets, folders or s3:// prefixes: two at least.
+    names
+        What evidence calls them, separated by commas. Default: bundle, own.
+    bundle
+        Bundle with the lexicons that the reports are coded by, where none of the sets is one.
+    """
+    from pipelines.candidate_sets.stacking import stack_sets
+
+    return stack_sets(CandidatesStackSettings(candidates=candidates, sets=sets, names=names, bundle=bundle))
 
 
 @candidates_app.command(

@@ -7,6 +7,7 @@ from pipelines.settings.candidates import (
     CandidatesImportSettings,
     CandidatesInfoSettings,
     CandidatesSearchSettings,
+    CandidatesStackSettings,
 )
 from pipelines.settings.cluster import (
     DoctorSettings,
@@ -50,6 +51,7 @@ __all__ = [
     "CandidatesImportSettings",
     "CandidatesInfoSettings",
     "CandidatesSearchSettings",
+    "CandidatesStackSettings",
     "CompareSettings",
     "DemoSettings",
     "Device",

@@ -123,3 +123,20 @@ class CandidatesExportSettings:
 
     progress: bool = True
     """Show how far it is."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class CandidatesStackSettings:
+    """Settings of `echoprime candidates stack`."""
+
+    candidates: str
+    """Folder or s3:// prefix to write; must hold nothing yet."""
+
+    sets: tuple[str, ...]
+    """Bundles and candidate sets, folders or s3:// prefixes: two at least."""
+
+    names: str | None = None
+    """What evidence calls them, separated by commas. Default: bundle, own."""
+
+    bundle: str | None = None
+    """Bundle with the lexicons that the reports are coded by, where none of the sets is one."""

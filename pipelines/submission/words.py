@@ -11,8 +11,8 @@ from echoprime.archive import STUDY_SOURCES
 from echoprime.errors import SettingError
 from echoprime.storage import Location
 
-NOT_SENT = ("demo", "submit", "jobs", "withdraw")
-"""Make no sense as a job of a cluster; the last may name a patient, and Ray keeps a job's words."""
+NOT_SENT = ("demo", "submit", "jobs", "withdraw", "candidates stack")
+"""Make no sense as a job of a cluster; `withdraw` may name a patient, and Ray keeps a job's words."""
 
 PLACES = frozenset({
     "archive", "bundle", "candidates", "cohort", "directory", "embeddings", "encodings", "first", "labels",
@@ -72,7 +72,7 @@ def read_command(words: Sequence[str]) -> SentCommand:
     if {"--help", "-h", "--version"} & set(words):
         raise SettingError(f"{words[0]} --help is answered here, not on the cluster: leave submit out")
     chain, _, _ = app.parse_commands(list(words))
-    if not chain or chain[0] in NOT_SENT:
+    if not chain or {chain[0], " ".join(chain)} & set(NOT_SENT):
         raise SettingError(f"{' '.join(words[:2])}: is not sent to a cluster; run it here, without submit")
     _, bound, _ = app.parse_args(list(words), exit_on_error=False, print_error=False)
     options = tuple(value for value in bound.arguments.values() if dataclasses.is_dataclass(value))

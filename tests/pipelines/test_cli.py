@@ -218,7 +218,7 @@ def test_a_disk_without_room_is_refused(place: Path, tmp_path: Path) -> None:
     ["", "bundle", "bundle import", "bundle check", "manifest", "plan", "encode", "interpret", "run",
      "status", "failures", "export", "compact", "withdraw", "view", "demo", "population",
      "candidates", "candidates build", "candidates info", "candidates search", "candidates import",
-     "candidates export", "bundle fetch", "compare"],
+     "candidates export", "candidates stack", "bundle fetch", "compare"],
 )  # fmt: skip
 def test_help(command: str, capsys: pytest.CaptureFixture[str]) -> None:
     assert main([*command.split(), "--help"]) == 0

@@ -50,7 +50,7 @@ def test_a_row_for_each_study_and_phenotype(exported: Path, bundle: Bundle) -> N
         assert (line["study_id"], line["study_key"]) == (row["study_id"], row["study_key"])
         assert line["notice"] == row["notice"]
         for field in PHENOTYPE:
-            if field.name not in ("videos", "views", "clips"):
+            if field.name not in ("videos", "views", "clips", "sets"):
                 told = None if pd.isna(line[field.name]) else line[field.name]
                 assert told == (each[field.name] or None if field.name == "reason" else each[field.name])
 
@@ -71,6 +71,8 @@ def test_shares_and_values_without_are_texts_of_numbers(exported: Path) -> None:
         assert {name: float(share) for name, share in views.items()} == {
             view["view"]: view["share"] for view in each["views"]
         }
+        for name, field in (("set_neighbours", "neighbours"), ("set_labelled", "labelled")):
+            assert line[name] == ";".join(f"{part['set']}={part[field]}" for part in each["sets"])
         without = [video["value_without"] for video in each["videos"]]
         told = line["values_without_video"].split(";")
         if any(value is not None for value in without):

@@ -94,8 +94,8 @@ def test_every_setting_is_known_as_a_place_or_as_none() -> None:
         if field.type in ("str", "str | None")
     }
     no_places = {"address", "again", "by", "date_format", "embedding_space", "ignore", "job", "language",
-                 "mirror", "name", "patient", "population", "python", "ray_address", "run", "section",
-                 "study", "study_dates", "study_from"}  # fmt: skip
+                 "mirror", "name", "names", "patient", "population", "python", "ray_address", "run",
+                 "section", "study", "study_dates", "study_from"}  # fmt: skip
     assert texts - PLACES == no_places
     assert texts >= PLACES
 
@@ -127,6 +127,7 @@ def test_a_configuration_file_stays_here(tmp_path: Path, monkeypatch: pytest.Mon
 
 
 @pytest.mark.parametrize("words", [[], ["demo"], ["submit", "--address", "http://h:1"], ["jobs", "list"],
+                                   ["candidates", "stack", "s3://b/c", "s3://b/one", "s3://b/two"],
                                    [*RUN, "--help"], [*RUN, "--ray-address", "auto"]])  # fmt: skip
 def test_what_is_not_sent(words: list[str]) -> None:
     with pytest.raises(SettingError):

@@ -67,3 +67,9 @@ def test_studies_left_out_for_their_kind_are_on_the_page() -> None:
     )
     assert "<dt>Left out stress</dt>" in text.replace("\n", "")
     assert "transthoracic, unknown" in text
+
+
+def test_what_left_out_candidates_would_have_changed_is_said_where_there_were_any() -> None:
+    line = "3 of 10 studies had left-out candidates among their nearest: with them tavr"
+    assert f"{line}." in run_page(record(command="interpret", leakage=line))
+    assert "Candidates of the studies" not in run_page(record(command="interpret"))

@@ -43,8 +43,9 @@ def section(
 ) -> dict[str, Any]:
     neighbours = [{"similarity": 0.9 - 0.1 * n, "labels": row} for n, row in enumerate(labels)]
     return {
-        "section": name, "assessable": True, "report": f"{name}: It beats.", "report_row": 7,
-        "report_similarity": 0.9, "shares": [0.75, 0.25], "phenotypes": phenotypes,
+        "section": name, "assessable": True, "report": f"{name}: It beats.",
+        "report_set": "bundle", "report_row": 7, "report_similarity": 0.9, "shares": [0.75, 0.25],
+        "phenotypes": phenotypes,
         "neighbours": neighbours, **more,
     }  # fmt: skip
 
@@ -57,7 +58,8 @@ def phenotype(name: str, section: str, value: float | None, **more: Any) -> dict
         "positive": None, **quantiles, "low": None, "high": None, "nearest": 0.9,
         "nearest_percentile": 37.4, "threshold": None, "call": None, "stable": None,
         "videos": [part(0.75), part(0.25)], "views": [part(1.0, view="A4C")],
-        "clips": None, **more,
+        "clips": None, "sets": [{"set": "bundle", "neighbours": 3, "labelled": 2}], "left_out": 0,
+        "value_with_left_out": value, **more,
     }  # fmt: skip
 
 
@@ -275,3 +277,20 @@ def test_views_of_a_table_stand_beside_the_classifiers() -> None:
     assert heads == [("1", "A4C"), ("2", "Parasternal Long"), ("3", "none of the views")]
     older = interpretation(views=["SSN", "SSN", "SSN"], encoded_at=WRITTEN - timedelta(days=1))
     assert "in the table of views" not in study_page(study, older, [not_shown("x")] * 3, identity=identity)
+
+
+def test_where_neighbours_are_from_and_what_was_left_out_is_said_where_there_is_something_to_say() -> None:
+    plain = page(encoding(video(0), video(1)), interpretation(), [MOVING] * 2)
+    assert not any(words in plain for words in ("Neighbours from", "Value with them", "candidate 7 of"))
+    found = interpretation()
+    sets = [
+        {"set": "official", "neighbours": 2, "labelled": 1},
+        {"set": "own", "neighbours": 1, "labelled": 1},
+    ]
+    found["phenotypes"][0] |= {"sets": sets, "left_out": 2, "value_with_left_out": 61.25}
+    found["sections"][0]["report_set"] = "own"
+    text = page(encoding(video(0), video(1)), found, [MOVING] * 2)
+    assert "2 official, 1 own" in text
+    assert "candidate 7 of own" in text
+    row = text.split('<th scope="row">ejection fraction</th>')[1].split("</tr>")[0]
+    assert re.findall(r'<td class="number">([^<]*)</td>', row)[3:5] == ["2", "61.2"]
