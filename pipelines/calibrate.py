@@ -94,6 +94,7 @@ def _show(reference: Reference, fitted: Fitted, settings: CalibrateSettings) -> 
         out.print(_findings(fitted))
     if fitted.numbers:
         out.print(_numbers(fitted))
+    out.print("after, sens., spec. and reached are cross-fitted: of patients that nothing was fitted to")
     _show_left(out, fitted)
     if settings.page is not None:
         out.print(f"page: {Location.parse(settings.page)}")
@@ -113,27 +114,26 @@ def _show_left(out: Console, fitted: Fitted) -> None:
 
 
 def _findings(fitted: Fitted) -> Table:
-    shown = Table(box=None, pad_edge=False)
+    shown = Table(box=None, pad_edge=False, padding=(0, 1, 0, 0))
     shown.add_column("finding", overflow="fold")
-    for label in ("studies", "with it", "Brier", "error", "slope", "AUROC", "threshold", "sens.", "spec."):
+    for label in ("studies", "with", "Brier", "after", "error", "after", "threshold", "sens.", "spec."):
         shown.add_column(label, justify="right")
     for name, finding in fitted.findings.items():
         entry = finding.entry
         before, after, threshold = entry["before"], entry["cross_fitted"], entry["threshold"]
-        moved = [
-            f"{_number(before[key], digits)} > {_number(after[key], digits)}"
-            for key, digits in (("brier", 3), ("calibration_error", 3), ("slope", 2), ("auroc", 3))
-        ]
+        figures = ("brier", "calibration_error")
+        moved = [f"{each[figure]:.3f}" for figure in figures for each in (before, after)]
         rates = [f"{threshold['cross_fitted'][rate]:.0%}" for rate in ("sensitivity", "specificity")]
         counts = [f"{entry['studies']:,}", f"{entry['positives']:,}"]
-        shown.add_row(name.replace("_", " "), *counts, *moved, _number(threshold["value"], 3), *rates)
+        value = "" if threshold["value"] is None else f"{threshold['value']:.3f}"
+        shown.add_row(name.replace("_", " "), *counts, *moved, value, *rates)
     return shown
 
 
 def _numbers(fitted: Fitted) -> Table:
-    shown = Table(box=None, pad_edge=False)
+    shown = Table(box=None, pad_edge=False, padding=(0, 1, 0, 0))
     shown.add_column("number", overflow="fold")
-    for label in ("studies", "patients", "mean absolute error", "half width", "wanted", "cross-fitted"):
+    for label in ("studies", "patients", "error", "half width", "wanted", "reached"):
         shown.add_column(label, justify="right")
     for name, found in fitted.numbers.items():
         entry = found.entry
@@ -147,7 +147,3 @@ def _numbers(fitted: Fitted) -> Table:
             f"{entry['coverage_cross_fitted']:.1%}",
         )
     return shown
-
-
-def _number(value: float | None, digits: int) -> str:
-    return "" if value is None else f"{value:.{digits}f}"

@@ -24,8 +24,8 @@ class Isotonic:
 
     Examples
     --------
-    >>> Isotonic((0.1, 0.3), (0.0, 0.8))(np.array([0.0, 0.2, 0.9, np.nan])).tolist()
-    [0.0, 0.4, 0.8, nan]
+    >>> Isotonic((0.25, 0.75), (0.0, 0.5))(np.array([0.0, 0.5, 0.9, np.nan])).tolist()
+    [0.0, 0.25, 0.5, nan]
     """
 
     values: tuple[float, ...]

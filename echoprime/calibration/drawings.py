@@ -17,8 +17,8 @@ from echoprime.pages.page import words
 from echoprime.population.drawings import MOST_POINTS
 
 COLUMNS = 4
-LARGEST_DOT = 60.0
-"""Square points, of a bin that has all studies."""
+SMALLEST_DOT, LARGEST_DOT = 8.0, 90.0
+"""Square points: of a bin with one study, and what a bin with all of them has more."""
 
 
 def reliability_diagrams(findings: Mapping[str, Finding]) -> Markup:
@@ -41,8 +41,7 @@ def reliability_diagrams(findings: Mapping[str, Finding]) -> Markup:
                 bins = reliability(said, finding.truth)
                 low, high = share_interval(bins[:, 1], bins[:, 2].astype(np.int64))
                 here.vlines(bins[:, 0], low, high, color=colour, linewidth=0.9, alpha=0.6)
-                here.plot(bins[:, 0], bins[:, 1], color=colour, linewidth=0.9)
-                sizes = 4 + LARGEST_DOT * bins[:, 2] / len(finding.truth)
+                sizes = SMALLEST_DOT + LARGEST_DOT * bins[:, 2] / len(finding.truth)
                 here.scatter(bins[:, 0], bins[:, 1], s=sizes, color=colour, label=label, linewidths=0)
             here.set(xlim=(-0.03, 1.03), ylim=(-0.03, 1.03), aspect="equal")
             here.set_title(words(name).replace(" ", "\n", 1), fontsize=7.5)
