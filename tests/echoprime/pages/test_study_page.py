@@ -127,8 +127,8 @@ def test_what_is_calibrated_is_shown_and_what_is_not_is_named() -> None:
         "tavr", "Aortic Valve", 0.5, positive=1, calibrated=0.231, threshold=0.3, call=True,
         threshold_from="calibration",
     )  # fmt: skip
-    text = page(encoding(video(0), video(1)), interpretation(phenotypes=[fraction, valve], calls_calibrated=True),
-                [MOVING, MOVING])  # fmt: skip
+    found = interpretation(phenotypes=[fraction, valve], calls_calibrated=True)
+    text = page(encoding(video(0), video(1)), found, [MOVING, MOVING])
     for said in ("46.2 to 64.0 %", "0.23", "how probable the finding is"):
         assert said in text, said
     assert "uncalibrated" not in text
