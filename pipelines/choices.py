@@ -89,7 +89,7 @@ class Choices:
         if self.calibration is None:
             return []
         return differences(
-            self.calibration.made_from["values_from"], values_identity(self.identity(encoding_id))
+            self.calibration.made_from.get("values_from", {}), values_identity(self.identity(encoding_id))
         )
 
     def require_space(self, space: str) -> None:

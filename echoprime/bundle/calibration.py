@@ -1,6 +1,6 @@
 """A calibration as a file: what a cohort of one's own says of each phenotype, in place of nothing.
 
-    calibration = Calibration.read(Location.parse("calibration.json"))
+    calibration = Calibration.read("calibration.json")
     bundle = with_calibration(bundle, calibration)
 
 It is JSON that a person can read. Its SHA-256 is that of its content in canonical JSON. It stands in the
@@ -16,6 +16,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from itertools import pairwise
+from pathlib import Path
 from typing import Any
 
 from echoprime.bundle.bundle import Bundle
@@ -78,14 +79,20 @@ class Calibration:
         file.write_bytes(f"{text}\n".encode())
 
     @classmethod
-    def read(cls, file: Location) -> Calibration:
+    def read(cls, file: str | Path | Location) -> Calibration:
         """Read and check the file.
+
+        Parameters
+        ----------
+        file
+            Its place: a path or an `s3://` address.
 
         Raises
         ------
         SettingError
             It is missing, none, of another version, or was changed after it was written.
         """
+        file = Location.parse(file)
         file.require_reachable("--calibration", SettingError, must_exist=True)
         try:
             content = json.loads(file.read_bytes())

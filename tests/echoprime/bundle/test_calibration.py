@@ -137,7 +137,7 @@ def test_other_files_are_refused(tmp_path: Path, content: str) -> None:
     with pytest.raises(SettingError, match="is no calibration"):
         Calibration.read(Location.parse(file))
     with pytest.raises(SettingError, match="nothing is there"):
-        Calibration.read(Location.parse(tmp_path / "gone.json"))
+        Calibration.read(tmp_path / "gone.json")
 
 
 def test_phenotypes_that_the_bundle_does_not_have_are_refused(bundle: Bundle) -> None:
