@@ -13,6 +13,9 @@ from echoprime.population.analysed import Floats
 
 Method = Literal["isotonic", "platt"]
 
+DECIMALS = 9
+"""Of a curve's numbers: what lies below depends on how many cores added it up."""
+
 
 def fit_mapping(method: Method, values: Floats, truth: Floats) -> Isotonic | Platt:
     """Fit one mapping; both kinds are there, and the values are not all alike.
@@ -45,7 +48,7 @@ def fit_mapping(method: Method, values: Floats, truth: Floats) -> Isotonic | Pla
     kinds = np.repeat([1, 0], len(values))
     curve = LogisticRegression(C=np.inf, solver="newton-cholesky", tol=1e-10, max_iter=1000)
     curve.fit(both, kinds, sample_weight=np.concatenate([target, 1 - target]))
-    return Platt(float(curve.coef_[0, 0]), float(curve.intercept_[0]))
+    return Platt(*(round(float(each), DECIMALS) for each in (curve.coef_[0, 0], curve.intercept_[0])))
 
 
 def rises(mapping: Isotonic | Platt) -> bool:
