@@ -11,12 +11,13 @@ from typing import Any
 
 import pyarrow as pa
 
-from echoprime.bundle import Bundle, open_bundle, with_thresholds
+from echoprime.bundle import Bundle, Calibration, open_bundle, with_calibration, with_thresholds
 from echoprime.errors import BundleError, SettingError
 from echoprime.interpretation import GivenViews, read_given_views, severity_identity
 from echoprime.retrieval import CandidateFiles, Candidates, CandidateSet, CandidateStack
 from echoprime.storage import Location, canonical_hash
 from echoprime.tables import STUDY_KINDS, interpretations
+from echoprime.tables.identity import differences, values_identity
 from pipelines.candidate_sets.opening import is_stack, opened_stack, stacked_sets
 from pipelines.checks import require_name, require_positive
 from pipelines.settings import InterpretationChoices, InterpretSettings, RunAllSettings
@@ -37,13 +38,15 @@ class Choices:
     settings
         As asked for.
     bundle
-        With the thresholds asked for.
+        With the thresholds and the calibration asked for.
     candidates
         The set that is searched, or the stack of sets.
     kinds
         Kinds of study that are interpreted, in the order of `STUDY_KINDS`.
     views
         Views in place of the classifier's; None = the classifier's.
+    calibration
+        What was asked for; None = none.
     scratch
         Folder that is there as long as the choices are open.
     """
@@ -53,6 +56,7 @@ class Choices:
     candidates: Candidates
     kinds: tuple[str, ...]
     views: GivenViews | None
+    calibration: Calibration | None
     scratch: Path
 
     @property
@@ -83,6 +87,14 @@ class Choices:
         elif settings.candidates is not None:
             parts["candidates"] = self.candidates.hash
         return {"interpretation_id": canonical_hash(parts), **parts}
+
+    def calibrated_elsewhere(self, encoding_id: str) -> list[str]:
+        """What the calibration's values rested on where it is something else than here: a phrase each."""
+        if self.calibration is None:
+            return []
+        return differences(
+            self.calibration.made_from.get("values_from", {}), values_identity(self.identity(encoding_id))
+        )
 
     def require_space(self, space: str) -> None:
         """Refuse candidates that the encodings cannot be compared with.
@@ -117,7 +129,8 @@ def opened_choices(settings: InterpretSettings | RunAllSettings) -> Iterator[Cho
     ------
     UserError
         A number is not above 0, the name cannot be a folder's, a kind of study is none, the bundle has no
-        lexicon of the language, or thresholds, candidates or views are missing, damaged or of something else.
+        lexicon of the language, or thresholds, calibration, candidates or views are missing, damaged or of
+        something else.
     """
     require_positive(k=settings.k, shards=settings.shards)
     require_name("--name", settings.name)
@@ -128,6 +141,11 @@ def opened_choices(settings: InterpretSettings | RunAllSettings) -> Iterator[Cho
     bundle.lexicon(settings.language)
     if settings.thresholds is not None:
         bundle = with_thresholds(bundle, Location.parse(settings.thresholds))
+    calibration = None
+    if settings.calibration is not None:
+        file = Location.parse(settings.calibration)
+        calibration = Calibration.read(file)
+        bundle = with_calibration(bundle, calibration, f"--calibration {file}")
     candidates = _candidates(settings, bundle)
     with TemporaryDirectory(prefix="echoprime-interpret-") as folder:
         scratch = Path(folder)
@@ -135,7 +153,7 @@ def opened_choices(settings: InterpretSettings | RunAllSettings) -> Iterator[Cho
         if settings.views is not None:
             names = None if settings.view_names is None else Location.parse(settings.view_names)
             views = read_given_views(Location.parse(settings.views), names, bundle.views, scratch)
-        yield Choices(settings, bundle, candidates, kinds, views, scratch)
+        yield Choices(settings, bundle, candidates, kinds, views, calibration, scratch)
 
 
 def study_kinds(asked: Sequence[str]) -> tuple[str, ...]:

@@ -11,6 +11,7 @@ from cyclopts.config import Dict
 
 from echoprime.errors import SettingError
 from pipelines.settings import (
+    CalibrateSettings,
     CandidatesBuildSettings,
     CompareSettings,
     DoctorSettings,
@@ -31,7 +32,7 @@ FLAG = "--config"
 
 COMMANDS = (
     "manifest", "plan", "encode", "interpret", "run", "status", "failures", "export", "compact", "view",
-    "demo", "candidates build", "compare", "population",
+    "demo", "candidates build", "compare", "population", "calibrate",
     "submit", "jobs list", "jobs logs", "jobs stop", "doctor",
 )  # fmt: skip
 """Commands that take their settings from the file: each those that it knows, flags and arguments first."""
@@ -47,6 +48,7 @@ SETTINGS = (
     CandidatesBuildSettings,
     CompareSettings,
     PopulationSettings,
+    CalibrateSettings,
     SubmitSettings,
     JobLogsSettings,
     DoctorSettings,

@@ -104,6 +104,7 @@ def _interpret_left(
         incomplete=left.incomplete,
         left_out_kinds=left.left_out,
         left_out_interpreted_before=left.interpreted_before,
+        calibrated_elsewhere=choices.calibrated_elsewhere(identity["encoding_id"]),
     )
     if not len(left.rows):
         table.drop_superseded()  # what a run replaced that was killed before it dropped it

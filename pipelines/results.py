@@ -44,6 +44,8 @@ class JobResult:
     views_given, views_not_given
         Encoded videos whose view a table of the user's says, and those that it does not name, which keep
         the classifier's; both 0 without such a table. Interpret alone.
+    calibrated_elsewhere
+        What the calibration's values rested on where it is something else than here, a phrase each.
     seconds
         Stage -> seconds, summed over its actors.
     candidates_left_out, studies_with_left_out
@@ -75,6 +77,7 @@ class JobResult:
     left_out_interpreted_before: int = 0
     views_given: int = 0
     views_not_given: int = 0
+    calibrated_elsewhere: list[str] = field(default_factory=list)
     planned: dict[str, int | None] = field(default_factory=dict)
     outcomes: dict[tuple[str, str], int] = field(default_factory=dict)
     seconds: dict[str, float] = field(default_factory=dict)

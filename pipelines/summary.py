@@ -116,6 +116,15 @@ def _say_left_out(out: Console, result: JobResult) -> None:
             f"{result.views_given:,} videos have the view that --views says, {result.views_not_given:,} have "
             "no row there and keep the classifier's"
         )
+    _say_calibration(out, result)
+
+
+def _say_calibration(out: Console, result: JobResult) -> None:
+    if result.calibrated_elsewhere:
+        out.print(
+            "the calibration was fitted to values of another kind, and may not hold for these: "
+            + "; ".join(result.calibrated_elsewhere)
+        )
 
 
 def kinds_said(studies: Mapping[str, int]) -> str:

@@ -1,6 +1,7 @@
 """What a run needs, hashed and safe to load: weights, section weights, phenotypes, lexicons, candidates."""
 
 from echoprime.bundle.bundle import Bundle, Network, open_bundle
+from echoprime.bundle.calibration import Calibration, with_calibration
 from echoprime.bundle.lexicon import Lexicon
 from echoprime.bundle.phenotypes import Phenotype
 from echoprime.bundle.sections import VIEWS, SectionWeights
@@ -10,11 +11,13 @@ from echoprime.bundle.writing import write_bundle
 __all__ = [
     "VIEWS",
     "Bundle",
+    "Calibration",
     "Lexicon",
     "Network",
     "Phenotype",
     "SectionWeights",
     "open_bundle",
+    "with_calibration",
     "with_thresholds",
     "write_bundle",
 ]

@@ -84,6 +84,8 @@ class Bundle:
         Rows of its candidate set.
     files
         Every file but `bundle.json`, by its name relative to the bundle.
+    calibration
+        SHA-256 of the calibration that its phenotypes have; None = they have none.
     """
 
     location: Location
@@ -99,6 +101,7 @@ class Bundle:
     candidates_rows: int
     files: Mapping[str, BundleFile] = field(repr=False)
     views: tuple[str, ...] = VIEWS
+    calibration: str | None = None
 
     @property
     def encodes(self) -> bool:
@@ -188,6 +191,7 @@ class Bundle:
             "thresholds": {
                 each.name: each.threshold for each in self.phenotypes if each.threshold is not None
             },
+            "calibration": self.calibration,
             "lexicon": self.files_hash(f"lexicon/{language}.json"),
             "notice": self.notice,
             "language": language,

@@ -8,9 +8,13 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from echoprime.bundle.calibrated import Conformal, Isotonic, Platt
 from echoprime.errors import BundleError
 
 COLUMNS = ("name", "section", "kind", "unit", "definition", "threshold")
+
+PUBLISHED, OWN, CALIBRATION = "published", "own", "calibration"
+"""Where a threshold comes from: the bundle, a table of the user's, a calibration."""
 
 UNITS = {"ejection_fraction": "%", "pulmonary_artery_pressure_continuous": "mmHg"}
 """Units of the continuous phenotypes; a binary one is a share of the neighbours, 0..1."""
@@ -34,6 +38,10 @@ class Phenotype:
         One sentence on what a label of 1, or its number, means.
     threshold
         A call is value >= threshold; None = the release has none, no call is made.
+    threshold_from
+        `PUBLISHED`, `OWN` or `CALIBRATION`.
+    calibrated
+        What a calibration makes of its value; None = it is not calibrated.
     """
 
     name: str
@@ -42,6 +50,8 @@ class Phenotype:
     unit: str = ""
     definition: str = ""
     threshold: float | None = None
+    threshold_from: str = PUBLISHED
+    calibrated: Isotonic | Platt | Conformal | None = None
 
 
 def phenotypes_to_csv(phenotypes: Sequence[Phenotype]) -> bytes:

@@ -6,6 +6,7 @@ import math
 from dataclasses import replace
 
 from echoprime.bundle.bundle import Bundle
+from echoprime.bundle.phenotypes import OWN
 from echoprime.errors import SettingError
 from echoprime.storage import Location, read_option_csv
 
@@ -42,7 +43,9 @@ def with_thresholds(bundle: Bundle, file: Location) -> Bundle:
         if name in thresholds:
             raise SettingError(f"--thresholds {file}: {name} stands in it twice; keep one line for each")
         thresholds[name] = _number(file, name, kinds[name], row["threshold"])
-    phenotypes = tuple(replace(each, threshold=thresholds.get(each.name)) for each in bundle.phenotypes)
+    phenotypes = tuple(
+        replace(each, threshold=thresholds.get(each.name), threshold_from=OWN) for each in bundle.phenotypes
+    )
     return replace(bundle, phenotypes=phenotypes)
 
 

@@ -46,7 +46,17 @@ def read_phenotypes() -> tuple[Phenotype, ...]:
     published = csv.DictReader(read_asset("thresholds.csv").decode().splitlines())
     thresholds = {row["feature"]: float(row["threshold"]) for row in published}
     rows = csv.DictReader(read_asset("phenotypes.csv").decode().splitlines())
-    return tuple(Phenotype(**row, threshold=thresholds.get(row["name"])) for row in rows)
+    return tuple(
+        Phenotype(
+            name=row["name"],
+            section=row["section"],
+            kind=row["kind"],
+            unit=row["unit"],
+            definition=row["definition"],
+            threshold=thresholds.get(row["name"]),
+        )
+        for row in rows
+    )
 
 
 def read_candidates() -> list[dict[str, str]]:

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from echoprime.bundle import Bundle
 from echoprime.errors import BundleError, EchoPrimeError, SettingError
+from echoprime.interpretation.calibrated import calls_calibrated
 from echoprime.interpretation.clip_values import ClipByClip, ClipValues, StudyClips
 from echoprime.interpretation.evidence import sections_column
 from echoprime.interpretation.influence import Influence, LeaveOneOut
@@ -244,7 +245,8 @@ class Interpreter:
             influence=influence,
             clips=clips,
         )
-        columns["calls_calibrated"] = pa.array(np.zeros(queries.studies, np.bool_))
+        calibrated = calls_calibrated(self.bundle.phenotypes)
+        columns["calls_calibrated"] = pa.array([calibrated] * queries.studies, pa.bool_())
         columns["report"] = joined(texts, len(names))
         members = [[self.bundle.phenotypes[number].name for number in row] for row in self.plan.members]
         cell = queries.study * len(names) + queries.section

@@ -10,6 +10,7 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from echoprime.bundle import Phenotype
+from echoprime.interpretation.calibrated import calibrated_cells
 from echoprime.interpretation.clip_fields import clips_field
 from echoprime.interpretation.clip_values import ClipValues
 from echoprime.interpretation.influence import Influence
@@ -102,10 +103,16 @@ def phenotypes_column(
         "value": known(values.ravel()),
         "assessable": pa.array(~np.isnan(values).ravel()),
         "reason": pa.array(_REASONS).take(pa.array(_reasons(queries, plan, values).ravel())),
-        **{name: known(each.ravel()) for name, each in cells.items()},
+        **{
+            name: known(each.ravel())
+            for name, each in {**cells, **calibrated_cells(phenotypes, values)}.items()
+        },
         **{name: pa.array(counts[name].ravel()) for name in ("neighbours", "labelled")},
         "positive": pa.array(counts["positive"].ravel(), mask=np.tile(~binary, studies)),
         "nearest_percentile": known(_percentile(own_similarities, cells["nearest"]).ravel()),
+        "threshold_from": _repeated(
+            [None if each.threshold is None else each.threshold_from for each in phenotypes], studies
+        ),
         **influence_fields(queries, plan, there, values, thresholds, views, influence),
         "clips": clips_field(clips, values, thresholds),
         "sets": set_shares(hits, position, plan, origins),
@@ -122,7 +129,7 @@ def _left_out(hits: ShardHits, position: NDArray[np.int64], plan: Plan) -> Any: 
     return pa.array(counts[position[:, plan.section]].ravel())
 
 
-def _repeated(names: Sequence[str], times: int) -> Any:  # noqa: ANN401  # pyarrow has no types
+def _repeated(names: Sequence[str | None], times: int) -> Any:  # noqa: ANN401  # pyarrow has no types
     return pa.array(list(names), pa.string()).take(
         pa.array(np.tile(np.arange(len(names)), times), pa.int64())
     )

@@ -9,7 +9,7 @@ import numpy as np
 from markupsafe import Markup
 from numpy.typing import NDArray
 
-from echoprime.bundle.phenotypes import UNITS
+from echoprime.bundle.phenotypes import CALIBRATION, UNITS
 from echoprime.pages.charts import ACCENT, SECOND, as_svg, chart
 from echoprime.pages.page import number
 from echoprime.tables import NO_LABEL, NO_VIDEO_COUNTS, NOTHING_ENCODED
@@ -38,9 +38,10 @@ def phenotype_rows(interpretation: Mapping[str, Any]) -> list[dict[str, Any]]:
     Returns
     -------
     list of dict
-        The fields of `echoprime.tables.schema.PHENOTYPE`, and unit ("" = a share of 0..1), spread, interval
-        and by_clip and origin (in words), said ("yes", "no" or ""), turns (whether the call does by some
-        clip), distance (the percentile in words), far (below `FAR`).
+        The fields of `echoprime.tables.schema.PHENOTYPE`, and unit ("" = a share of 0..1), spread, interval,
+        by_clip and origin (in words), said ("yes", "no" or ""), turns (whether the call does by some clip),
+        distance (the percentile in words), far (below `FAR`), by_calibration (a finding's probability, the
+        interval around a number; "" = none).
     """
     order = {section["section"]: number for number, section in enumerate(interpretation["sections"])}
     rows = []
@@ -58,6 +59,7 @@ def phenotype_rows(interpretation: Mapping[str, Any]) -> list[dict[str, Any]]:
                 "said": "" if each["call"] is None else "yes" if each["call"] else "no",
                 "distance": "" if percentile is None else distance(percentile),
                 "far": percentile is not None and percentile < FAR,
+                "by_calibration": by_calibration(each, unit),
             }
         )
     return rows
@@ -133,6 +135,30 @@ def by_clip(clips: Mapping[str, Any] | None, digits: int) -> str:
         return ""
     low, high = number(clips["min"], digits), number(clips["max"], digits)
     return low if low == high else f"{low} to {high}"
+
+
+def by_calibration(phenotype: Mapping[str, Any], unit: str) -> str:
+    """What a calibration makes of a value, as pages show it; "" where there is none.
+
+    Examples
+    --------
+    >>> fraction = {"calibrated": None, "conformal_low": 46.2, "conformal_high": 64.2}
+    >>> by_calibration(fraction, "%"), by_calibration({**fraction, "calibrated": 0.231}, "")
+    ('46.2 to 64.2 %', '0.23')
+    """
+    if phenotype["calibrated"] is not None:
+        return number(phenotype["calibrated"])
+    ends = interval(phenotype["conformal_low"], phenotype["conformal_high"], 1)
+    return f"{ends} {unit}".strip() if ends else ""
+
+
+def uncalibrated(interpretation: Mapping[str, Any]) -> list[str]:
+    """Phenotypes whose call rests on a threshold that no calibration gave."""
+    return [
+        each["phenotype"]
+        for each in interpretation["phenotypes"]
+        if each["threshold"] is not None and each["threshold_from"] != CALIBRATION
+    ]
 
 
 def distance(percentile: float) -> str:

@@ -11,8 +11,8 @@ from echoprime.bundle import VIEWS
 from echoprime.pages.display import Shown
 from echoprime.pages.influence import influence_rows
 from echoprime.pages.moving import as_webm, as_webp
-from echoprime.pages.page import data_uri, render_page
-from echoprime.pages.phenotypes import phenotype_rows, sections_behind, spreads
+from echoprime.pages.page import data_uri, render_page, words
+from echoprime.pages.phenotypes import phenotype_rows, sections_behind, spreads, uncalibrated
 from echoprime.pages.severity import contradiction_lines, sentence_rows, severity_rows
 from echoprime.tables import INCOMPLETE, UNKNOWN, VANISHED, VANISHED_INCOMPLETE, interpreted_kinds
 
@@ -139,7 +139,7 @@ def study_page(
         made_with=_made_with(encoding, interpretation, identity, name),
         identifiers=identifiers,
         kept=deidentified,
-        calibrated=interpretation is not None and interpretation["calls_calibrated"],
+        calibrated=any(row["by_calibration"] for row in rows),
     )
 
 
@@ -234,8 +234,17 @@ def _warnings(
             "this study has there, so its values rest on studies unlike it."
         )
     if not interpretation["calls_calibrated"]:
-        said.append("Calls are uncalibrated: published thresholds on values of another data set.")
+        said.append(_uncalibrated(interpretation))
     return said
+
+
+def _uncalibrated(interpretation: Mapping[str, Any]) -> str:
+    """Which calls rest on no calibration; all of them where the interpretation was made without one."""
+    left = uncalibrated(interpretation)
+    which = ""
+    if len(left) < sum(each["threshold"] is not None for each in interpretation["phenotypes"]):
+        which = f" of {', '.join(words(name) for name in left)}"
+    return f"Calls{which} are uncalibrated: published thresholds on values of another data set."
 
 
 def is_stale(encoding: Mapping[str, Any], interpretation: Mapping[str, Any]) -> bool:
@@ -301,5 +310,7 @@ def _made_with(
     if identity.get("views") is not None:
         given, encoded = interpretation["views_given"], len(interpretation["views"])
         rows.append(("Views", f"{given} of {encoded} from a table, the others the classifier's"))
+    if identity.get("calibration") is not None:
+        rows.append(("Calibration", str(identity["calibration"])))
     known = [word for word in ("k", "pairing", "language") if word in identity]
     return rows + [(word.capitalize(), str(identity[word])) for word in known]

@@ -71,6 +71,26 @@ def interpreted_kinds(identity: Mapping[str, JSON]) -> tuple[str, ...]:
     return tuple(map(str, kinds)) if isinstance(kinds, list) else STUDY_KINDS
 
 
+VALUES_REST_ON = (
+    "encoding_id", "candidates", "embedding_space", "section_weights", "phenotypes", "k", "pairing",
+    "exclusions", "views", "study_kinds",
+)  # fmt: skip
+"""Of an interpretation's identity: what its values depend on; calls, words and evidence depend on more."""
+
+
+def values_identity(identity: Mapping[str, JSON]) -> dict[str, JSON]:
+    """The part of an interpretation's identity that its values depend on.
+
+    Examples
+    --------
+    >>> values_identity({"k": 50, "language": "it"})["k"]
+    50
+    >>> "language" in values_identity({"k": 50, "language": "it"})
+    False
+    """
+    return {name: identity.get(name) for name in VALUES_REST_ON}
+
+
 def _short(value: str | None) -> str:
     if value is None:
         return "not set"

@@ -308,11 +308,16 @@ PHENOTYPE = pa.struct(
         # 95 % interval of the mean (Student's t) or of the share (Wilson) over so many neighbours.
         pa.field("low", pa.float64()),
         pa.field("high", pa.float64()),
+        # By a calibration; null = made without one, or it says nothing of the phenotype.
+        pa.field("calibrated", pa.float64()),  # of a finding: its probability, 0..1; null for a number
+        pa.field("conformal_low", pa.float64()),  # of a number: where the known one lies, in its unit
+        pa.field("conformal_high", pa.float64()),
         pa.field("nearest", pa.float64()),  # similarity of the nearest neighbour
         pa.field(
             "nearest_percentile", pa.float64()
         ),  # 0..100: candidates that are no nearer to their own nearest; null = fewer than 500 were compared
         pa.field("threshold", pa.float64()),  # null = no call is made
+        pa.field("threshold_from", pa.string()),  # published, own, calibration; null likewise
         pa.field("call", pa.bool_()),  # value >= threshold
         pa.field("stable", pa.bool_()),  # false: the call flips without some view; null = not asked, no call
         pa.field("videos", pa.list_(VIDEO_INFLUENCE)),  # one an encoded video; empty = none counts
@@ -378,7 +383,7 @@ def interpretations(phenotypes: list[str], called: list[str]) -> pa.Schema:
             *[pa.field(f"{name}_call", pa.bool_()) for name in called],
             pa.field(
                 "calls_calibrated", pa.bool_(), nullable=False
-            ),  # false: published thresholds, pairing unknown
+            ),  # whether every call's threshold comes from a calibration
             pa.field("report", pa.string(), nullable=False),  # sections' texts joined, each closed by [SEP]
             pa.field("phenotypes", pa.list_(PHENOTYPE), nullable=False),  # in the order of their columns
             pa.field("sections", pa.list_(SECTION), nullable=False),  # in the order of the section weights

@@ -4,7 +4,28 @@ Jobs are imported inside their command, so that `--help`, `status` and a run wit
 for torch or Ray.
 """
 
-from pipelines.commands import bundles, candidates, cluster, jobs, outputs, pages, population, reprocess
+from pipelines.commands import (
+    bundles,
+    calibration,
+    candidates,
+    cluster,
+    jobs,
+    outputs,
+    pages,
+    population,
+    reprocess,
+)
 from pipelines.commands.app import app
 
-__all__ = ["app", "bundles", "candidates", "cluster", "jobs", "outputs", "pages", "population", "reprocess"]
+__all__ = [
+    "app",
+    "bundles",
+    "calibration",
+    "candidates",
+    "cluster",
+    "jobs",
+    "outputs",
+    "pages",
+    "population",
+    "reprocess",
+]

@@ -1,6 +1,7 @@
 """Settings of every command: one frozen dataclass each, read from flags and from one TOML file."""
 
 from pipelines.settings.bundles import BundleCheckSettings, BundleFetchSettings, BundleImportSettings
+from pipelines.settings.calibration import CalibrateSettings, CalibrationChoices
 from pipelines.settings.candidates import (
     CandidatesBuildSettings,
     CandidatesExportSettings,
@@ -46,6 +47,8 @@ __all__ = [
     "BundleCheckSettings",
     "BundleFetchSettings",
     "BundleImportSettings",
+    "CalibrateSettings",
+    "CalibrationChoices",
     "CandidatesBuildSettings",
     "CandidatesExportSettings",
     "CandidatesImportSettings",

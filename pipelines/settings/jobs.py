@@ -157,6 +157,9 @@ class InterpretationChoices:
     thresholds: str | None = None
     """CSV, columns phenotype, threshold: calls are made for these alone. Default: the bundle's."""
 
+    calibration: str | None = None
+    """File of `echoprime calibrate`: probabilities, intervals, and its thresholds where it has them."""
+
     study_kinds: Annotated[tuple[str, ...], Parameter(negative="", show_default=",".join)] = (
         "transthoracic",
         "unknown",

@@ -8,7 +8,8 @@ from echoprime.storage import JSON, Location
 from pipelines.settings.jobs import RunSettings
 
 _PLACES = (
-    "archive", "manifest", "bundle", "output", "studies", "candidates", "thresholds", "views", "view_names",
+    "archive", "manifest", "bundle", "output", "studies", "candidates", "thresholds", "calibration",
+    "views", "view_names",
 )  # fmt: skip
 
 

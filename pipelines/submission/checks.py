@@ -19,13 +19,17 @@ from pipelines.submission.package import DISTRIBUTION
 from pipelines.submission.words import SentCommand
 
 READ = frozenset({
-    "archive", "bundle", "candidates", "cohort", "encodings", "first", "labels", "manifest", "release",
+    "archive", "bundle", "calibration", "candidates", "cohort", "encodings", "first", "labels", "manifest",
+    "reference", "release",
     "reports", "second", "studies", "study_from", "thresholds",
     "view_names", "views",
 })  # fmt: skip
 """Places that must be there before the job; the others it makes."""
 
-MADE = frozenset({("bundle import", "bundle"), ("candidates build", "candidates"), ("manifest", "manifest")})
+MADE = frozenset({
+    ("bundle import", "bundle"), ("calibrate", "calibration"), ("candidates build", "candidates"),
+    ("manifest", "manifest"),
+})  # fmt: skip
 """Those of `READ` that a command makes."""
 
 PROBE_COMMAND = "look at the nodes"

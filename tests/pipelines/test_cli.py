@@ -195,6 +195,13 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
         ("candidates build --bundle {}/bundle --reports {}/names.csv {}/c", "--encodings"),
         ("compare {}/o3/interpretations/a {}/o3/interpretations/b", "no table"),
         ("compare {}/o3/interpretations/a", "SECOND"),
+        ("interpret --bundle {}/bundle --output {}/o2 --calibration {}/gone.json", "gone.json"),
+        (
+            "run --archive {}/archive --bundle {}/bundle --output {}/o --calibration {}/names.csv",
+            "no calibration",
+        ),
+        ("calibrate {}/o3 {}/gone.csv {}/c.json", "gone.csv"),
+        ("calibrate {}/o3 {}/names.csv", "CALIBRATION"),
     ],
 )
 def test_a_mistake_is_one_line(place: Path, words: str, said: str, refused: Refused) -> None:

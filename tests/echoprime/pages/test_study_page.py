@@ -55,8 +55,9 @@ def phenotype(name: str, section: str, value: float | None, **more: Any) -> dict
     return {
         "phenotype": name, "section": section, "value": value, "assessable": value is not None,
         "reason": "" if value is not None else "no_video_counts", "neighbours": 3, "labelled": 2,
-        "positive": None, **quantiles, "low": None, "high": None, "nearest": 0.9,
-        "nearest_percentile": 37.4, "threshold": None, "call": None, "stable": None,
+        "positive": None, **quantiles, "low": None, "high": None, "calibrated": None,
+        "conformal_low": None, "conformal_high": None, "nearest": 0.9, "nearest_percentile": 37.4,
+        "threshold": None, "threshold_from": None, "call": None, "stable": None,
         "videos": [part(0.75), part(0.25)], "views": [part(1.0, view="A4C")],
         "clips": None, "sets": [{"set": "bundle", "neighbours": 3, "labelled": 2}], "left_out": 0,
         "value_with_left_out": value, **more,
@@ -121,6 +122,31 @@ def test_evidence_stands_beside_every_number() -> None:
         "Not assessable",
         "Calls are uncalibrated",
     ]
+
+
+def test_what_is_calibrated_is_shown_and_what_is_not_is_named() -> None:
+    fraction = phenotype("ejection_fraction", "Left Ventricle", 55.0, conformal_low=46.2, conformal_high=64.0)
+    valve = phenotype(
+        "tavr", "Aortic Valve", 0.5, positive=1, calibrated=0.231, threshold=0.3, call=True,
+        threshold_from="calibration",
+    )  # fmt: skip
+    found = interpretation(phenotypes=[fraction, valve], calls_calibrated=True)
+    text = page(encoding(video(0), video(1)), found, [MOVING, MOVING])
+    for said in ("46.2 to 64.0 %", "0.23", "how probable the finding is"):
+        assert said in text, said
+    assert "uncalibrated" not in text
+    published = phenotype(
+        "dilated_ivc", "IVC", 0.5, positive=1, threshold=0.32, call=True, threshold_from="published"
+    )
+    text = page(
+        encoding(video(0), video(1)),
+        interpretation(phenotypes=[fraction, valve, published]),
+        [MOVING, MOVING],
+    )
+    assert "0.32 (published)" in text
+    assert warnings(text)[-1] == (
+        "Calls of dilated ivc are uncalibrated: published thresholds on values of another data set."
+    )
 
 
 def test_sentences_grades_and_contradictions() -> None:

@@ -1,0 +1,149 @@
+"""The calibrate job: OUT/interpretations/NAME and known values -> a calibration. Needs no Ray."""
+
+from __future__ import annotations
+
+from rich.console import Console
+from rich.table import Table
+
+from echoprime.calibration import Fit, Fitted, Reference, Wanted, calibrate, calibration_page, read_reference
+from echoprime.calibration.fitting import NOT_KNOWN
+from echoprime.errors import SettingError
+from echoprime.storage import Location
+from pipelines.checks import require_name, require_positive
+from pipelines.console import console
+from pipelines.exit_codes import DONE
+from pipelines.settings import CalibrateSettings
+
+FEWEST_FOLDS = 2
+
+
+def calibrate_output(settings: CalibrateSettings) -> int:
+    """Read, fit, write file and page, and say how far it holds.
+
+    Raises
+    ------
+    UserError
+        A setting, the reference or a table is not what it should be; nothing was written.
+    """
+    # 1. Everything that can be wrong, and every number, before anything is written.
+    fit = _fit(settings)
+    file = _place("CALIBRATION", settings.calibration)
+    page = None if settings.page is None else _place("--page", settings.page)
+    reference = read_reference(
+        Location.parse(settings.output),
+        Location.parse(settings.reference),
+        name=settings.name,
+        known=settings.known,
+        ignore=tuple(part.strip() for part in settings.ignore.split(",") if part.strip()),
+    )
+    fitted = calibrate(reference, fit)
+    html = None if page is None else calibration_page(fitted)
+    # 2. The page, then the file, whose presence says that all is there.
+    try:
+        if page is not None and html is not None:
+            page.write_bytes(html.encode())
+        fitted.calibration.write(file)
+    except OSError as error:
+        raise SettingError(
+            f"{file}: cannot be written ({type(error).__name__}); give another place"
+        ) from None
+    _show(reference, fitted, settings)
+    return DONE
+
+
+def _fit(settings: CalibrateSettings) -> Fit:
+    require_name("--name", settings.name)
+    require_positive(minimum=settings.minimum)
+    if settings.folds < FEWEST_FOLDS:
+        raise SettingError(f"--folds {settings.folds}: must be at least {FEWEST_FOLDS}; 5 are usual")
+    if not 0 < settings.coverage < 1:
+        raise SettingError(f"--coverage {settings.coverage:g}: must lie between 0 and 1, such as 0.9")
+    return Fit(
+        method=settings.method,
+        folds=settings.folds,
+        wanted=Wanted.parse(settings.threshold),
+        coverage=settings.coverage,
+        minimum=settings.minimum,
+    )
+
+
+def _place(what: str, text: str) -> Location:
+    """A file to write, refused before hours of nothing."""
+    place = Location.parse(text)
+    place.require_reachable(what, SettingError)
+    if place.is_dir():
+        raise SettingError(f"{what} {place}: is a folder; name a file")
+    return place
+
+
+def _show(reference: Reference, fitted: Fitted, settings: CalibrateSettings) -> None:
+    """What a person reads: who was fitted to, how far it holds, what was left, where it lies."""
+    out = console()
+    for notice in fitted.notices:
+        out.print(notice)
+    out.print(", ".join(f"{rows:,} {what}" for what, rows in reference.rows.items()))
+    made = fitted.calibration.made_from
+    out.print(f"{len(reference):,} studies of {made['patients']:,} patients")
+    if made["studies_of_unknown_patient"]:
+        out.print(
+            f"{made['studies_of_unknown_patient']:,} studies are of an unknown patient: each is its own"
+        )
+    if reference.other_patient:
+        out.print(f"{reference.other_patient:,} studies: reference and tables name different patients")
+    if fitted.findings:
+        out.print(_findings(fitted))
+    if fitted.numbers:
+        out.print(_numbers(fitted))
+    out.print("after, sens., spec. and reached are cross-fitted: of patients that nothing was fitted to")
+    _show_left(out, fitted)
+    if settings.page is not None:
+        out.print(f"page: {Location.parse(settings.page)}")
+    out.print(f"calibration: {Location.parse(settings.calibration)}, SHA-256 {fitted.calibration.sha256}")
+
+
+def _show_left(out: Console, fitted: Fitted) -> None:
+    left = fitted.calibration.left
+    for name, entry in fitted.calibration.phenotypes.items():
+        if missing := entry["known_but_not_assessable"]:
+            out.print(f"{name}: {missing:,} studies with a known value are not assessable")
+    for name, why in left.items():
+        if why != NOT_KNOWN:
+            out.print(f"left as it is: {name}: {why}")
+    if not_known := [name for name, why in left.items() if why == NOT_KNOWN]:
+        out.print(f"left as they are: {len(not_known)} phenotypes that the reference has no column of")
+
+
+def _findings(fitted: Fitted) -> Table:
+    shown = Table(box=None, pad_edge=False, padding=(0, 1, 0, 0))
+    shown.add_column("finding", overflow="fold")
+    for label in ("studies", "with", "Brier", "after", "error", "after", "threshold", "sens.", "spec."):
+        shown.add_column(label, justify="right")
+    for name, finding in fitted.findings.items():
+        entry = finding.entry
+        before, after, threshold = entry["before"], entry["cross_fitted"], entry["threshold"]
+        figures = ("brier", "calibration_error")
+        moved = [f"{each[figure]:.3f}" for figure in figures for each in (before, after)]
+        rates = [f"{threshold['cross_fitted'][rate]:.0%}" for rate in ("sensitivity", "specificity")]
+        counts = [f"{entry['studies']:,}", f"{entry['positives']:,}"]
+        value = "" if threshold["value"] is None else f"{threshold['value']:.3f}"
+        shown.add_row(name.replace("_", " "), *counts, *moved, value, *rates)
+    return shown
+
+
+def _numbers(fitted: Fitted) -> Table:
+    shown = Table(box=None, pad_edge=False, padding=(0, 1, 0, 0))
+    shown.add_column("number", overflow="fold")
+    for label in ("studies", "patients", "error", "half width", "wanted", "reached"):
+        shown.add_column(label, justify="right")
+    for name, found in fitted.numbers.items():
+        entry = found.entry
+        shown.add_row(
+            name.replace("_", " "),
+            f"{entry['studies']:,}",
+            f"{entry['patients']:,}",
+            f"{entry['mean_absolute_error']:.1f} {entry['unit']}",
+            f"{entry['half_width']:.1f} {entry['unit']}",
+            f"{entry['coverage']:.0%}",
+            f"{entry['coverage_cross_fitted']:.1%}",
+        )
+    return shown
