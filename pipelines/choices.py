@@ -12,9 +12,10 @@ from typing import Any
 import pyarrow as pa
 
 from echoprime.bundle import Bundle, open_bundle, with_thresholds
-from echoprime.errors import BundleError, SettingError
+from echoprime.errors import SettingError
 from echoprime.interpretation import GivenViews, read_given_views, severity_identity
 from echoprime.retrieval import CandidateFiles, CandidateSet
+from echoprime.retrieval.spaces import require_same_space
 from echoprime.storage import Location, canonical_hash
 from echoprime.tables import STUDY_KINDS, interpretations
 from pipelines.checks import require_name, require_positive
@@ -88,21 +89,16 @@ class Choices:
         BundleError
             Naming both embedding spaces.
         """
-        if self.candidates.embedding_space == space:
-            return
         if isinstance(self.candidates.source, CandidateFiles):
             whose = "the candidate set is"
             cure = "build it from these encodings (echoprime candidates build)"
         else:
-            whose = "the bundle's candidates are"
+            whose = f"the candidates of bundle {self.bundle.name!r} are"
             cure = (
                 "interpret with the bundle that encoded, or name the space when importing it "
                 "(--embedding-space)"
             )
-        raise BundleError(
-            f"the encodings are of the embedding space {space!r}, {whose} of "
-            f"{self.candidates.embedding_space!r}: their similarities would mean nothing; {cure}"
-        )
+        require_same_space("the encodings are", space, whose, self.candidates.embedding_space, cure)
 
 
 @contextmanager

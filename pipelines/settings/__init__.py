@@ -1,11 +1,17 @@
 """Settings of every command: one frozen dataclass each, read from flags and from one TOML file."""
 
-from pipelines.settings.bundles import BundleCheckSettings, BundleFetchSettings, BundleImportSettings
+from pipelines.settings.bundles import (
+    BundleCheckSettings,
+    BundleFetchSettings,
+    BundleImportSettings,
+    BundleTuneSettings,
+)
 from pipelines.settings.candidates import (
     CandidatesBuildSettings,
     CandidatesExportSettings,
     CandidatesImportSettings,
     CandidatesInfoSettings,
+    CandidatesRecallSettings,
     CandidatesSearchSettings,
 )
 from pipelines.settings.cluster import (
@@ -45,10 +51,12 @@ __all__ = [
     "BundleCheckSettings",
     "BundleFetchSettings",
     "BundleImportSettings",
+    "BundleTuneSettings",
     "CandidatesBuildSettings",
     "CandidatesExportSettings",
     "CandidatesImportSettings",
     "CandidatesInfoSettings",
+    "CandidatesRecallSettings",
     "CandidatesSearchSettings",
     "CompareSettings",
     "DemoSettings",
