@@ -96,8 +96,8 @@ def tune(settings: BundleTuneSettings) -> int:
     out = console()
     out.print(f"bundle {made.name!r}: encodes into the embedding space {made.embedding_space}")
     out.print(
-        "it has no candidates and no text encoder, which are of the other encoder: encode studies, build a set "
-        "of them (echoprime candidates build), and interpret with --candidates"
+        "it has no candidates and no text encoder, which are of the other encoder: encode studies, build a "
+        "set of them (echoprime candidates build), and interpret with --candidates"
     )
     if any(each.threshold is not None for each in made.phenotypes):
         out.print("its thresholds were set with the other encoder; yours: --thresholds")

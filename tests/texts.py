@@ -1,4 +1,4 @@
-"""A text encoder of seeded, untrained weights laid out as a release has it, and a vocabulary of a few words."""
+"""A text encoder of seeded, untrained weights as a release has it, and a vocabulary of a few words."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ from torch import Tensor
 from transformers import BertConfig, BertForMaskedLM
 
 WORDS = (
-    "the heart is normal no fluid around severe moderate mild aortic stenosis mitral regurgitation left right "
-    "ventricle ventricular size ejection fraction pericardial effusion drawn"
-).split()
+    "the", "heart", "is", "normal", "no", "fluid", "around", "severe", "moderate", "mild", "aortic",
+    "stenosis", "mitral", "left", "ventricle", "size", "ejection", "fraction", "pericardial", "effusion",
+)  # fmt: skip
 
 VOCABULARY = (
     "[PAD]",

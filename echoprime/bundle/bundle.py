@@ -147,8 +147,8 @@ class Bundle:
         raise BundleError(
             f"bundle {self.name!r} has no candidates: it encodes into the embedding space "
             f"{self.embedding_space!r}, and those of bundle {self.tuned_from.bundle!r} are of "
-            f"{self.tuned_from.embedding_space!r}; build a set of studies that it encoded (echoprime candidates "
-            "build) and give --candidates"
+            f"{self.tuned_from.embedding_space!r}; build a set of studies that it encoded (echoprime "
+            "candidates build) and give --candidates"
         )
 
     @property

@@ -28,15 +28,15 @@ ARCHITECTURE = "bert"
 TEXTS_ON_GPU = 32
 """Texts computed together on a GPU, each filled up to the most tokens."""
 
-PADDED_WORDS = 128
+PADDED_WORDS = 64
 """Rows that a vocabulary may be filled up with to a round number."""
 
 
 class TextEncoder:
     """Turns texts into embeddings: BERT, its last hidden layer's first token, a linear layer.
 
-    Dropout is off; the activation is GELU and layers are normalised with 1e-12, as in every published BERT. On
-    cores each text is computed alone and by one thread, without padding, so that the same bytes come out
+    Dropout is off; the activation is GELU and layers are normalised with 1e-12, as in every published BERT.
+    On cores each text is computed alone and by one thread, without padding, so that the same bytes come out
     whatever it is sent with; on a GPU texts go in portions of one fixed shape.
 
     Parameters
@@ -120,7 +120,7 @@ class _TextNetwork(nn.Module):
         )
         backbone = BertModel(shape, add_pooling_layer=False)
         for name, _ in list(backbone.embeddings.named_buffers(recurse=False)):
-            # counted positions, which no state dict has and a module built without memory lacks: `forward` counts
+            # counted positions: no state dict has them, nor a module built without memory; `forward` counts
             delattr(backbone.embeddings, name)
         self.add_module(BACKBONE, backbone)
         self.add_module(PROJECTION, nn.Linear(sizes.width, outputs))
@@ -140,8 +140,8 @@ class _TextNetwork(nn.Module):
 def _require_words(tokenizer: Tokenizer, sizes: TextSizes) -> None:
     if not 0 <= sizes.words - tokenizer.words < PADDED_WORDS:
         raise BundleError(
-            f"{TOKENIZER_FILE}: {tokenizer.words:,} word pieces, the text encoder has {sizes.words:,}; give the "
-            "tokenizer that it was trained with (BiomedBERT base, abstracts)"
+            f"{TOKENIZER_FILE}: {tokenizer.words:,} word pieces, the text encoder has {sizes.words:,}; give "
+            "the tokenizer that it was trained with (BiomedBERT base, abstracts)"
         )
 
 
@@ -161,8 +161,8 @@ def load_text_encoder(bundle: Bundle, device: str = "cpu") -> TextEncoder:
         )
     if network.architecture != ARCHITECTURE:
         raise BundleError(
-            f"text encoder {network.architecture!r} is not {ARCHITECTURE}; import the release again with this "
-            "version"
+            f"text encoder {network.architecture!r} is not {ARCHITECTURE}; import the release again with "
+            "this version"
         )
     encoder = TextEncoder(bundle.file(network.file), bundle.file(TOKENIZER_FILE), device)
     check_text(bundle, encoder)

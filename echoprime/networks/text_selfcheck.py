@@ -1,7 +1,7 @@
 """Does the text encoder compute here what it computed where the bundle was made?
 
-A bundle holds a sentence with its tokens and its embedding, recorded in float32 on cores. Another tokenizer is
-found by the tokens, other weights or a broken library by the numbers.
+A bundle holds a sentence with its tokens and its embedding, recorded in float32 on cores. Another tokenizer
+is found by the tokens, other weights or a broken library by the numbers.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
 """A text encoder's state dict in this project's names, and the sizes that its shapes say.
 
 What is published says: a BERT base under a masked-language head (BiomedBERT base, abstracts), the last hidden
-layer's first token, one linear layer to 512 numbers (README, "The method", 5). How its keys are called it does
-not say, so they are found by their own endings, and a state dict that has more or less is refused.
+layer's first token, one linear layer to 512 numbers (README, "The method", 5). How its keys are called it
+does not say, so they are found by their own endings, and a state dict that has more or less is refused.
 """
 
 from __future__ import annotations
@@ -72,7 +72,7 @@ def named_text_state(state: Mapping[str, Tensor], file: str) -> dict[str, Tensor
     Raises
     ------
     BundleError
-        It holds no BERT, or two; no linear layer to 512 numbers; or a weight that is part of neither.
+        It holds no BERT, or two; no linear layer to 512 numbers, or two; or a weight that is part of neither.
     """
     roots = [key.removesuffix(_WORDS) for key in state if key.endswith(_WORDS)]
     if len(roots) != 1:
@@ -87,21 +87,32 @@ def named_text_state(state: Mapping[str, Tensor], file: str) -> dict[str, Tensor
         else:
             left[key] = tensor
     width = state[f"{roots[0]}{_WORDS}"].shape[-1]
-    for key in left:
-        stem = key.rpartition(".")[0]
-        if set(left) != {f"{stem}.weight", f"{stem}.bias"}:
+    stem = _projection(left, (EMBEDDING, width), file)
+    for key, tensor in left.items():
+        if key not in (f"{stem}.weight", f"{stem}.bias"):
             raise BundleError(
                 f"{file}: {key!r} is part of neither a BERT nor the one linear layer after it; {_CURE}"
             )
-        shape = tuple(left[f"{stem}.weight"].shape)
-        if shape != (EMBEDDING, width):
-            raise BundleError(
-                f"{file}: {stem}.weight has shape {shape}; a text encoder ends in ({EMBEDDING}, {width}); {_CURE}"
-            )
-        named[f"{PROJECTION}.{key.rpartition('.')[2]}"] = left[key]
-    if not left:
-        raise BundleError(f"{file}: no linear layer to {EMBEDDING} numbers after the BERT; {_CURE}")
+        named[f"{PROJECTION}.{key.rpartition('.')[2]}"] = tensor
     return named
+
+
+def _projection(left: Mapping[str, Tensor], shape: tuple[int, int], file: str) -> str:
+    """The one linear layer among what is not BERT's, without its ".weight"."""
+    found = [
+        key.removesuffix(".weight")
+        for key, tensor in left.items()
+        if key.endswith(".weight")
+        and tuple(tensor.shape) == shape
+        and f"{key.removesuffix('weight')}bias" in left
+    ]
+    if len(found) != 1:
+        there = ", ".join(f"{key} {tuple(tensor.shape)}" for key, tensor in list(left.items())[:4])
+        raise BundleError(
+            f"{file}: {len(found)} linear layers of shape {shape} after the BERT, a text encoder has one "
+            f"(there is {there or 'nothing'}); {_CURE}"
+        )
+    return found[0]
 
 
 def text_sizes(state: Mapping[str, Tensor]) -> TextSizes:

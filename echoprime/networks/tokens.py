@@ -101,8 +101,8 @@ def tokenizer_json(folder: Path) -> bytes:
             return str(_opened(folder / TOKENIZER_FILE).to_str()).encode()
         if not (folder / VOCABULARY_FILE).is_file():
             raise BundleError(
-                f"--tokenizer {folder}: neither {TOKENIZER_FILE} nor {VOCABULARY_FILE} in it; give the folder of "
-                "the tokenizer that the text encoder was trained with (BiomedBERT base, abstracts)"
+                f"--tokenizer {folder}: neither {TOKENIZER_FILE} nor {VOCABULARY_FILE} in it; give the "
+                "folder of the tokenizer that the text encoder was trained with (BiomedBERT base, abstracts)"
             )
         lowered = _lowered(folder / "tokenizer_config.json")
         from tokenizers.implementations import BertWordPieceTokenizer

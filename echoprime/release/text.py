@@ -71,8 +71,8 @@ def text_sources(release: Path, tokenizer: Path | None) -> TextSources | None:
     if not weights.is_file():
         if tokenizer is not None:
             raise BundleError(
-                f"--tokenizer {tokenizer}: the release has no {TEXT_WEIGHTS} that it belongs to; put it there, or "
-                "leave --tokenizer out"
+                f"--tokenizer {tokenizer}: the release has no {TEXT_WEIGHTS} that it belongs to; put it "
+                "there, or leave --tokenizer out"
             )
         return None
     if tokenizer is None:

@@ -11,7 +11,7 @@ AMONG = (1, 5, 10)
 """The k of recall@k that are said; 10 is the published figure's."""
 
 TIE = 1e-9
-"""Similarities nearer to each other than this count as equal: float64 sums in another order differ by 1e-15."""
+"""Similarities that differ by less count as equal: float64 sums in another order differ by 1e-15."""
 
 VALUES_AT_ONCE = 1 << 24
 """Similarities held at once: 128 MB."""

@@ -24,11 +24,11 @@ def require_same_space(ours: str, space: str, theirs: str, other: str, cure: str
 
     Examples
     --------
-    >>> require_same_space("the encodings are", "a", "the candidates are", "b", "use candidates of one encoder")
+    >>> require_same_space("the encodings are", "a", "the candidates are", "b", "use the same encoder")
     Traceback (most recent call last):
     ...
     echoprime.errors.BundleError: the encodings are of the embedding space 'a', the candidates are of 'b': \
-their similarities would mean nothing; use candidates of one encoder
+their similarities would mean nothing; use the same encoder
     """
     if space != other:
         raise BundleError(

@@ -48,8 +48,8 @@ def bundle_import(
     embedding_space
         Name that says which encoder the candidates belong to. Default: the encoder's hash.
     tokenizer
-        Folder with the text encoder's tokenizer (vocab.txt or tokenizer.json). Default: RELEASE/tokenizer, where
-        it is there; without one the bundle has no text encoder.
+        Folder with the text encoder's tokenizer (vocab.txt or tokenizer.json). Default: RELEASE/tokenizer,
+        where it is there; without one the bundle has no text encoder.
     progress
         Show how far it is.
     """
@@ -96,8 +96,8 @@ def bundle_fetch(
     mirror
         Where the release's files lie instead: an http(s) address, a folder or s3:// prefix.
     tokenizer
-        Folder with the text encoder's tokenizer (vocab.txt or tokenizer.json). Default: RELEASE/tokenizer, where
-        it is there; without one the bundle has no text encoder.
+        Folder with the text encoder's tokenizer (vocab.txt or tokenizer.json). Default: RELEASE/tokenizer,
+        where it is there; without one the bundle has no text encoder.
     progress
         Show how far it is.
     """

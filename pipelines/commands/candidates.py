@@ -123,8 +123,8 @@ def candidates_search(
 ) -> int:
     """The candidates nearest to a study, a text or another candidate, with their similarity and report.
 
-    Candidates of the query's own study and patient are left out, as in an interpretation. Over encoded studies
-    it finds yours: one row each, by the mean of its videos, without report and labels.
+    Candidates of the query's own study and patient are left out, as in an interpretation. Over encoded
+    studies it finds yours: one row each, by the mean of its videos, without report and labels.
 
     Parameters
     ----------
@@ -188,7 +188,7 @@ def candidates_recall(
     json: bool = False,
     progress: bool = True,
 ) -> int:
-    """Recall@1, 5 and 10: how many studies find their own report among all by its text, and the other way round.
+    """Recall@1, 5 and 10: how many studies find their own report among all, and reports their study.
 
     Parameters
     ----------

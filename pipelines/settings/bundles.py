@@ -24,8 +24,8 @@ class BundleImportSettings:
     """Name that says which encoder the candidates belong to. Default: the encoder's hash."""
 
     tokenizer: str | None = None
-    """Folder with the text encoder's tokenizer (vocab.txt or tokenizer.json). Default: RELEASE/tokenizer, where
-    it is there; without one the bundle has no text encoder."""
+    """Folder with the text encoder's tokenizer (vocab.txt or tokenizer.json). Default: RELEASE/tokenizer,
+    where it is there; without one the bundle has no text encoder."""
 
     progress: bool = True
     """Show how far it is."""
@@ -45,8 +45,8 @@ class BundleFetchSettings:
     """Where the release's files lie instead: an http(s) address, a folder or s3:// prefix."""
 
     tokenizer: str | None = None
-    """Folder with the text encoder's tokenizer (vocab.txt or tokenizer.json). Default: RELEASE/tokenizer, where
-    it is there; without one the bundle has no text encoder."""
+    """Folder with the text encoder's tokenizer (vocab.txt or tokenizer.json). Default: RELEASE/tokenizer,
+    where it is there; without one the bundle has no text encoder."""
 
     progress: bool = True
     """Show how far it is."""

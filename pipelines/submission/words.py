@@ -15,9 +15,9 @@ NOT_SENT = ("demo", "submit", "jobs", "withdraw")
 """Make no sense as a job of a cluster; the last may name a patient, and Ray keeps a job's words."""
 
 PLACES = frozenset({
-    "archive", "bundle", "candidates", "cohort", "directory", "embeddings", "encoder", "encodings", "first", "labels",
-    "manifest", "output", "page", "patients", "release", "reports", "rows", "second", "studies", "thresholds",
-    "tokenizer", "view_names", "views",
+    "archive", "bundle", "candidates", "cohort", "directory", "embeddings", "encoder", "encodings", "first",
+    "labels", "manifest", "output", "page", "patients", "release", "reports", "rows", "second", "studies",
+    "thresholds", "tokenizer", "view_names", "views",
 })  # fmt: skip
 """Settings that are places, and no others are, whatever they hold; but see `STUDY_SOURCES`."""
 
