@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import csv
 import json
-import subprocess
 import sys
 from pathlib import Path
 from typing import Any
@@ -24,7 +23,6 @@ from pipelines.cli import main
 from tests.encoded import drawn_row, write_encodings
 from tests.tiny import write_tiny_bundle
 
-ROOT = Path(__file__).parents[2]
 TEXT = "Severe aortic stenosis"
 STUDIES = 24
 
@@ -171,31 +169,30 @@ def test_a_text_that_is_too_long_is_refused_without_being_repeated(
     assert "zebra" not in said
 
 
-def test_without_transformers_one_line_says_what_to_install(place: Path) -> None:
-    program = (
-        "import sys; sys.modules['transformers'] = sys.modules['tokenizers'] = None; "
-        "from pipelines.cli import main; sys.exit(main(sys.argv[1:]))"
-    )
-    for words, code in (
-        (["search", f"{place}/bundle", "--text", "x"], 2),
-        (["search", f"{place}/bundle", "--row", "1"], 0),
-    ):
-        answer = subprocess.run(
-            [sys.executable, "-c", program, "candidates", *words],
-            capture_output=True, text=True, check=False, cwd=ROOT,
-        )  # fmt: skip
-        assert answer.returncode == code, answer.stderr
-        if code:
-            assert answer.stderr.count("\n") == 1
-            assert "pip install 'echoprime-pipeline[text]'" in answer.stderr
+def test_without_transformers_one_line_says_what_to_install(
+    place: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for package in ("transformers", "tokenizers"):
+        monkeypatch.setitem(sys.modules, package, None)  # importing it fails
+        said = refusal(capsys, "candidates", "search", place / "bundle", "--text", "x")
+        assert "pip install 'echoprime-pipeline[text]'" in said
+    assert len(found(capsys, "candidates", "search", place / "bundle", "--row", 1)) == 10
 
 
 REPORTS = [
-    "Severe aortic stenosis.", "Mild mitral regurgitation.", "The heart is normal.",
-    "No pericardial effusion.", "Ejection fraction 35 %.", "The left ventricle is of normal size.",
-    "Moderate aortic stenosis.", "The heart is normal.", "No fluid around the heart.", "Right ventricle: severe.", "mild mild " * 300,
+    "Severe aortic stenosis.",
+    "Mild mitral regurgitation.",
+    "The heart is normal.",
+    "No pericardial effusion.",
+    "Ejection fraction 35 %.",
+    "The left ventricle is of normal size.",
+    "Moderate aortic stenosis.",
+    "The heart is normal.",
+    "No fluid around the heart.",
+    "Right ventricle: severe.",
+    "mild mild " * 300,
     "Pericardial fluid.",
-]  # fmt: skip
+]
 
 
 @pytest.fixture(scope="module")

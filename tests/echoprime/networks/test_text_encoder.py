@@ -182,6 +182,17 @@ def test_nothing_is_asked_of_any_network(
     assert np.isfinite(encoder.embed(["normal"])).all()
 
 
+@pytest.mark.gpu
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="no GPU is visible")
+def test_a_gpu_gives_the_cores_numbers_and_the_same_bytes_whatever_is_sent_along(
+    tokenizer: Path, encoder: TextEncoder
+) -> None:
+    on_gpu = TextEncoder(named_text_state(text_state(), "x.pt"), tokenizer, "cuda", portion=3)
+    together = on_gpu.embed(TEXTS)
+    np.testing.assert_allclose(together, encoder.embed(TEXTS), atol=1e-4)
+    assert together.tobytes() == np.concatenate([on_gpu.embed([text]) for text in TEXTS]).tobytes()
+
+
 @pytest.mark.slow
 def test_full_size(tokenizer: Path) -> None:
     """BERT base's layers and width, seeded, with the small vocabulary."""
