@@ -2,8 +2,9 @@
 
     PYTHONPATH=. python benchmarks/text_encoder.py [--repeats 3]
 
-BERT base with seeded weights and a small vocabulary: time does not depend on what the weights are. Each text
-by one thread, as the encoder computes it. Processor seconds; the least of the repeats. Prints a Markdown table.
+BERT base with seeded weights and a small vocabulary: time does not depend on weights' values. Each text
+by one thread, as the encoder computes it. Processor seconds, the least of the repeats. Prints a Markdown
+table.
 """
 
 from __future__ import annotations

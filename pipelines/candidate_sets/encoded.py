@@ -12,7 +12,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from echoprime.bundle import Bundle, open_bundle
-from echoprime.errors import TableError
+from echoprime.errors import BundleError, TableError
 from echoprime.retrieval import CandidateSet, CandidateWriter
 from echoprime.retrieval.encoded_studies import read_encoded_studies
 from echoprime.storage import Location
@@ -50,7 +50,14 @@ def opened_for_search(named: str, bundle: str | None = None) -> Iterator[OpenedS
 
 
 def is_encodings(place: Location) -> bool:
-    """Whether a table lies there, and so no candidate set."""
+    """Whether a table lies there, and so no candidate set.
+
+    Raises
+    ------
+    BundleError
+        Nothing lies there, or it cannot be reached.
+    """
+    place.require_reachable("candidates", BundleError, must_exist=True)
     return not (place / "bundle.json").exists() and table_exists(place)
 
 
