@@ -117,7 +117,8 @@ class EchoPrime:
         self.mode = mode
         self.language = language
         self._interpreters: dict[tuple[int, str], Interpreter] = {}
-        self._interpreter(50, "section")
+        if bundle.has_candidates:
+            self._interpreter(50, "section")
 
     @cached_property
     def encoder(self) -> VideoEncoder:

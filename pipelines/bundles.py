@@ -1,12 +1,20 @@
-"""Fetch, make and check bundles."""
+"""Fetch, make, tune and check bundles."""
 
 from __future__ import annotations
 
+from pathlib import Path
+
 from echoprime.bundle import Bundle, open_bundle
 from echoprime.storage import Location
+from pipelines.checks import require_name
 from pipelines.console import console
 from pipelines.exit_codes import DONE
-from pipelines.settings import BundleCheckSettings, BundleFetchSettings, BundleImportSettings
+from pipelines.settings import (
+    BundleCheckSettings,
+    BundleFetchSettings,
+    BundleImportSettings,
+    BundleTuneSettings,
+)
 from pipelines.step_progress import StepProgress
 
 
@@ -26,9 +34,11 @@ def import_bundle(settings: BundleImportSettings) -> int:
             release,
             bundle,
             embedding_space=settings.embedding_space,
+            tokenizer=_local(settings.tokenizer),
             told=progress.told,
         )
     _show(made)
+    _show_text(made, release)
     return DONE
 
 
@@ -53,7 +63,9 @@ def fetch_bundle(settings: BundleFetchSettings) -> int:
     out = console()
     with StepProgress(show=settings.progress) as progress:
         fetched = fetch_release(release, mirror=settings.mirror, told=progress.told)
-        made = import_release(release, bundle, name=NAME, told=progress.told)
+        made = import_release(
+            release, bundle, name=NAME, tokenizer=_local(settings.tokenizer), told=progress.told
+        )
     out.print(
         f"{fetched.files} files ({fetched.size / 1e9:.2f} GB) in {release}, {fetched.brought} of them "
         f"brought now; their sizes and SHA-256 are in {fetched.record.name}"
@@ -63,8 +75,50 @@ def fetch_bundle(settings: BundleFetchSettings) -> int:
             "seen for the first time: that these are the published bytes, only where they came from tells"
         )
     _show(made)
+    _show_text(made, release)
     out.print(f"the folder {release} is not needed any more, but to compare a later download with")
     return DONE
+
+
+def tune(settings: BundleTuneSettings) -> int:
+    """Write a bundle with a tuned video encoder; say what it is called and what it lacks.
+
+    Raises
+    ------
+    UserError
+        The weights are not the bundle's architecture's, the name cannot be one, or the folder is in use.
+    """
+    require_name("--name", settings.name)
+    from echoprime.release import tune_bundle
+
+    weights, directory = (Location.parse(each).local_path for each in (settings.encoder, settings.directory))
+    made = tune_bundle(open_bundle(settings.bundle), directory, weights=weights, name=settings.name)
+    out = console()
+    out.print(f"bundle {made.name!r}: encodes into the embedding space {made.embedding_space}")
+    out.print(
+        "it has no candidates and no text encoder, which are of the other encoder: encode studies, build a "
+        "set of them (echoprime candidates build), and interpret with --candidates"
+    )
+    if any(each.threshold is not None for each in made.phenotypes):
+        out.print("its thresholds were set with the other encoder; yours: --thresholds")
+    return DONE
+
+
+def _local(folder: str | None) -> Path | None:
+    return None if folder is None else Location.parse(folder).local_path
+
+
+def _show_text(made: Bundle, release: Path) -> None:
+    """Whether it is searched by text; nothing where the release has no text encoder at all."""
+    from echoprime.release.text import lacks_tokenizer
+
+    if made.text_encoder is not None:
+        console().print("finds studies by text (candidates search --text)")
+    elif lacks_tokenizer(release):
+        console().print(
+            "the release's text encoder was left out: --tokenizer names the folder of its tokenizer "
+            "(BiomedBERT base, abstracts)"
+        )
 
 
 def _show(made: Bundle) -> None:
@@ -86,6 +140,11 @@ def check_bundle(settings: BundleCheckSettings) -> int:
     opened = open_bundle(settings.bundle)
     out = console()
     out.print(f"{opened.check_files()} files have the SHA-256 that bundle.json names")
+    if opened.text_encoder is not None:
+        from echoprime.networks import load_text_encoder
+
+        load_text_encoder(opened)  # compares a sentence's numbers with the recorded ones
+        out.print("sample sentence: the text encoder's numbers are those that were recorded")
     if not opened.encodes:
         out.print("no weights: interprets only, nothing to compute")
         return DONE

@@ -15,6 +15,7 @@ from echoprime.bundle import Bundle, Calibration, open_bundle, with_calibration,
 from echoprime.errors import BundleError, SettingError
 from echoprime.interpretation import GivenViews, read_given_views, severity_identity
 from echoprime.retrieval import CandidateFiles, Candidates, CandidateSet, CandidateStack
+from echoprime.retrieval.spaces import require_same_space
 from echoprime.storage import Location, canonical_hash
 from echoprime.tables import STUDY_KINDS, interpretations
 from echoprime.tables.identity import differences, values_identity
@@ -104,21 +105,16 @@ class Choices:
         BundleError
             Naming both embedding spaces.
         """
-        if self.candidates.embedding_space == space:
-            return
         if self.settings.candidates is not None:
             whose = "the candidate set is"
             cure = "build it from these encodings (echoprime candidates build)"
         else:
-            whose = "the bundle's candidates are"
+            whose = f"the candidates of bundle {self.bundle.name!r} are"
             cure = (
                 "interpret with the bundle that encoded, or name the space when importing it "
                 "(--embedding-space)"
             )
-        raise BundleError(
-            f"the encodings are of the embedding space {space!r}, {whose} of "
-            f"{self.candidates.embedding_space!r}: their similarities would mean nothing; {cure}"
-        )
+        require_same_space("the encodings are", space, whose, self.candidates.embedding_space, cure)
 
 
 @contextmanager

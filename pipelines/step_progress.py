@@ -16,6 +16,7 @@ ROWS = {
     "candidates": "candidates written",
     "verified": "candidates read back and compared",
     "hashing": "SHA-256 of every file",
+    "reports": "reports encoded",
 }
 """Steps that are counted in rows, or not at all, and what a person reads; others are files, in bytes."""
 

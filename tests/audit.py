@@ -20,10 +20,10 @@ ROOT = Path(__file__).parents[1]
 NAME = "echoprime-pipeline"
 
 PERMISSIVE = frozenset({
-    "0BSD", "3-Clause BSD License", "Apache", "Apache 2.0", "Apache Software License", "Apache-2.0",
-    "Apache-2.0 WITH LLVM-exception", "BSD", "BSD License", "BSD-2-Clause", "BSD-3-Clause", "BSL-1.0",
-    "CC0-1.0", "ISC", "MIT", "MIT License", "MIT-0", "MIT-CMU", "PSF-2.0",
-    "Python Software Foundation License", "Zlib",
+    "0BSD", "3-Clause BSD License", "Apache", "Apache 2.0", "Apache 2.0 License", "Apache Software License",
+    "Apache-2.0", "Apache-2.0 WITH LLVM-exception", "BSD", "BSD License", "BSD-2-Clause", "BSD-3-Clause",
+    "BSL-1.0", "CC0-1.0", "CNRI-Python", "ISC", "ISC License (ISCL)", "MIT", "MIT License", "MIT-0",
+    "MIT-CMU", "PSF-2.0", "Python Software Foundation License", "Zlib",
 })  # fmt: skip
 
 OF_FILES = frozenset({"MPL-2.0", "Mozilla Public License 2.0 (MPL 2.0)"})

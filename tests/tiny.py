@@ -8,6 +8,7 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import numpy as np
@@ -44,10 +45,12 @@ def write_tiny_bundle(
     candidates: int = CANDIDATES,
     label_sources: Mapping[str, Mapping[str, Any]] = LABEL_SOURCES,
     languages: Sequence[str] = (),
+    text: bool = False,
 ) -> Bundle:
     """So many candidates with random labels and reports; seeded, untrained networks of two blocks.
 
-    Phrases and sections of further `languages` are the English ones spelt backwards.
+    Phrases and sections of further `languages` are the English ones spelt backwards. With `text` it has a
+    seeded text encoder too.
     """
     lexicon = Lexicon.from_phrases(json.loads((ASSETS / "demonstration" / "lexicon.json").read_text()))
     encoder, classifier = seeded_state(ENCODER, seed), seeded_state(CLASSIFIER, seed + 1)
@@ -61,6 +64,8 @@ def write_tiny_bundle(
                 VideoEncoder(ENCODER, encoder), ViewClassifier(CLASSIFIER, classifier), clip
             )
             (folder / "selfcheck.npz").write_bytes(recorded)
+        if text:
+            write_tiny_text_encoder(folder)
         return _write_candidates(folder / "candidates", lexicon, f"tiny-{seed}", candidates)
 
     return write_bundle(
@@ -77,6 +82,7 @@ def write_tiny_bundle(
         files=files,
         encoder=ENCODER if weights else None,
         view_classifier=CLASSIFIER if weights else None,
+        text_encoder="bert" if text else None,
     )
 
 
@@ -122,6 +128,21 @@ def _write_candidates(directory: Path, lexicon: Lexicon, space: str, count: int)
         embedding_space=space,
         shard_files=2,
     )
+
+
+def write_tiny_text_encoder(folder: Path) -> None:
+    """Of tests/texts.py, as an import writes it."""
+    # here, since the package that it is made with is an extra
+    from echoprime.networks.tokens import tokenizer_json
+    from echoprime.release.text import TEXT_WEIGHTS, TextSources, write_text_encoder
+    from tests.texts import add_text_encoder, write_tokenizer
+
+    with TemporaryDirectory() as scratch:
+        release = Path(scratch)
+        (release / "model_data").mkdir()
+        add_text_encoder(release)
+        tokenizer = tokenizer_json(write_tokenizer(release / "tokenizer"))
+        write_text_encoder(TextSources(release / TEXT_WEIGHTS, tokenizer), folder)
 
 
 def small_loop(seed: int, frames: int = 6) -> bytes:

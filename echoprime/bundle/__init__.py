@@ -1,6 +1,6 @@
 """What a run needs, hashed and safe to load: weights, section weights, phenotypes, lexicons, candidates."""
 
-from echoprime.bundle.bundle import Bundle, Network, open_bundle
+from echoprime.bundle.bundle import Bundle, Network, TunedFrom, open_bundle
 from echoprime.bundle.calibration import Calibration, with_calibration
 from echoprime.bundle.lexicon import Lexicon
 from echoprime.bundle.phenotypes import Phenotype
@@ -16,6 +16,7 @@ __all__ = [
     "Network",
     "Phenotype",
     "SectionWeights",
+    "TunedFrom",
     "open_bundle",
     "with_calibration",
     "with_thresholds",

@@ -43,6 +43,22 @@ class Network:
 
 
 @dataclass(frozen=True)
+class TunedFrom:
+    """What a tuned bundle was made of.
+
+    Attributes
+    ----------
+    bundle
+        The name of the bundle that its view classifier, lexicons and tables are from.
+    embedding_space
+        That of that bundle, whose candidates and text encoder do not fit any more.
+    """
+
+    bundle: str
+    embedding_space: str
+
+
+@dataclass(frozen=True)
 class BundleFile:
     """What `bundle.json` says of one file: its size in bytes, SHA-256, and where it came from."""
 
@@ -81,11 +97,15 @@ class Bundle:
     languages
         Those that it has a lexicon for.
     candidates_rows
-        Rows of its candidate set.
+        Rows of its candidate set; 0 = it has none.
     files
         Every file but `bundle.json`, by its name relative to the bundle.
     calibration
         SHA-256 of the calibration that its phenotypes have; None = they have none.
+    text_encoder
+        None where it is not searched by text.
+    tuned_from
+        What its video encoder was tuned from; None = it is not tuned.
     """
 
     location: Location
@@ -102,11 +122,37 @@ class Bundle:
     files: Mapping[str, BundleFile] = field(repr=False)
     views: tuple[str, ...] = VIEWS
     calibration: str | None = None
+    text_encoder: Network | None = None
+    tuned_from: TunedFrom | None = None
 
     @property
     def encodes(self) -> bool:
         """Whether it holds the weights of both networks."""
         return self.encoder is not None and self.view_classifier is not None
+
+    @property
+    def has_candidates(self) -> bool:
+        """Whether a candidate set lies in it; not in a tuned one."""
+        return f"{CANDIDATES}candidates.json" in self.files
+
+    def require_candidates(self) -> None:
+        """Refuse a bundle without a candidate set.
+
+        Raises
+        ------
+        BundleError
+            Naming why it has none, and the cure.
+        """
+        if self.has_candidates:
+            return
+        if self.tuned_from is None:
+            raise BundleError(f"bundle {self.name!r} has no candidates; import the release again")
+        raise BundleError(
+            f"bundle {self.name!r} has no candidates: it encodes into the embedding space "
+            f"{self.embedding_space!r}, and those of bundle {self.tuned_from.bundle!r} are of "
+            f"{self.tuned_from.embedding_space!r}; build a set of studies that it encoded (echoprime "
+            "candidates build) and give --candidates"
+        )
 
     @property
     def languages(self) -> tuple[str, ...]:
@@ -242,6 +288,7 @@ def _bundle(place: Location, content: dict[str, Any]) -> Bundle:
         encoder, view_classifier = (
             Network(**content[key]) if content[key] else None for key in ("encoder", "view_classifier")
         )
+        text_encoder, tuned_from = content.get("text_encoder"), content.get("tuned_from")
         return Bundle(
             location=place,
             name=content["name"],
@@ -255,6 +302,8 @@ def _bundle(place: Location, content: dict[str, Any]) -> Bundle:
             preprocessing=content["preprocessing"],
             candidates_rows=content["candidates_rows"],
             files=files,
+            text_encoder=Network(**text_encoder) if text_encoder else None,
+            tuned_from=TunedFrom(**tuned_from) if tuned_from else None,
         )
     except (KeyError, TypeError, AttributeError) as error:
         raise BundleError(f"{place}: bundle.json is damaged ({error}); import the release again") from error

@@ -6,10 +6,11 @@ import json
 import secrets
 import shutil
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from echoprime.bundle.bundle import FORMAT, Bundle, open_bundle
+from echoprime.bundle.bundle import FORMAT, Bundle, TunedFrom, open_bundle
 from echoprime.bundle.cache import file_sha256
 from echoprime.bundle.lexicon import Lexicon
 from echoprime.bundle.phenotypes import Phenotype, phenotypes_to_csv
@@ -19,6 +20,7 @@ from echoprime.errors import BundleError
 
 ENCODER_FILE = "encoder.safetensors"
 VIEW_CLASSIFIER_FILE = "view_classifier.safetensors"
+TEXT_ENCODER_FILE = "text_encoder.safetensors"
 
 
 def write_bundle(
@@ -36,6 +38,8 @@ def write_bundle(
     files: Callable[[Path], int],
     encoder: str | None = None,
     view_classifier: str | None = None,
+    text_encoder: str | None = None,
+    tuned_from: TunedFrom | None = None,
     origins: Mapping[str, str] | None = None,
     overwrite: bool = False,
     identity: str | None = None,
@@ -56,8 +60,10 @@ def write_bundle(
         Called with the temporary folder: writes `candidates/` (`retrieval.write_candidates`) and, where
         there are weights, `encoder.safetensors`, `view_classifier.safetensors` and `selfcheck.npz` into
         it, and returns the candidates' number of rows.
-    encoder, view_classifier
+    encoder, view_classifier, text_encoder
         Architecture names; None = without weights.
+    tuned_from
+        See `Bundle`.
     origins
         File name -> where it came from, one line each; "" for those not named.
     overwrite
@@ -96,6 +102,8 @@ def write_bundle(
             "views": list(VIEWS),
             "encoder": _network(temporary, encoder, ENCODER_FILE),
             "view_classifier": _network(temporary, view_classifier, VIEW_CLASSIFIER_FILE),
+            "text_encoder": _network(temporary, text_encoder, TEXT_ENCODER_FILE),
+            "tuned_from": None if tuned_from is None else asdict(tuned_from),
             "preprocessing": dict(preprocessing),
             "candidates_rows": rows,
             "files": _files(temporary, origins or {}),

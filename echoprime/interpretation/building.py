@@ -30,10 +30,10 @@ from echoprime.interpretation.study_tables import StudyTable as Known
 from echoprime.interpretation.study_tables import read_label_table, read_report_table
 from echoprime.interpretation.unrecognised import UnrecognisedSentences
 from echoprime.retrieval import CandidateFiles, CandidateWriter
-from echoprime.retrieval.study_embedding import study_embedding
+from echoprime.retrieval.encoded_studies import EncodedStudies, read_encoded_studies
+from echoprime.retrieval.spaces import require_same_space
 from echoprime.storage import Location
 from echoprime.tables import EMBEDDING_LENGTH, INTERPRETABLE, StudyTable, newest_rows
-from echoprime.tables.files import read_rows
 
 ROWS_AT_ONCE = 2_048
 ROWS_PER_FILE = 160_000
@@ -101,9 +101,18 @@ def build_candidates(sources: CandidateSources, target: Location) -> CandidateFi
     Raises
     ------
     UserError
-        A CSV is not as it should be, names none of the encoded studies, or something is in the way.
+        A CSV is not as it should be, names none of the encoded studies, the bundle has another encoder than
+        encoded them, or something is in the way.
     """
     require_nothing_there(target)
+    if sources.bundle.encodes:
+        require_same_space(
+            "the encodings are",
+            str(sources.encodings.identity["embedding_space"]),
+            f"what bundle {sources.bundle.name!r} encodes is",
+            sources.bundle.embedding_space,
+            "give the bundle that encoded them",
+        )
     if sources.reports is None and sources.labels is None:
         raise SettingError("candidates need --reports, --labels, or both: a study alone says nothing")
     with tempfile.TemporaryDirectory(prefix="echoprime-candidates-") as folder:
@@ -134,7 +143,8 @@ def _write(build: _Build, folder: Path) -> None:
     sources = build.sources
     translated = _sources_lexicon(sources)
     chosen = _chosen(build)
-    embeddings, patients, kept = _embeddings(build, chosen)
+    encoded = _embeddings(build, chosen)
+    patients, kept = encoded.patients, encoded.kept
     names = [each.name for each in sources.bundle.phenotypes]
     writer = CandidateWriter(
         folder,
@@ -160,7 +170,7 @@ def _write(build: _Build, folder: Path) -> None:
                 build.counts["phrases_with_several_values"] += found.several_values
                 build.counts["sentences_unrecognised"] += unrecognised.add(found.unrecognised)
             writer.append(
-                np.ascontiguousarray(embeddings[here]),
+                np.ascontiguousarray(encoded.embeddings[here]),
                 rows["study_id"].to_pylist(),
                 _labels(build, rows, texts, reader, names),
                 reports,
@@ -218,32 +228,13 @@ def _chosen(build: _Build) -> pa.Table:
     return whole.take(pa.array(places))
 
 
-def _embeddings(build: _Build, chosen: pa.Table) -> tuple[NDArray[np.float32], list[str], NDArray[np.int64]]:
-    """Each chosen study's embedding and patient, and which of them have one; as the rows lie in the table."""
-    shape = (len(chosen), EMBEDDING_LENGTH)
-    found = np.lib.format.open_memmap(build.scratch / "embeddings.npy", "w+", np.float32, shape)
-    good = np.zeros(len(chosen), np.bool_)
-    patients = [""] * len(chosen)
-    places = {study: place for place, study in enumerate(chosen["study_id"].to_pylist())}
-    columns = ["study_id", "patient_id", "embeddings"]
-    for rows in read_rows(build.sources.encodings.location, chosen, columns):
-        videos = rows["embeddings"].combine_chunks()
-        numbers = np.asarray(videos.flatten().flatten()).reshape(-1, EMBEDDING_LENGTH)
-        ends = np.cumsum(np.asarray(pc.list_value_length(videos)))
-        start = 0
-        for study, patient, end in zip(
-            rows["study_id"].to_pylist(), rows["patient_id"].to_pylist(), ends.tolist(), strict=True
-        ):
-            place = places[study]
-            vector = study_embedding(numbers[start:end])
-            patients[place], start = patient or "", end
-            if vector is not None:
-                found[place], good[place] = vector, True
-    kept = np.flatnonzero(good)
-    build.counts["left_out_without_embedding"] = len(chosen) - len(kept)
-    if not len(kept):
+def _embeddings(build: _Build, chosen: pa.Table) -> EncodedStudies:
+    """The chosen studies' embeddings and patients."""
+    found = read_encoded_studies(build.sources.encodings, chosen, build.scratch)
+    build.counts["left_out_without_embedding"] = len(chosen) - len(found.kept)
+    if not len(found.kept):
         raise SettingError("none of the studies has an encoded video; a candidate needs one")
-    return found, patients, kept
+    return found
 
 
 def _joined(build: _Build, studies: pa.ChunkedArray) -> Any:  # noqa: ANN401  # an iterator of pyarrow tables

@@ -30,6 +30,7 @@ from echoprime.interpretation.plain_facts import (
 from echoprime.interpretation.plain_reports import Coded, phrases_of, texts_of
 from echoprime.interpretation.recognition import PhraseRecogniser
 from echoprime.retrieval import CandidateFiles, CandidateWriter
+from echoprime.retrieval.spaces import require_same_space
 from echoprime.storage import Location
 from echoprime.tables import EMBEDDING_LENGTH
 from echoprime.tables.files import group_batches
@@ -120,6 +121,14 @@ def _space(opened: _Import) -> str:
         raise SettingError(
             f"{sources.rows}: does not say which encoder made the embeddings; give --embedding-space "
             f"(the bundle's own is {sources.bundle.embedding_space!r})"
+        )
+    if sources.bundle.encodes:
+        require_same_space(
+            "the candidates are",
+            space,
+            f"what bundle {sources.bundle.name!r} encodes is",
+            sources.bundle.embedding_space,
+            "give the bundle whose encoder made them",
         )
     return space
 

@@ -11,6 +11,7 @@ from echoprime.networks.memory import keep_freed_memory
 from echoprime.networks.normalising import normalise_clips, normalise_frames
 from echoprime.networks.seeded import seeded_state, state_sha256
 from echoprime.networks.selfcheck import SelfCheck, record_selfcheck
+from echoprime.networks.text_encoder import TextEncoder, load_text_encoder
 from echoprime.networks.views import ViewClassifier, load_view_classifier, softmax
 
 __all__ = [
@@ -19,12 +20,14 @@ __all__ = [
     "VIEW_CLASSIFIERS",
     "Precision",
     "SelfCheck",
+    "TextEncoder",
     "VideoEncoder",
     "ViewClassifier",
     "arithmetic_for",
     "has_bf16",
     "keep_freed_memory",
     "load_encoder",
+    "load_text_encoder",
     "load_view_classifier",
     "normalise_clips",
     "normalise_frames",

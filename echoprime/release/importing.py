@@ -11,11 +11,13 @@ from echoprime.bundle.writing import ENCODER_FILE, VIEW_CLASSIFIER_FILE, require
 from echoprime.errors import BundleError
 from echoprime.networks import VideoEncoder, ViewClassifier, record_selfcheck, state_sha256
 from echoprime.networks.selfcheck import SELFCHECK_FILE
+from echoprime.networks.text_encoder import ARCHITECTURE as TEXT_ARCHITECTURE
 from echoprime.reading import PREPROCESSING, Clip, read_clip
 from echoprime.release.assets import read_label_sources, read_lexicon, read_phenotypes, read_sections
 from echoprime.release.candidates import write_release_candidates
 from echoprime.release.room import require_room
 from echoprime.release.steps import Told, untold
+from echoprime.release.text import text_sources, write_text_encoder
 from echoprime.release.weights import read_weights, save_weights
 from echoprime.retrieval.writing import FORMAT
 from echoprime.storage import JSON, canonical_hash
@@ -43,6 +45,7 @@ def import_release(
     trained: bool = True,
     notice: str = NOTICE,
     lexicons: Mapping[str, str | Path] | None = None,
+    tokenizer: str | Path | None = None,
     architectures: tuple[str, str] = ("mvit_v2_s", "convnext_base"),
     shard_files: int | None = None,
     overwrite: bool = False,
@@ -72,6 +75,9 @@ def import_release(
         Said beside every number.
     lexicons
         Further languages: two letters -> a file like `all_phr.json` with the same ids.
+    tokenizer
+        Folder of the text encoder's tokenizer; None = the release's `tokenizer/`. Without one the bundle has
+        no text encoder.
     architectures
         Of the encoder and the view classifier.
     shard_files
@@ -101,6 +107,7 @@ def import_release(
     words = [read_lexicon(assets / "all_phr.json", "en")]
     words += [read_lexicon(Path(path), language) for language, path in (lexicons or {}).items()]
     encoder, view_classifier = _weight_files(data / "weights")
+    text = text_sources(release, None if tokenizer is None else Path(tokenizer))
     space = embedding_space or _space(encoder)
     sources = sorted(path for folder in (assets, data) for path in folder.rglob("*") if path.is_file())
 
@@ -112,6 +119,9 @@ def import_release(
         if encoder is not None and view_classifier is not None:
             told("weights", 0, 0)
             _write_weights(encoder, view_classifier, architectures, directory)
+        if text is not None:
+            told("weights", 0, 0)
+            write_text_encoder(text, directory)
         rows = write_release_candidates(
             data / "candidates_data",
             directory / "candidates",
@@ -140,9 +150,21 @@ def import_release(
         files=files,
         encoder=architectures[0] if encoder else None,
         view_classifier=architectures[1] if view_classifier else None,
-        origins=_origins(words, encoder, view_classifier),
+        text_encoder=TEXT_ARCHITECTURE if text else None,
+        origins=_origins(words, encoder, view_classifier) | (text.origins if text else {}),
         overwrite=overwrite,
-        identity=canonical_hash([stamps, written, trained, space, list(architectures), shard_files, FORMAT]),
+        identity=canonical_hash(
+            [
+                stamps,
+                written,
+                text.identity if text else None,
+                trained,
+                space,
+                list(architectures),
+                shard_files,
+                FORMAT,
+            ]
+        ),
     )
 
 

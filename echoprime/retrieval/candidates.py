@@ -53,6 +53,8 @@ class CandidateSet(Candidates):
         BundleError
             When there is none, or it is of another format version.
         """
+        if isinstance(source, Bundle):
+            source.require_candidates()
         place = source if isinstance(source, Bundle | CandidateFiles) else Path(source)
         path = _file(place, "candidates.json")
         try:

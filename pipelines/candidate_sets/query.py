@@ -1,4 +1,4 @@
-"""What a search is made with: a candidate's own embedding, or an encoded study's."""
+"""What a search is made with: a candidate's own embedding, an encoded study's, or a text's."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from echoprime.bundle import Bundle
 from echoprime.errors import BundleError, SettingError, TableError
 from echoprime.retrieval import section_queries
 from echoprime.retrieval.candidate_rows import candidate_rows
+from echoprime.retrieval.spaces import require_same_space
 from echoprime.retrieval.study_embedding import study_embedding
 from echoprime.storage import Location
 from echoprime.tables import EMBEDDING_LENGTH, StudyTable, newest_rows
@@ -70,13 +71,13 @@ def query_of_study(opened: OpenedSet, encodings: str, study: str, section: str |
     """
     table = StudyTable.existing(Location.parse(encodings))
     require_encodings(table)
-    space = str(table.identity["embedding_space"])
-    if space != opened.candidates.embedding_space:
-        raise BundleError(
-            f"the encodings are of the embedding space {space!r}, the candidates of "
-            f"{opened.candidates.embedding_space!r}: their similarities would mean nothing; use candidates "
-            "of the same encoder"
-        )
+    require_same_space(
+        "the encodings are",
+        str(table.identity["embedding_space"]),
+        "the candidates are",
+        opened.candidates.embedding_space,
+        "use candidates of the same encoder",
+    )
     keys = newest_rows(table.keys())
     chosen = keys.filter(pc.equal(keys["study_id"], study))
     if not len(chosen):
@@ -93,6 +94,48 @@ def query_of_study(opened: OpenedSet, encodings: str, study: str, section: str |
     if vector is None:
         raise SettingError("the study has no encoded video that counts; take another one")
     return Query(vector, row["study_id"], row["patient_id"] or "")
+
+
+def query_of_text(opened: OpenedSet, text: str) -> Query:
+    """Unit vector of what the bundle's text encoder makes of a text.
+
+    Parameters
+    ----------
+    opened
+        The set that will be searched, with a bundle.
+    text
+        As in a report; never more than the encoder reads.
+
+    Raises
+    ------
+    SettingError
+        No bundle was named, or the text is empty or too long.
+    BundleError
+        The bundle has no text encoder, or that is of another space than what is searched.
+    """
+    bundle = opened.bundle
+    if bundle is None:
+        raise SettingError("--text: it is read by the bundle's text encoder; give --bundle")
+    if not text.strip():
+        raise SettingError("--text is empty; say what is looked for, such as 'severe aortic stenosis'")
+    require_same_space(
+        f"texts by bundle {bundle.name!r} are",
+        bundle.embedding_space,
+        "what is searched is",
+        opened.candidates.embedding_space,
+        "give the bundle whose encoder it is of",
+    )
+    from echoprime.networks import load_text_encoder
+
+    encoder = load_text_encoder(bundle)
+    (length,) = encoder.lengths([text])
+    if length > encoder.most:
+        raise SettingError(
+            f"--text: {length:,} tokens, the text encoder reads {encoder.most:,}; make it shorter"
+        )
+    vector = encoder.embed([text])[0]
+    unit: NDArray[np.float32] = vector / np.float32(np.sqrt((vector.astype(np.float64) ** 2).sum()))
+    return Query(unit, "", "")
 
 
 def _weighted(opened: OpenedSet, section: str) -> Bundle:

@@ -1,4 +1,4 @@
-"""The candidates nearest to a study or to another candidate, with their similarity and report."""
+"""The candidates nearest to a study, a text or another candidate, with their similarity and report."""
 
 from __future__ import annotations
 
@@ -15,8 +15,10 @@ from echoprime.errors import SettingError
 from echoprime.interpretation import decode_report
 from echoprime.interpretation.lexicon import CLOSING
 from echoprime.retrieval.candidate_rows import CandidateRow, CodedReport, candidate_rows
-from pipelines.candidate_sets.opening import OpenedSet, open_set
-from pipelines.candidate_sets.query import Query, query_of_row, query_of_study
+from echoprime.storage import Location
+from pipelines.candidate_sets.encoded import is_encodings, opened_for_search
+from pipelines.candidate_sets.opening import OpenedSet
+from pipelines.candidate_sets.query import Query, query_of_row, query_of_study, query_of_text
 from pipelines.checks import require_positive
 from pipelines.console import console
 from pipelines.exit_codes import DONE
@@ -40,7 +42,7 @@ class Neighbour:
     set, row, study
         Of the candidate: which set it is of, and its row of the set, or the stack, that is searched.
     similarity
-        Dot product of the query, a unit vector where it is a study's, with the candidate's row.
+        Dot product of the query, a unit vector where it is a study's or a text's, with the candidate's row.
     labels
         Those that are known.
     report
@@ -67,33 +69,46 @@ def show_search(settings: CandidatesSearchSettings) -> int:
     require_positive(k=settings.k)
     if settings.k > MOST:
         raise SettingError(f"--k {settings.k}: at most {MOST}")
-    if (settings.row is None) == (settings.study is None):
-        raise SettingError("give one of --row and --study")
-    if (settings.study is None) != (settings.encodings is None):
-        raise SettingError("--study is looked up in --encodings (OUT/encodings); give both")
+    _require_one_query(settings)
     if settings.json and settings.csv:
         raise SettingError("give one of --json and --csv")
-    opened = open_set(settings.candidates, settings.bundle)
-    lexicon = opened.lexicon(settings.language)
-    if settings.row is not None:
-        query = query_of_row(opened, settings.row)
-    else:
-        assert settings.encodings is not None
-        assert settings.study is not None
-        query = query_of_study(opened, settings.encodings, settings.study, settings.section)
-    found = search(opened, query, settings.k, section=settings.section, lexicon=lexicon)
+    with opened_for_search(settings.candidates, settings.bundle) as opened:
+        lexicon = opened.lexicon(settings.language)
+        found = search(
+            opened, _query(opened, settings), settings.k, section=settings.section, lexicon=lexicon
+        )
+        labels = opened.candidates.labels
     if settings.json:
         sys.stdout.write(json.dumps([asdict(each) for each in found], indent=1, ensure_ascii=False) + "\n")
     elif settings.csv:
-        _write_csv(found, opened.candidates.labels)
+        _write_csv(found, labels)
     else:
         out = console(wrap=True)
         out.print(_table(found, settings.section))
-        if lexicon is None:
+        if lexicon is None and any(each.report for each in found):
             out.print("--bundle writes the reports' codes (section/phrase) in words")
         if opened.notice:
             out.print(opened.notice)
     return DONE
+
+
+def _require_one_query(settings: CandidatesSearchSettings) -> None:
+    asked = [each for each in (settings.row, settings.study, settings.text) if each is not None]
+    if len(asked) != 1:
+        raise SettingError("give one of --row, --study and --text")
+    among_encoded = settings.study is not None and is_encodings(Location.parse(settings.candidates))
+    if not among_encoded and (settings.study is None) != (settings.encodings is None):
+        raise SettingError("--study is looked up in --encodings (OUT/encodings); give both")
+
+
+def _query(opened: OpenedSet, settings: CandidatesSearchSettings) -> Query:
+    if settings.row is not None:
+        return query_of_row(opened, settings.row)
+    if settings.text is not None:
+        return query_of_text(opened, settings.text)
+    assert settings.study is not None
+    encodings = settings.encodings or settings.candidates
+    return query_of_study(opened, encodings, settings.study, settings.section)
 
 
 def search(

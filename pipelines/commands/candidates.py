@@ -10,8 +10,10 @@ from pipelines.settings import (
     CandidatesExportSettings,
     CandidatesImportSettings,
     CandidatesInfoSettings,
+    CandidatesRecallSettings,
     CandidatesSearchSettings,
     CandidatesStackSettings,
+    Device,
 )
 
 candidates_app = App(
@@ -130,6 +132,7 @@ def candidates_info(candidates: str, /, *, bundle: str | None = None, json: bool
     help_epilogue=examples(
         "echoprime candidates search bundle/ --encodings out/encodings --study ST1 --section IVC",
         "echoprime candidates search bundle/ --row 17 --k 50 --csv > neighbours.csv",
+        'echoprime candidates search out/encodings --bundle bundle/ --text "severe aortic stenosis"',
     ),
 )
 def candidates_search(
@@ -139,6 +142,7 @@ def candidates_search(
     row: int | None = None,
     study: str | None = None,
     encodings: str | None = None,
+    text: str | None = None,
     section: str | None = None,
     k: int = 10,
     bundle: str | None = None,
@@ -146,27 +150,31 @@ def candidates_search(
     json: bool = False,
     csv: bool = False,
 ) -> int:
-    """The candidates nearest to a study or to another candidate, with their similarity and report.
+    """The candidates nearest to a study, a text or another candidate, with their similarity and report.
 
-    Candidates of the query's own study and patient are left out, as in an interpretation.
+    Candidates of the query's own study and patient are left out, as in an interpretation. Over encoded
+    studies it finds yours: one row each, by the mean of its videos, without report and labels.
 
     Parameters
     ----------
     candidates
-        Bundle, or candidate set: folder or s3:// prefix.
+        Bundle, candidate set, or table of encoded studies (OUT/encodings): folder or s3:// prefix.
     row
         The query is this candidate's embedding; rows are numbered from 0.
     study
         The query is this study of --encodings: study_id. Others on this machine see a command line.
     encodings
         Table of encoded studies: OUT/encodings.
+    text
+        The query is what the bundle's text encoder makes of these words, such as "severe aortic stenosis".
     section
         Report section: its query of the study, and its text of each candidate. Default: the mean of the
         videos, and whole reports.
     k
         Candidates shown.
     bundle
-        For a set of your own: bundle with section weights and the lexicon that its reports are coded by.
+        For a set of your own, or encoded studies: bundle with section weights, text encoder, and the lexicon
+        that the reports are coded by.
     language
         Language of the reports shown. Default: the set's.
     json
@@ -182,12 +190,55 @@ def candidates_search(
             row=row,
             study=study,
             encodings=encodings,
+            text=text,
             section=section,
             k=k,
             bundle=bundle,
             language=language,
             json=json,
             csv=csv,
+        )
+    )
+
+
+@candidates_app.command(
+    name="recall",
+    help_epilogue=examples(
+        "echoprime candidates recall out/encodings --reports reports.csv --bundle bundle/",
+    ),
+)
+def candidates_recall(
+    encodings: str,
+    /,
+    *,
+    reports: str,
+    bundle: str,
+    device: Device = "cpu",
+    json: bool = False,
+    progress: bool = True,
+) -> int:
+    """Recall@1, 5 and 10: how many studies find their own report among all, and reports their study.
+
+    Parameters
+    ----------
+    encodings
+        Table of encoded studies: OUT/encodings.
+    reports
+        CSV with columns study_id, report.
+    bundle
+        Bundle that encoded them, with a text encoder.
+    device
+        cpu, cuda or auto: where the reports are encoded.
+    json
+        Write JSON instead of a table.
+    progress
+        Show how far it is.
+    """
+    from pipelines.candidate_sets.recall import show_recall
+
+    return show_recall(
+        CandidatesRecallSettings(
+            encodings=encodings, reports=reports, bundle=bundle, device=device, json=json, progress=progress
         )
     )
 

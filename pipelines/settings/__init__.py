@@ -1,12 +1,18 @@
 """Settings of every command: one frozen dataclass each, read from flags and from one TOML file."""
 
-from pipelines.settings.bundles import BundleCheckSettings, BundleFetchSettings, BundleImportSettings
+from pipelines.settings.bundles import (
+    BundleCheckSettings,
+    BundleFetchSettings,
+    BundleImportSettings,
+    BundleTuneSettings,
+)
 from pipelines.settings.calibration import CalibrateSettings, CalibrationChoices
 from pipelines.settings.candidates import (
     CandidatesBuildSettings,
     CandidatesExportSettings,
     CandidatesImportSettings,
     CandidatesInfoSettings,
+    CandidatesRecallSettings,
     CandidatesSearchSettings,
     CandidatesStackSettings,
 )
@@ -47,12 +53,14 @@ __all__ = [
     "BundleCheckSettings",
     "BundleFetchSettings",
     "BundleImportSettings",
+    "BundleTuneSettings",
     "CalibrateSettings",
     "CalibrationChoices",
     "CandidatesBuildSettings",
     "CandidatesExportSettings",
     "CandidatesImportSettings",
     "CandidatesInfoSettings",
+    "CandidatesRecallSettings",
     "CandidatesSearchSettings",
     "CandidatesStackSettings",
     "CompareSettings",

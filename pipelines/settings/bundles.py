@@ -23,6 +23,10 @@ class BundleImportSettings:
     embedding_space: str | None = None
     """Name that says which encoder the candidates belong to. Default: the encoder's hash."""
 
+    tokenizer: str | None = None
+    """Folder with the text encoder's tokenizer (vocab.txt or tokenizer.json). Default: RELEASE/tokenizer,
+    where it is there; without one the bundle has no text encoder."""
+
     progress: bool = True
     """Show how far it is."""
 
@@ -40,8 +44,29 @@ class BundleFetchSettings:
     mirror: str | None = None
     """Where the release's files lie instead: an http(s) address, a folder or s3:// prefix."""
 
+    tokenizer: str | None = None
+    """Folder with the text encoder's tokenizer (vocab.txt or tokenizer.json). Default: RELEASE/tokenizer,
+    where it is there; without one the bundle has no text encoder."""
+
     progress: bool = True
     """Show how far it is."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class BundleTuneSettings:
+    """Settings of `echoprime bundle tune`."""
+
+    bundle: str
+    """Bundle whose encoder was tuned: folder or s3:// prefix."""
+
+    directory: str
+    """Folder to write."""
+
+    encoder: str
+    """State dict of the tuned encoder (.pt): names, shapes and types of the bundle's own."""
+
+    name: str
+    """Of the new bundle and its embedding space."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -7,6 +7,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from pipelines.settings.jobs import Device
+
 
 @dataclass(frozen=True, kw_only=True)
 class CandidatesBuildSettings:
@@ -53,7 +55,7 @@ class CandidatesSearchSettings:
     """Settings of `echoprime candidates search`."""
 
     candidates: str
-    """Bundle, or candidate set: folder or s3:// prefix."""
+    """Bundle, candidate set, or table of encoded studies (OUT/encodings): folder or s3:// prefix."""
 
     row: int | None = None
     """The query is this candidate's embedding; rows are numbered from 0."""
@@ -64,6 +66,9 @@ class CandidatesSearchSettings:
     encodings: str | None = None
     """Table of encoded studies: OUT/encodings."""
 
+    text: str | None = None
+    """The query is what the bundle's text encoder makes of these words, such as "severe aortic stenosis"."""
+
     section: str | None = None
     """Report section: its query of the study, and its text of each candidate. Default: the mean of the
     videos, and whole reports."""
@@ -72,7 +77,8 @@ class CandidatesSearchSettings:
     """Candidates shown."""
 
     bundle: str | None = None
-    """For a set of your own: bundle with section weights and the lexicon that its reports are coded by."""
+    """For a set of your own, or encoded studies: bundle with section weights, text encoder, and the lexicon
+    that the reports are coded by."""
 
     language: str | None = None
     """Language of the reports shown. Default: the set's."""
@@ -82,6 +88,29 @@ class CandidatesSearchSettings:
 
     csv: bool = False
     """Write CSV instead of a table."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class CandidatesRecallSettings:
+    """Settings of `echoprime candidates recall`."""
+
+    encodings: str
+    """Table of encoded studies: OUT/encodings."""
+
+    reports: str
+    """CSV with columns study_id, report."""
+
+    bundle: str
+    """Bundle that encoded them, with a text encoder."""
+
+    device: Device = "cpu"
+    """Where the reports are encoded."""
+
+    json: bool = False
+    """Write JSON instead of a table."""
+
+    progress: bool = True
+    """Show how far it is."""
 
 
 @dataclass(frozen=True, kw_only=True)

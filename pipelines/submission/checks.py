@@ -19,15 +19,15 @@ from pipelines.submission.package import DISTRIBUTION
 from pipelines.submission.words import SentCommand
 
 READ = frozenset({
-    "archive", "bundle", "calibration", "candidates", "cohort", "encodings", "first", "labels", "manifest",
-    "reference", "release",
-    "reports", "second", "studies", "study_from", "thresholds",
-    "view_names", "views",
+    "archive", "bundle", "calibration", "candidates", "cohort", "encoder", "encodings", "first", "labels",
+    "manifest", "reference", "release", "reports", "second", "studies", "study_from", "thresholds",
+    "tokenizer", "view_names", "views",
 })  # fmt: skip
 """Places that must be there before the job; the others it makes."""
 
 MADE = frozenset({
     ("bundle import", "bundle"), ("calibrate", "calibration"), ("candidates build", "candidates"),
+    ("candidates import", "candidates"),
     ("manifest", "manifest"),
 })  # fmt: skip
 """Those of `READ` that a command makes."""
@@ -105,6 +105,8 @@ def _check_bundle(place: Location, command: SentCommand) -> None:
         if isinstance(options, InterpretationChoices):
             require_positive(k=options.k, shards=options.shards)
             study_kinds(options.study_kinds)
+            if options.candidates is None:
+                bundle.require_candidates()
             if options.language not in bundle.languages:
                 raise BundleError(
                     f"language {options.language!r}: bundle {bundle.name!r} has {', '.join(bundle.languages)}"

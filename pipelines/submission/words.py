@@ -15,9 +15,9 @@ NOT_SENT = ("demo", "submit", "jobs", "withdraw", "candidates stack")
 """Make no sense as a job of a cluster; `withdraw` may name a patient, and Ray keeps a job's words."""
 
 PLACES = frozenset({
-    "archive", "bundle", "calibration", "candidates", "cohort", "directory", "embeddings", "encodings",
-    "first", "labels", "manifest", "output", "page", "patients", "reference", "release", "reports", "rows",
-    "second", "studies", "thresholds", "view_names", "views",
+    "archive", "bundle", "calibration", "candidates", "cohort", "directory", "embeddings", "encoder",
+    "encodings", "first", "labels", "manifest", "output", "page", "patients", "reference", "release",
+    "reports", "rows", "second", "studies", "thresholds", "tokenizer", "view_names", "views",
 })  # fmt: skip
 """Settings that are places, and no others are, whatever they hold; but see `STUDY_SOURCES`."""
 

@@ -17,6 +17,7 @@ from pipelines.cli import main
 from pipelines.step_progress import StepProgress
 from tests.echoprime.release.small import ROWS, write_small_release, zip_release
 from tests.echoprime.release.web import web
+from tests.texts import add_text_encoder, write_tokenizer
 
 ROOT = Path(__file__).parents[2]
 MINIATURE = ROOT / "tests" / "data" / "release"
@@ -55,6 +56,35 @@ def test_one_command_brings_and_imports(
     assert "0 of them brought now" in said
     assert "seen for the first time" not in said
     assert open_bundle(tmp_path / "third").hash == bundle.hash == open_bundle(tmp_path / "second").hash
+
+
+def test_a_text_encoder_comes_along_where_its_tokenizer_is_named(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """In the zip as published: without a tokenizer left out and said, with one imported and checked."""
+    release = write_small_release(tmp_path / "made")
+    add_text_encoder(release)
+    mirror = tmp_path / "mirror"
+    for each in FILES:
+        if each.path != ARCHIVE:
+            (mirror / each.path).parent.mkdir(parents=True, exist_ok=True)
+            (mirror / each.path).write_bytes((release / each.path).read_bytes())
+    zip_release(release, mirror / ARCHIVE)
+    fetch = ["bundle", "fetch", "--mirror", str(mirror), "--release", str(tmp_path / "release")]
+    assert main([*fetch, str(tmp_path / "without")]) == 0
+    assert "text encoder was left out: --tokenizer names the folder" in capsys.readouterr().out
+    assert open_bundle(tmp_path / "without").text_encoder is None
+    words = ["--tokenizer", str(write_tokenizer(tmp_path / "words"))]
+    assert main([*fetch, str(tmp_path / "with"), *words]) == 0
+    assert "finds studies by text" in capsys.readouterr().out
+    assert main(["bundle", "import", str(tmp_path / "release"), str(tmp_path / "again"), *words]) == 0
+    bundle = open_bundle(tmp_path / "with")
+    assert bundle.hash == open_bundle(tmp_path / "again").hash
+    capsys.readouterr()
+    assert main(["bundle", "check", str(tmp_path / "with")]) == 0
+    said = capsys.readouterr().out
+    assert f"{len(bundle.files)} files have the SHA-256" in said
+    assert "the text encoder's numbers are those that were recorded" in said
 
 
 def test_a_killed_fetch_is_gone_on_with(

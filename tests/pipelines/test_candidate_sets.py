@@ -475,8 +475,11 @@ def test_the_files_own_notice_is_kept(
     [
         ("info {}/gone", "nothing is there"),
         ("info {}/encodings", "neither bundle.json nor summary.json there"),
-        ("search {}/bundle", "give one of --row and --study"),
-        ("search {}/bundle --row 1 --study s-0001 --encodings {}/encodings", "give one of --row and --study"),
+        ("search {}/bundle", "give one of --row, --study and --text"),
+        (
+            "search {}/bundle --row 1 --study s-0001 --encodings {}/encodings",
+            "give one of --row, --study and --text",
+        ),
         ("search {}/bundle --study s-0001", "give both"),
         ("search {}/bundle --row 120", "row 120: the candidate set has rows 0 to 119"),
         ("search {}/bundle --row -1", "the candidate set has rows 0 to 119"),
@@ -493,7 +496,10 @@ def test_the_files_own_notice_is_kept(
         ("search {}/bundle --row 1 --language xx", "language 'xx'"),
         ("search {}/bundle --study Smith^John --encodings {}/encodings", "no such study among its 20"),
         ("search {}/bundle --study s-0001 --encodings {}/gone", "no table"),
-        ("search {}/other --study s-0001 --encodings {}/encodings", "'tiny-0', the candidates of 'tiny-3'"),
+        (
+            "search {}/other --study s-0001 --encodings {}/encodings",
+            "'tiny-0', the candidates are of 'tiny-3'",
+        ),
         ("search {}/own --row 1 --bundle {}/official", "another 'en' lexicon"),
         ("import --bundle {}/bundle --rows {}/gone {}/set", "nothing is there"),
         ("import --bundle {}/bundle --rows {}/reports.csv {}/set", "no Parquet file, or a damaged one"),
