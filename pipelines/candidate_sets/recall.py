@@ -46,13 +46,13 @@ def show_recall(settings: CandidatesRecallSettings) -> int:
     encoder = load_text_encoder(bundle, select_device(settings.device))
     with StepProgress(show=settings.progress) as progress:
         found = recall_of_reports(encodings, Location.parse(settings.reports), encoder, progress.told)
-    facts = describe(found)
+    facts = {**describe(found), "trained": bundle.trained, "notice": bundle.notice}
     if settings.json:
         sys.stdout.write(json.dumps(facts, indent=1) + "\n")
         return DONE
     _show(facts)
     if not bundle.trained:
-        console().print("untrained: these numbers mean nothing")
+        console().print(f"untrained: these numbers mean nothing ({bundle.notice})")
     return DONE
 
 
