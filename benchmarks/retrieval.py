@@ -196,7 +196,7 @@ def measure(candidates: CandidateSet, spectrum: Spectrum, studies: int, rounds: 
         )
     print(
         f"\nFloat32, 2 shards: {flop * rate['float32 2'] / 1e9:.0f} GFLOP/s, "
-        f"{flop * of['float32 2'] / spent['float32 2'] / 1e9:.0f} GFLOP a processor second. 8 shards keep "
+        f"{flop * of['float32 2'] / spent['float32 2'] / 1e9:.0f} GFLOP a processor second. 8 shards have "
         "of one's rows a second: "
         + ", ".join(f"{name} {rate[f'{name} 8'] / rate[f'{name} 1']:.0%}" for name in names)
         + ". Ready: "

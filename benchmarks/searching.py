@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import pairwise
 from typing import Any
 
 import numpy as np
+import torch
 from drawn_candidates import SECTIONS, section_labels
 from numpy.typing import NDArray
 from threadpoolctl import threadpool_limits
@@ -27,6 +30,18 @@ class Answer:
     reports: NDArray[np.int64]
 
 
+@contextmanager
+def one_thread_each(threads: int) -> Iterator[ThreadPoolExecutor]:
+    """So many threads whose BLAS and torch start none of their own, as in an actor of one core."""
+    before = torch.get_num_threads()
+    pool = ThreadPoolExecutor(threads, initializer=torch.set_num_threads, initargs=(1,))
+    try:
+        with pool, threadpool_limits(1, "blas"):
+            yield pool
+    finally:
+        torch.set_num_threads(before)
+
+
 class Ours:
     """The library: shards searched by a few threads, merged."""
 
@@ -39,7 +54,7 @@ class Ours:
     def ready(self) -> float:
         """Seconds until the shards have made their filter."""
         start = time.perf_counter()
-        with ThreadPoolExecutor(self.threads) as pool, threadpool_limits(1, "blas"):
+        with one_thread_each(self.threads) as pool:
             list(pool.map(lambda shard: shard.prepare(), self.shards))
         return time.perf_counter() - start
 
@@ -54,7 +69,7 @@ class Ours:
         halves = len(self.shards) == 1
         cuts = np.linspace(0, len(asked), self.threads + 1 if halves else 2).astype(int)
         parts = [slice(*pair) for pair in pairwise(cuts.tolist())]
-        with ThreadPoolExecutor(self.threads) as pool, threadpool_limits(1, "blas"):
+        with one_thread_each(self.threads) as pool:
             found = [[pool.submit(search, shard, part) for shard in self.shards] for part in parts]
             hits = [merge([each.result() for each in of_part]) for of_part in found]
         labels = np.concatenate([each.labels for each in hits])
