@@ -72,7 +72,7 @@ class ReadClips:
         self._root = root
         self._read_seconds = read_seconds
         self._reader = ClipReader(limits, mode, clips_per_video)
-        self._clips_per_video = clips_per_video
+        self._videos_per_row = CLIPS_PER_ROW // clips_per_video
         self._limits = limits
 
     def close(self) -> None:
@@ -100,14 +100,12 @@ class ReadClips:
                 for _, fetched in ahead:
                     fetched.cancel()
                 return
-            start = 0
-            while start < len(study["videos"]):
+            # by the plan alone, whatever the videos turn out to be: a task that is repeated must cut alike
+            for start in range(0, len(study["videos"]), self._videos_per_row):
                 started = time.perf_counter()
                 fetch_seconds = 0.0
-                outcomes, clips, held = [], [], 0
-                for video in study["videos"][start : start + CLIPS_PER_ROW]:
-                    if held + self._clips_per_video > CLIPS_PER_ROW:
-                        break
+                outcomes, clips = [], []
+                for video in study["videos"][start : start + self._videos_per_row]:
                     self._fetch_ahead(waiting, ahead, least=1)
                     _, fetched = ahead.popleft()
                     self._fetch_ahead(waiting, ahead)  # while this one is decoded
@@ -116,10 +114,8 @@ class ReadClips:
                     outcomes.append(outcome)
                     if made:
                         clips.append(made)
-                        held += len(made)
                 seconds = {"fetch_seconds": fetch_seconds, "read_seconds": time.perf_counter() - started}
                 yield _row(study, start, outcomes, clips, seconds)
-                start += len(outcomes)
 
     def _fetch_ahead(
         self, waiting: deque[Video], ahead: deque[tuple[int, Future[bytes]]], least: int = 0

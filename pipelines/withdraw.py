@@ -5,11 +5,12 @@ from __future__ import annotations
 from rich.console import Console
 
 from echoprime.archive import read_patients, read_studies
-from echoprime.errors import SettingError
+from echoprime.errors import SettingError, UserError
 from echoprime.storage import Location
 from echoprime.tables import OutputLock, RunRecord, Withdrawn, list_runs, new_run_id
 from echoprime.withdrawal import Removed, Search, Traces, find_traces, search
 from echoprime.withdrawal import withdraw as take_out
+from pipelines.candidate_sets.opening import is_stack, stacked_places
 from pipelines.compact import output_tables
 from pipelines.console import console
 from pipelines.exit_codes import CRASHED, DONE, INCOMPLETE
@@ -110,13 +111,23 @@ def _readmit(
 def _elsewhere(output: Location) -> list[tuple[str, str]]:
     """Manifests, candidate sets and tables of views outside the output that its runs' records name."""
     words = {"manifest": "manifest", "candidates": "candidate set", "views": "table of views"}
-    found = {
-        (word, str(run.settings[name]))
+    named = {
+        (word, place)
         for run in list_runs(output)
         for name, word in words.items()
-        if run.settings.get(name) and not f"{run.settings[name]}/".startswith(f"{output}/")
+        if run.settings.get(name)
+        for place in _sets_of(str(run.settings[name]))
     }
-    return sorted(found)
+    return sorted(each for each in named if not f"{each[1]}/".startswith(f"{output}/"))
+
+
+def _sets_of(named: str) -> list[str]:
+    """Where a stack of candidate sets lies, its sets; else the place itself."""
+    place = Location.parse(named)
+    try:
+        return [str(each) for each in stacked_places(place).values()] if is_stack(place) else [named]
+    except (OSError, UserError):  # gone, or not to be reached from here: it is named as the run had it
+        return [named]
 
 
 def _counts(traces: Traces, removed: Removed, found: Search) -> dict[str, int]:

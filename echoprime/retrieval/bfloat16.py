@@ -36,6 +36,7 @@ from echoprime.errors import SettingError
 from echoprime.retrieval.filters import Filter, folded, group_starts
 from echoprime.retrieval.parts import Rows
 from echoprime.retrieval.rescoring import errors, lengths, relative_error
+from echoprime.retrieval.scan import BLOCK_QUERIES, BLOCK_ROWS
 
 BLOCK = 8192
 """Rows rounded at once."""
@@ -77,15 +78,15 @@ class BFloat16Filter(Filter):
             wide = copy.float().numpy()
             self._longest = max(self._longest, _longest(wide))
             self._farthest = max(self._farthest, _longest(block - wide))
-        for _, block in rows.blocks(256):
-            self._check(block)
-            break
+        if len(rows):
+            self._check(rows.spread(BLOCK_ROWS))
 
     def _check(self, block: NDArray[np.float32]) -> None:
-        queries = block[:: max(1, len(block) // 16)].copy()
+        """Libraries take another way for another shape: as many rows and queries as a search multiplies."""
+        queries = np.resize(block, (BLOCK_QUERIES, block.shape[1]))
         lines, slack = self.project(queries)
         codes = np.empty((len(block), len(lines)), np.int16)
-        self.product(self._copy[: len(block)], lines, codes)
+        self.product(torch.from_numpy(block).to(torch.bfloat16), lines, codes)
         exact = block.astype(np.float64) @ queries.T.astype(np.float64)
         if not (np.abs(self.maxima(codes, 1) - exact) <= slack).all():  # NaN is refused too
             raise SettingError("--search-filter bfloat16: this machine multiplies too inexactly; use float32")

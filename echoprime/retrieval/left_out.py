@@ -78,7 +78,9 @@ def among_best(
     >>> among_best(np.zeros(3, int), rows, scores, found_rows, found_scores)
     array([2])
     """
-    order = np.lexsort((row, -scores, query))
+    # k others are better than what is below the k-th: mostly all of them, so the rest is small
+    near = np.flatnonzero(scores >= found_scores[query, -1])
+    order = near[np.lexsort((row[near], -scores[near], query[near]))]
     query, row, scores = query[order], row[order], scores[order]
     before = np.arange(len(query)) - np.searchsorted(query, query)
     better = (found_scores[query] > scores[:, None]) | (

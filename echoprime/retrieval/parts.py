@@ -63,6 +63,12 @@ class Rows:
             for first in range(0, len(part), size):
                 yield start + first, part.embeddings[first : first + size]
 
+    def spread(self, count: int) -> NDArray[np.float32]:
+        """Embeddings of at most `count` rows spread evenly over all, float32; of at least one row."""
+        chosen = np.unique(np.linspace(0, len(self) - 1, min(count, len(self))).astype(np.int64))
+        pieces = [part[chosen[of] - start] for part, start, of in self.by_part(chosen)]
+        return np.concatenate(pieces)
+
     def by_part(
         self, rows: NDArray[np.int64]
     ) -> Iterator[tuple[NDArray[np.float32], int, NDArray[np.int64]]]:

@@ -146,7 +146,7 @@ def principal_filter(rows: Rows, largest_norm: float, *, wanted: bool = False) -
     wanted
         Make the widest where all leave out more; else None.
     """
-    sample = _sample(rows)
+    sample = rows.spread(SAMPLE).astype(np.float64)
     moments = sample.T @ sample
     values, vectors = np.linalg.eigh(moments)
     held = np.cumsum(values[::-1])
@@ -156,9 +156,3 @@ def principal_filter(rows: Rows, largest_norm: float, *, wanted: bool = False) -
         return None
     directions = vectors[:, ::-1][:, : (enough or counts[-1:])[0]]
     return PrincipalFilter(rows, np.ascontiguousarray(directions, np.float32), largest_norm)
-
-
-def _sample(rows: Rows) -> NDArray[np.float64]:
-    chosen = np.unique(np.linspace(0, len(rows) - 1, min(SAMPLE, len(rows))).astype(np.int64))
-    pieces = [part[chosen[of] - start] for part, start, of in rows.by_part(chosen)]
-    return np.concatenate(pieces).astype(np.float64)

@@ -52,8 +52,10 @@ def left_out_near(
         these = np.flatnonzero(many)
         nothing = Excluded(query[:0], row[:0])
         best_rows, best_scores = nearest(rows, queries[these], k, largest_norm, nothing, first=first)
-        pairs = these[:, None] * len(rows) + best_rows
-        theirs = (best_rows >= 0) & np.isin(pairs, excluded.query * len(rows) + excluded.row)
+        theirs = np.zeros(best_rows.shape, np.bool_)
+        for place, line in enumerate(these.tolist()):  # a query at a time: its pairs may be millions
+            here = slice(*np.searchsorted(excluded.query, (line, line + 1)))
+            theirs[place] = np.isin(best_rows[place], excluded.row[here])
         query = np.concatenate([query, np.broadcast_to(these[:, None], theirs.shape)[theirs]])
         row, scores = np.concatenate([row, best_rows[theirs]]), np.concatenate([scores, best_scores[theirs]])
     kept = among_best(query, row, scores, found_rows, found_scores)

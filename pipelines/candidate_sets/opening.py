@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 
 from echoprime.bundle import Bundle, Lexicon, open_bundle
 from echoprime.bundle.bundle import CANDIDATES
@@ -137,28 +137,42 @@ def is_stack(place: Location) -> bool:
     return (place / STACK).exists()
 
 
-def stacked_sets(place: Location) -> dict[str, OpenedSet]:
-    """The sets that a stack names, as they lie now.
+def stacked_places(place: Location) -> dict[str, Location]:
+    """Name -> place of each set that a stack names.
 
     Raises
     ------
     BundleError
-        The stack is damaged, or of another format; or one of its sets is missing or damaged.
+        The stack is damaged, or of another format.
     """
     try:
         content = json.loads((place / STACK).read_bytes())
         found = content["format"]
-        places = {str(each["name"]): str(each["place"]) for each in content["sets"]}
+        places = {str(each["name"]): Location.parse(str(each["place"])) for each in content["sets"]}
     except (ValueError, KeyError, TypeError) as error:
         raise BundleError(f"{place}: {STACK} is damaged; stack the sets again") from error
     if found != STACK_FORMAT:
         raise BundleError(f"{place}: stack format {found!r}, this version reads {STACK_FORMAT}; stack again")
     if not places:
         raise BundleError(f"{place}: {STACK} names no set; stack the sets again")
-    for each in places.values():
-        if is_stack(Location.parse(each)):
+    return places
+
+
+def stacked_sets(place: Location) -> dict[str, OpenedSet]:
+    """The sets that a stack names, as they lie now.
+
+    Raises
+    ------
+    BundleError
+        The stack is damaged, or of another format; or one of its sets is missing, damaged, or a stack.
+    """
+    found = {}
+    for name, each in stacked_places(place).items():
+        each.require_reachable("candidates", BundleError, must_exist=True)
+        if is_stack(each):
             raise BundleError(f"{place}: {each} is a stack itself; name its sets")
-    return {name: open_set(each) for name, each in places.items()}
+        found[name] = open_set(str(each))
+    return found
 
 
 def opened_stack(place: Location, parts: Mapping[str, OpenedSet], bundle: Bundle | None) -> OpenedSet:
@@ -186,10 +200,10 @@ def opened_stack(place: Location, parts: Mapping[str, OpenedSet], bundle: Bundle
     candidates = CandidateStack.of(
         {name: each.candidates for name, each in parts.items() if isinstance(each.candidates, CandidateSet)}
     )
-    bundle = bundle or next((each.bundle for each in sets if each.bundle is not None), None)
     coded_by = tuple(coded for each in sets for coded in each.coded_by)
     first = sets[0]
-    if bundle is None:
+    bundles = [each.bundle for each in sets if each.bundle is not None] if bundle is None else [bundle]
+    if not bundles:
         for other in sets[1:]:
             if (other.language, other.lexicon_sha256) != (first.language, first.lexicon_sha256):
                 raise BundleError(
@@ -201,12 +215,23 @@ def opened_stack(place: Location, parts: Mapping[str, OpenedSet], bundle: Bundle
         place,
         candidates,
         str(candidates.hash),
-        bundle,
+        None,
         first.language,
         first.lexicon_sha256,
         joined_notice(each.notice for each in sets),
         coded_by,
     )
-    if bundle is not None:
-        opened.require_lexicon(bundle)
-    return opened
+    return replace(opened, bundle=_of_all_lexicons(opened, bundles)) if bundles else opened
+
+
+def _of_all_lexicons(opened: OpenedSet, bundles: Sequence[Bundle]) -> Bundle:
+    """The first bundle that has the lexicons of all sets; else what is wrong with the first one."""
+    refused = []
+    for each in bundles:
+        try:
+            opened.require_lexicon(each)
+        except BundleError as error:
+            refused.append(error)
+        else:
+            return each
+    raise refused[0]

@@ -30,15 +30,34 @@ class Query:
     patient: str
 
 
-def query_of_row(opened: OpenedSet, row: int) -> Query:
+def query_of_row(opened: OpenedSet, row: int, of_set: str | None = None) -> Query:
     """The embedding of a candidate.
+
+    Parameters
+    ----------
+    opened
+        The set, or stack, that will be searched.
+    row
+        Of the set.
+    of_set
+        Which one of a stack; None = the first.
 
     Raises
     ------
     BundleError
         There is no such row, or its embedding is zero.
+    SettingError
+        There is no such set.
     """
-    (found,) = candidate_rows(opened.candidates, [row])
+    origins = opened.candidates.origins
+    if of_set is not None and of_set not in origins.names:
+        raise SettingError(f"--set {of_set}: no such set; there is {', '.join(origins.names)}")
+    place = 0 if of_set is None else origins.names.index(of_set)
+    starts = (*origins.starts, opened.candidates.rows)
+    rows = starts[place + 1] - starts[place]
+    if not 0 <= row < rows:
+        raise BundleError(f"row {row:,}: there are {rows:,} of {origins.names[place]}, numbered from 0")
+    (found,) = candidate_rows(opened.candidates, [starts[place] + row])
     if not found.embedding.any():
         raise BundleError(
             f"row {row:,}: its embedding is zero, and every candidate as near; take another row"

@@ -40,7 +40,7 @@ class Neighbour:
     rank
         From 1.
     set, row, study
-        Of the candidate: which set it is of, and its row of the set, or the stack, that is searched.
+        Of the candidate: which set it is of, and its row there, as in an interpretation's evidence.
     similarity
         Dot product of the query, a unit vector where it is a study's or a text's, with the candidate's row.
     labels
@@ -103,7 +103,7 @@ def _require_one_query(settings: CandidatesSearchSettings) -> None:
 
 def _query(opened: OpenedSet, settings: CandidatesSearchSettings) -> Query:
     if settings.row is not None:
-        return query_of_row(opened, settings.row)
+        return query_of_row(opened, settings.row, settings.set)
     if settings.text is not None:
         return query_of_text(opened, settings.text)
     assert settings.study is not None
@@ -147,11 +147,14 @@ def search(
     ]
     rows = [row for row, _ in kept]
     candidates = candidate_rows(opened.candidates, rows)
-    origins = opened.candidates.origins
-    sets = [origins.names[place] for place in origins.of(np.array(rows, np.int64)).tolist()]
+    origins, found = opened.candidates.origins, np.array(rows, np.int64)
+    sets = [origins.names[place] for place in origins.of(found).tolist()]
+    within = origins.within(found).tolist()
     return [
-        Neighbour(rank, sets[rank - 1], row, each.study, score, each.labels, _text(each, number, lexicon))
-        for rank, ((row, score), each) in enumerate(zip(kept, candidates, strict=True), 1)
+        Neighbour(rank, name, row, each.study, score, each.labels, _text(each, number, lexicon))
+        for rank, (name, row, (_, score), each) in enumerate(
+            zip(sets, within, kept, candidates, strict=True), 1
+        )
     ]
 
 

@@ -32,6 +32,7 @@ def stack_sets(settings: CandidatesStackSettings) -> int:
         raise SettingError(f"candidates stack: {len(settings.sets)} set; name two or more after {target}")
     parts = [open_set(place, settings.bundle) for place in settings.sets]
     names = _names(settings.names, parts)
+    _require_different(names, parts)
     bundle = None if settings.bundle is None else open_bundle(settings.bundle)
     opened = opened_stack(target, dict(zip(names, parts, strict=True)), bundle)
     content = {
@@ -50,6 +51,23 @@ def stack_sets(settings: CandidatesStackSettings) -> int:
             out.print(f"labels that {name} lacks, unknown of its candidates: {', '.join(lacking)}")
     out.print(f"use it: echoprime interpret --candidates {target} --name stacked ...")
     return DONE
+
+
+def _require_different(names: Sequence[str], parts: Sequence[OpenedSet]) -> None:
+    """Refuse one set twice: each of its candidates would count as two neighbours.
+
+    Raises
+    ------
+    SettingError
+        Naming both.
+    """
+    there: dict[str, str] = {}
+    for name, part in zip(names, parts, strict=True):
+        if part.hash in there:
+            raise SettingError(
+                f"candidates stack: {there[part.hash]!r} and {name!r} are the same set; name it once"
+            )
+        there[part.hash] = name
 
 
 def _names(asked: str | None, parts: Sequence[OpenedSet]) -> list[str]:

@@ -60,6 +60,9 @@ class CandidatesSearchSettings:
     row: int | None = None
     """The query is this candidate's embedding; rows are numbered from 0."""
 
+    set: str | None = None
+    """Of a stack: the set that --row is of. Default: the first."""
+
     study: str | None = None
     """The query is this study of --encodings: study_id. Others on this machine see a command line."""
 

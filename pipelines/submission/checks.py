@@ -12,6 +12,7 @@ from typing import Any
 from echoprime.bundle import open_bundle
 from echoprime.errors import BundleError, SettingError, UserError
 from echoprime.storage import Location
+from pipelines.candidate_sets.opening import is_stack, stacked_places
 from pipelines.checks import require_positive
 from pipelines.choices import study_kinds
 from pipelines.settings import EncodeSettings, InterpretationChoices, RunAllSettings
@@ -26,9 +27,8 @@ READ = frozenset({
 """Places that must be there before the job; the others it makes."""
 
 MADE = frozenset({
-    ("bundle import", "bundle"), ("calibrate", "calibration"), ("candidates build", "candidates"),
-    ("candidates import", "candidates"),
-    ("manifest", "manifest"),
+    ("bundle fetch", "bundle"), ("bundle import", "bundle"), ("calibrate", "calibration"),
+    ("candidates build", "candidates"), ("candidates import", "candidates"), ("manifest", "manifest"),
 })  # fmt: skip
 """Those of `READ` that a command makes."""
 
@@ -91,7 +91,19 @@ def check_places(command: SentCommand, *, shared: bool) -> list[str]:
             raise SettingError(f"{flag}: nothing is there; correct the path")
         elif name == "bundle":
             _check_bundle(place, command)
+        elif name == "candidates" and is_stack(place):
+            _check_stack(place, flag, shared=shared)
     return warnings
+
+
+def _check_stack(place: Location, flag: str, *, shared: bool) -> None:
+    """Of a stack the sets must be seen by the nodes, too."""
+    for name, each in stacked_places(place).items():
+        if each.is_local and not shared:
+            raise SettingError(
+                f"{flag}: its set {name!r} is {each}, a folder of this machine, which the nodes do not see; "
+                "stack sets in s3://..., or say --shared where every node has it at this path"
+            )
 
 
 def _check_bundle(place: Location, command: SentCommand) -> None:

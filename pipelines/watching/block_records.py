@@ -28,13 +28,12 @@ def forget_blocks(executor: Any) -> None:  # noqa: ANN401  # Ray's
         This Ray Data has other parts.
     """
     for operator in executor._topology:
-        records = getattr(operator, "_output_blocks_stats", None)  # the first stage has none
-        if records is not None and len(records) > KEPT:
-            del records[:-KEPT]
+        if operator.input_dependencies:  # what the first stage gives out is no block yet, and not recorded
+            del operator._output_blocks_stats[:-KEPT]
 
 
 @contextmanager
 def forgetting_blocks(dataset: Any) -> Iterator[None]:  # noqa: ANN401  # a ray.data.Dataset
     """While this lasts, the stages of a dataset's execution forget blocks that are gone."""
-    with at_each_step(dataset, SECONDS, forget_blocks, "kept small"):
+    with at_each_step(dataset, SECONDS, look=forget_blocks, purpose="kept small"):
         yield

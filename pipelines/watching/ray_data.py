@@ -99,6 +99,10 @@ def sampled(dataset: Any, stages: Mapping[str, str], listener: Callable[[Sample]
         See `sample_of`.
     """
     with at_each_step(
-        dataset, SAMPLE_SECONDS, lambda executor: listener(sample_of(executor, stages)), "looked at"
+        dataset,
+        SAMPLE_SECONDS,
+        look=lambda executor: sample_of(executor, stages),
+        purpose="looked at",
+        then=listener,
     ):
         yield

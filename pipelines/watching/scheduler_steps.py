@@ -11,7 +11,7 @@ import logging
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import Any, ClassVar
+from typing import Any, ClassVar, TypeVar
 
 from ray.data._internal.execution.execution_callback import ExecutionCallback
 
@@ -20,8 +20,7 @@ log = logging.getLogger(__name__)
 OTHER_PARTS = (AttributeError, TypeError, KeyError)
 """What is raised where this Ray Data has other parts than those that were looked at."""
 
-Step = Callable[[Any], None]
-"""Takes Ray Data's executor; called from the scheduler's thread, so it must be quick."""
+Found = TypeVar("Found")
 
 
 class SchedulerSteps(ExecutionCallback):
@@ -30,7 +29,7 @@ class SchedulerSteps(ExecutionCallback):
     A class, because a `DataContext` takes classes alone and travels to the workers, by name.
     """
 
-    called: ClassVar[tuple[Step, ...]] = ()
+    called: ClassVar[tuple[Callable[[Any], None], ...]] = ()
 
     def on_execution_step(self, executor: Any) -> None:  # noqa: ANN401  # Ray's
         """Called by the scheduler at each of its steps; what one raises ends the execution."""
@@ -38,9 +37,25 @@ class SchedulerSteps(ExecutionCallback):
             step(executor)
 
 
+def the_executor(executor: Any) -> Any:  # noqa: ANN401  # Ray's
+    """It itself, for those who know what may be missing."""
+    return executor
+
+
+def nothing(found: object) -> None:
+    """Where looking was all."""
+
+
 @contextmanager
-def at_each_step(dataset: Any, seconds: float, look: Step, purpose: str) -> Iterator[None]:  # noqa: ANN401  # a ray.data.Dataset
-    """While this lasts, `look` is called at the steps of a dataset's execution.
+def at_each_step(
+    dataset: Any,  # noqa: ANN401  # a ray.data.Dataset
+    seconds: float,
+    *,
+    look: Callable[[Any], Found] = the_executor,
+    then: Callable[[Found], None] = nothing,
+    purpose: str,
+) -> Iterator[None]:
+    """While this lasts, somebody is called at the steps of a dataset's execution, by the scheduler's thread.
 
     Parameters
     ----------
@@ -50,9 +65,11 @@ def at_each_step(dataset: Any, seconds: float, look: Step, purpose: str) -> Iter
         At least so long between two calls: the scheduler turns up to thousands of times a second, and at
         least ten times.
     look
-        What is called. `OTHER_PARTS` that it raises end the calls; anything else ends the execution.
+        Takes Ray Data's executor. `OTHER_PARTS` that it raises end the calls, and are said once.
+    then
+        Takes what `look` gave. Whatever it raises ends the execution: it is an error of its own.
     purpose
-        What it does to the stages, for the log: "looked at".
+        What is done to the stages, for the log: "looked at".
     """
     callbacks = getattr(dataset.context, "custom_execution_callback_classes", None)
     if not isinstance(callbacks, list):
@@ -61,7 +78,7 @@ def at_each_step(dataset: Any, seconds: float, look: Step, purpose: str) -> Iter
         return
     if SchedulerSteps not in callbacks:
         dataset.context.custom_execution_callback_classes = [*callbacks, SchedulerSteps]
-    step = _Spaced(seconds, look, purpose)
+    step = _Spaced(seconds, look, then, purpose)
     SchedulerSteps.called += (step,)
     try:
         yield
@@ -72,9 +89,12 @@ def at_each_step(dataset: Any, seconds: float, look: Step, purpose: str) -> Iter
 class _Spaced:
     """Calls now and then, until this Ray turns out to be another."""
 
-    def __init__(self, seconds: float, look: Step, purpose: str) -> None:
+    def __init__(
+        self, seconds: float, look: Callable[[Any], Any], then: Callable[[Any], None], purpose: str
+    ) -> None:
         self._seconds = seconds
-        self._look: Step | None = look
+        self._look: Callable[[Any], Any] | None = look
+        self._then = then
         self._purpose = purpose
         self._last = float("-inf")
 
@@ -84,7 +104,9 @@ class _Spaced:
             return
         self._last = now
         try:
-            self._look(executor)
+            found = self._look(executor)
         except OTHER_PARTS as error:
             self._look = None
             log.warning("Ray Data's stages cannot be %s (%s)", self._purpose, type(error).__name__)
+            return
+        self._then(found)

@@ -226,7 +226,7 @@ def watched(
     )
     with (
         sampled(dataset, stages, watch.sample),
-        at_each_step(dataset, STEP_SECONDS, watch.steering.step, "steered"),
+        at_each_step(dataset, STEP_SECONDS, then=watch.steering.step, purpose="steered"),
         forgetting_blocks(dataset),
         Watchdog(seconds, watch.tell) as watchdog,
     ):

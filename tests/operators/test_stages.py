@@ -75,9 +75,9 @@ def long(tmp_path_factory: pytest.TempPathFactory) -> Plan:
 
 @pytest.mark.parametrize(
     ("clips_per_video", "videos", "clips"),
-    [(1, [8], [7]), (2, [4, 4], [8, 5]), (3, [2, 2, 4], [6, 6, 7]), (8, [1] * 5 + [1, 2], [8] * 5 + [1, 8])],
+    [(1, [8], [7]), (2, [4, 4], [8, 5]), (3, [2] * 4, [6, 6, 4, 3]), (8, [1] * 8, [8] * 5 + [1, 0, 8])],
 )
-def test_a_row_has_no_more_than_eight_clips(
+def test_a_row_has_no_more_than_eight_clips_and_is_cut_whatever_its_videos_are(
     long: Plan, bundle: Bundle, clips_per_video: int, videos: list[int], clips: list[int]
 ) -> None:
     reader = ReadClips(long.location, long.root, Limits(), clips_per_video=clips_per_video)

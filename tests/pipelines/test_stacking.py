@@ -13,20 +13,22 @@ import pyarrow.parquet as pq
 import pytest
 
 from echoprime.bundle import Bundle, open_bundle
-from echoprime.errors import BundleError, TableError
+from echoprime.errors import BundleError, SettingError, TableError
 from echoprime.interpretation import Interpreter
 from echoprime.pages.run import run_page
 from echoprime.retrieval import CandidateSet, CandidateStack
 from echoprime.storage import Location
-from echoprime.tables import list_runs
+from echoprime.tables import RunRecord, list_runs
 from pipelines.candidate_sets.opening import open_set
 from pipelines.cli import main
 from pipelines.interpret import interpret
 from pipelines.settings import InterpretSettings, OutputSettings, ViewSettings, WithdrawSettings
 from pipelines.status import show_status
+from pipelines.submission.checks import _check_stack
+from pipelines.submission.words import read_command
 from pipelines.summary import show_interpretation
 from pipelines.view import write_pages
-from pipelines.withdraw import withdraw
+from pipelines.withdraw import _elsewhere, withdraw
 from tests.encoded import write_encodings
 from tests.rows import rows
 from tests.tiny import CANDIDATES, write_tiny_bundle
@@ -83,12 +85,33 @@ def test_a_stack_is_a_note_of_its_sets(place: Path, capsys: pytest.CaptureFixtur
 
 
 def test_search_says_the_set(place: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    words = ["candidates", "search", place / "stack", "--row", CANDIDATES + 3, "--k", CANDIDATES + REPORTED]
+    """Rows are the set's, as in an interpretation's evidence."""
+    words = [
+        "candidates",
+        "search",
+        place / "stack",
+        "--row",
+        3,
+        "--set",
+        "own",
+        "--k",
+        CANDIDATES + REPORTED,
+    ]
     found = json.loads(said(capsys, *words, "--json"))
     # its own study, and the other one of its patient
     assert len(found) == CANDIDATES + REPORTED - 2
-    for each in found:
-        assert (each["set"] == "own") == (each["row"] >= CANDIDATES) == each["study"].startswith("s-")
+    own = {each["row"]: each["study"] for each in found if each["set"] == "own"}
+    assert own == {row: f"s-{row:04d}" for row in range(REPORTED) if row not in (2, 3)}
+    assert {each["row"] for each in found if each["set"] == "official"} == set(range(CANDIDATES))
+    first = ["candidates", "search", place / "stack", "--row", 3, "--k", 5, "--json"]
+    assert json.loads(said(capsys, *first)) == json.loads(said(capsys, *first, "--set", "official"))
+    refused = {
+        "row 24: there are 24 of own": ["--row", REPORTED, "--set", "own"],
+        "--set x: no such set; there is official, own": ["--row", 1, "--set", "x"],
+    }
+    for line, more in refused.items():
+        assert main([str(word) for word in ["candidates", "search", place / "stack", *more]]) == 2
+        assert line in capsys.readouterr().err
     assert "No fluid is drawn" in said(capsys, *words[:-2], "--k", CANDIDATES + REPORTED, "--csv")
 
 
@@ -114,6 +137,45 @@ def test_languages_of_one_bundle_stand_together(place: Path, tmp_path: Path) -> 
     assert main(["candidates", "stack", str(tmp_path / "a"), *sets, "--bundle", str(place / "bundle")]) == 0
     assert main(["candidates", "stack", str(tmp_path / "b"), str(place / "bundle"), *sets[1:2]]) == 0
     assert open_set(str(tmp_path / "b")).candidates.origins.names == ("bundle", "own")
+    # of two bundles the one counts that has both languages
+    write_tiny_bundle(tmp_path / "english", weights=False, languages=[])
+    three = [str(tmp_path / "english"), str(place / "own-sn"), str(place / "bundle"), "--names", "a,b,c"]
+    assert main(["candidates", "stack", str(tmp_path / "c"), *three]) == 0
+    opened = open_set(str(tmp_path / "c")).bundle
+    assert opened is not None
+    assert opened.languages == open_bundle(place / "bundle").languages
+
+
+def test_a_set_out_of_reach_is_one_line(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    content = {"format": 1, "sets": [{"name": "a", "place": "s3://nowhere-to-be-found/set"}]}
+    (tmp_path / "stack.json").write_text(json.dumps(content))
+    environment = {
+        "AWS_ENDPOINT_URL": "http://127.0.0.1:9",
+        "AWS_ACCESS_KEY_ID": "a",
+        "AWS_SECRET_ACCESS_KEY": "b",
+    }
+    with pytest.MonkeyPatch.context() as patch:
+        for name, value in environment.items():
+            patch.setenv(name, value)
+        assert main(["candidates", "info", str(tmp_path)]) == 2
+    assert capsys.readouterr().err.count("\n") == 1
+
+
+def test_what_a_cluster_must_see_is_told(place: Path, tmp_path: Path) -> None:
+    """A stack that is seen itself names folders that may not be."""
+    words = [
+        "interpret",
+        "--bundle",
+        "s3://b/bundle",
+        "--output",
+        "s3://b/out",
+        "--candidates",
+        str(place / "stack"),
+    ]
+    command = read_command(words)
+    with pytest.raises(SettingError, match=r"set 'official' is .*, a folder of this machine"):
+        _check_stack(command.places["candidates"], "--candidates", shared=False)
+    _check_stack(command.places["candidates"], "--candidates", shared=True)
 
 
 @pytest.mark.parametrize(
@@ -128,6 +190,7 @@ def test_languages_of_one_bundle_stand_together(place: Path, tmp_path: Path) -> 
         ("{}/bundle {}/own-en --names a", "1 names for 2 sets"),
         ("{}/bundle {}/own-en --names a,b=c", "--names 'b=c': letters, digits"),
         ("{}/bundle {}/stack --names a,b", "is a stack itself; name its sets"),
+        ("{}/own-en {}/own-en --names a,b", "'a' and 'b' are the same set; name it once"),
         ("{}/bundle {}/own-sn --bundle {}/other", "another 'sn' lexicon"),
     ],
 )
@@ -217,6 +280,15 @@ def _as_the_library_says(bundle: Bundle, output: Path, found: list[dict[str, Any
         for each in expected["phenotypes"]:  # compared with nobody here
             each["nearest_percentile"] = None
         assert {name: row[name] for name in expected} == expected
+
+
+def test_sets_behind_a_stack_are_named_to_who_withdraws(place: Path, tmp_path: Path) -> None:
+    """The stack may lie below the output; what holds embeddings and reports does not."""
+    stack = tmp_path / "out" / "stack"
+    assert main(["candidates", "stack", str(stack), str(place / "bundle"), str(place / "own-en")]) == 0
+    RunRecord.start(Location.parse(tmp_path / "out"), "interpret", {"candidates": str(stack)})
+    named = [str(place / "bundle"), str(place / "own-en")]
+    assert _elsewhere(Location.parse(tmp_path / "out")) == [("candidate set", each) for each in named]
 
 
 @pytest.mark.ray

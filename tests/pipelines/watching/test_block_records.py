@@ -29,7 +29,7 @@ def test_records_of_blocks_are_forgotten(cluster: ClusterSize, monkeypatch: pyte
                 given[operator.name] = operator.metrics.num_task_outputs_generated
 
     dataset = chunk_numbers(BLOCKS).map_batches(lambda batch: batch, batch_size=None, num_cpus=0)
-    with block_records.forgetting_blocks(dataset), at_each_step(dataset, 0.0, look, "looked at"):
+    with block_records.forgetting_blocks(dataset), at_each_step(dataset, 0.0, look=look, purpose="looked at"):
         found = sorted(row["id"] for row in dataset.iter_rows())
     assert found == list(range(BLOCKS))
     assert given
