@@ -92,7 +92,7 @@ def plot(found: dict[tuple[int, str, int], dict[str, float]], shards: list[int])
     import matplotlib.pyplot as plt
 
     rows = sorted({key[0] for key in found})
-    figure, (grown, cut) = plt.subplots(1, 2, figsize=(10, 4.2))
+    figure, (grown, cut) = plt.subplots(1, 2, figsize=(11, 5))
     colours = ("tab:blue", "tab:orange", "tab:green")
     for name, colour in zip(FILTERS, colours, strict=False):
         for count, style in zip(shards, ("-", "--", ":"), strict=False):
@@ -105,9 +105,9 @@ def plot(found: dict[tuple[int, str, int], dict[str, float]], shards: list[int])
     grown.set(xlabel="candidates, millions", ylabel="processor seconds a study (15 sections)", yscale="log")
     cut.set(xlabel=f"shards of {rows[0]:,} candidates", ylabel="rows a processor second, of one shard's")
     cut.set_ylim(bottom=0)
-    for axes in (grown, cut):
+    for axes, columns in ((grown, len(FILTERS)), (cut, 1)):
         axes.grid(visible=True, alpha=0.3)
-        axes.legend(fontsize=8)
+        axes.legend(fontsize=8, ncols=columns, loc="upper center", bbox_to_anchor=(0.5, -0.16))
     figure.tight_layout()
     figure.savefig(PLOT, metadata={"Date": None})
 
