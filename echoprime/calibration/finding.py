@@ -6,6 +6,7 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from echoprime.bundle.calibrated import Isotonic, Platt
 from echoprime.calibration.folds import folds
@@ -13,6 +14,9 @@ from echoprime.calibration.mapping import Method, fit_mapping, rises
 from echoprime.calibration.measures import measure
 from echoprime.calibration.thresholds import Wanted, choose_threshold, rates
 from echoprime.population.analysed import Codes, Floats
+
+CHANCE = 0.5
+"""AUROC of values that say nothing; at most so much before or cross-fitted, and nothing is calibrated."""
 
 DIGITS = 6
 """Of figures; mapping and threshold are written in full."""
@@ -77,33 +81,21 @@ def fit_finding(values: Floats, truth: Floats, patients: Codes, fit: Fit) -> Fin
     if reason:
         return reason
     mapping = fit_mapping(fit.method, values, truth)
-    if not rises(mapping):
+    after, called = _cross_fitted(values, truth, patients, fit)
+    before, crossed = measure(values, truth), measure(after, truth)
+    if not rises(mapping) or min(before.auroc, crossed.auroc) <= CHANCE:
         return "its values do not rise with the finding"
-    threshold = choose_threshold(values, truth, fit.wanted)
-    after, called = np.empty(len(values)), np.empty(len(values), np.bool_)
-    for fitted, held in folds(patients, fit.folds):
-        after[held] = fit_mapping(fit.method, values[fitted], truth[fitted])(values[held])
-        theirs = choose_threshold(values[fitted], truth[fitted], fit.wanted)
-        called[held] = False if theirs is None else values[held] >= theirs
     entry = {
         "kind": "binary",
         "unit": "",
         "method": fit.method,
         **_written(mapping),
-        "threshold": {
-            "asked": str(fit.wanted),
-            "value": threshold,
-            "probability": None if threshold is None else float(mapping(np.array([threshold]))[0]),
-            "chosen_on": _rates(
-                np.zeros(len(values), bool) if threshold is None else values >= threshold, truth
-            ),
-            "cross_fitted": _rates(called, truth),
-        },
+        "threshold": _threshold(values, truth, mapping, called, fit.wanted),
         "studies": len(values),
         "positives": int(truth.sum()),
         "patients": len(np.unique(patients)),
-        "before": _rounded(asdict(measure(values, truth))),
-        "cross_fitted": _rounded(asdict(measure(after, truth))),
+        "before": _rounded(asdict(before)),
+        "cross_fitted": _rounded(asdict(crossed)),
     }
     return Finding(entry, truth, values, after)
 
@@ -123,6 +115,31 @@ def _why_not(values: Floats, truth: Floats, patients: Codes, fit: Fit) -> str:
         if truth[fitted].min() == truth[fitted].max() or values[fitted].min() == values[fitted].max():
             return "all of one kind are of a few patients: nothing is left to fit to without them"
     return ""
+
+
+def _cross_fitted(
+    values: Floats, truth: Floats, patients: Codes, fit: Fit
+) -> tuple[Floats, NDArray[np.bool_]]:
+    """Each study's probability and call, by mapping and threshold of the other folds' patients."""
+    after, called = np.empty(len(values)), np.zeros(len(values), np.bool_)
+    for fitted, held in folds(patients, fit.folds):
+        after[held] = fit_mapping(fit.method, values[fitted], truth[fitted])(values[held])
+        theirs = choose_threshold(values[fitted], truth[fitted], fit.wanted)
+        called[held] = False if theirs is None else values[held] >= theirs
+    return after, called
+
+
+def _threshold(
+    values: Floats, truth: Floats, mapping: Isotonic | Platt, called: NDArray[np.bool_], wanted: Wanted
+) -> dict[str, Any]:
+    threshold = choose_threshold(values, truth, wanted)
+    return {
+        "asked": str(wanted),
+        "value": threshold,
+        "probability": None if threshold is None else float(mapping(np.array([threshold]))[0]),
+        "chosen_on": _rates(np.zeros(len(values), bool) if threshold is None else values >= threshold, truth),
+        "cross_fitted": _rates(called, truth),
+    }
 
 
 def _written(mapping: Isotonic | Platt) -> dict[str, Any]:
