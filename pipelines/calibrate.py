@@ -6,6 +6,7 @@ from rich.console import Console
 from rich.table import Table
 
 from echoprime.calibration import Fit, Fitted, Reference, Wanted, calibrate, calibration_page, read_reference
+from echoprime.calibration.finding import RATES
 from echoprime.calibration.fitting import NOT_KNOWN
 from echoprime.errors import SettingError
 from echoprime.storage import Location
@@ -106,6 +107,10 @@ def _show_left(out: Console, fitted: Fitted) -> None:
     for name, entry in fitted.calibration.phenotypes.items():
         if missing := entry["known_but_not_assessable"]:
             out.print(f"{name}: {missing:,} studies with a known value are not assessable")
+    for name, finding in fitted.findings.items():
+        threshold = finding.entry["threshold"]
+        if threshold["why_not"]:
+            out.print(f"{name}: {threshold['asked']}: {threshold['why_not']}")
     for name, why in left.items():
         if why != NOT_KNOWN:
             out.print(f"left as it is: {name}: {why}")
@@ -123,11 +128,15 @@ def _findings(fitted: Fitted) -> Table:
         before, after, threshold = entry["before"], entry["cross_fitted"], entry["threshold"]
         figures = ("brier", "calibration_error")
         moved = [f"{each[figure]:.3f}" for figure in figures for each in (before, after)]
-        rates = [f"{threshold['cross_fitted'][rate]:.0%}" for rate in ("sensitivity", "specificity")]
+        rates = [_share(threshold["cross_fitted"][rate]) for rate in RATES]
         counts = [f"{entry['studies']:,}", f"{entry['positives']:,}"]
-        value = "" if threshold["value"] is None else f"{threshold['value']:.3f}"
+        value = "none" if threshold["value"] is None else f"{threshold['value']:.3f}"
         shown.add_row(name.replace("_", " "), *counts, *moved, value, *rates)
     return shown
+
+
+def _share(rate: float | None) -> str:
+    return "" if rate is None else f"{rate:.0%}"
 
 
 def _numbers(fitted: Fitted) -> Table:

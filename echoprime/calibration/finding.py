@@ -18,6 +18,10 @@ from echoprime.population.analysed import Codes, Floats
 CHANCE = 0.5
 """AUROC of values that say nothing; at most so much before or cross-fitted, and nothing is calibrated."""
 
+RATES = ("sensitivity", "specificity")
+
+UNREACHED = "no threshold reaches it: calls go by the bundle's"
+
 DIGITS = 6
 """Of figures; mapping and threshold are written in full."""
 
@@ -133,11 +137,22 @@ def _threshold(
     values: Floats, truth: Floats, mapping: Isotonic | Platt, called: NDArray[np.bool_], wanted: Wanted
 ) -> dict[str, Any]:
     threshold = choose_threshold(values, truth, wanted)
+    if threshold is None:
+        nothing = dict.fromkeys(RATES)
+        return {
+            "asked": str(wanted),
+            "value": None,
+            "why_not": UNREACHED,
+            "probability": None,
+            "chosen_on": nothing,
+            "cross_fitted": nothing,
+        }
     return {
         "asked": str(wanted),
         "value": threshold,
-        "probability": None if threshold is None else float(mapping(np.array([threshold]))[0]),
-        "chosen_on": _rates(np.zeros(len(values), bool) if threshold is None else values >= threshold, truth),
+        "why_not": "",
+        "probability": float(mapping(np.array([threshold]))[0]),
+        "chosen_on": _rates(values >= threshold, truth),
         "cross_fitted": _rates(called, truth),
     }
 
@@ -149,7 +164,7 @@ def _written(mapping: Isotonic | Platt) -> dict[str, Any]:
 
 
 def _rates(called: Any, truth: Floats) -> dict[str, float | None]:  # noqa: ANN401  # an array of bool
-    return _rounded(dict(zip(("sensitivity", "specificity"), rates(called, truth), strict=True)))
+    return _rounded(dict(zip(RATES, rates(called, truth), strict=True)))
 
 
 def _rounded(figures: dict[str, float | None]) -> dict[str, float | None]:

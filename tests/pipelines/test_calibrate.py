@@ -99,6 +99,24 @@ def test_file_table_and_page(place: Path, capsys: pytest.CaptureFixture[str]) ->
         assert "gone-" not in text
 
 
+def test_a_threshold_that_is_not_reached_is_said(
+    place: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The studies of the highest values lack the finding."""
+    values, _, _ = drawn_finding(STUDIES)
+    lines = pq.read_table(place / "reference.parquet").to_pylist()
+    for line in lines:
+        number = line["study_id"].removeprefix("Smith-")
+        if number.isdigit() and values[int(number)] > 0.75:
+            line["tavr"] = 0
+    write_cohort(tmp_path / "reference.csv", lines)
+    words = f"calibrate {{}}/out {tmp_path}/reference.csv {tmp_path}/c.json --threshold specificity=1"
+    assert run(place, words) == 0
+    said = " ".join(capsys.readouterr().out.split())
+    assert "tavr: specificity=1: no threshold reaches it: calls go by the bundle's" in said
+    assert json.loads((tmp_path / "c.json").read_bytes())["phenotypes"]["tavr"]["threshold"]["value"] is None
+
+
 def test_the_same_file_whatever_the_order_and_the_format(place: Path) -> None:
     for name in ("reference.csv", "shuffled.csv", "reference.parquet"):
         assert run(place, f"calibrate {{}}/out {{}}/{name} {{}}/from-{name}.json --method platt") == 0

@@ -316,6 +316,23 @@ def test_the_page_shows_figures_drawings_and_what_was_left() -> None:
     assert page == calibration_page(calibrate(drawn_reference(), Fit()))
 
 
+def test_a_specificity_that_no_threshold_reaches_is_said(tmp_path: Path) -> None:
+    """The highest value is one of a study without the finding: only calling nobody spares all of these."""
+    reference = drawn_reference()
+    values = {**reference.values, "tavr": reference.values["tavr"].copy()}
+    values["tavr"][int(np.flatnonzero(reference.known["tavr"] == 0)[0])] = 1.0
+    fitted = calibrate(replace(reference, values=values), Fit(wanted=Wanted("specificity", 1.0)))
+    nothing = {"sensitivity": None, "specificity": None}
+    assert fitted.calibration.phenotypes["tavr"]["threshold"] == {
+        "asked": "specificity=1", "value": None, "probability": None, "chosen_on": nothing,
+        "cross_fitted": nothing, "why_not": "no threshold reaches it: calls go by the bundle's",
+    }  # fmt: skip
+    assert "no threshold reaches it: calls go by the bundle&#39;s" in calibration_page(fitted)
+    file = Location.parse(tmp_path / "calibration.json")
+    fitted.calibration.write(file)
+    assert Calibration.read(file) == fitted.calibration
+
+
 def test_probabilities_of_new_studies_come_true() -> None:
     values, truth, _ = drawn_finding(6000)
     mapping = fit_mapping("isotonic", values, truth)
