@@ -75,6 +75,15 @@ class Calibration:
         text = re.sub(r"\[\s+([-+.\de]+),\s+([-+.\de]+)\s+\]", r"[\1, \2]", text)
         file.write_bytes(f"{text}\n".encode())
 
+    @staticmethod
+    def is_one(file: Location) -> bool:
+        """Whether a calibration lies there, of whatever version and however damaged: it may be replaced."""
+        try:
+            content = json.loads(file.read_bytes())
+        except (OSError, ValueError):
+            return False
+        return isinstance(content, dict) and content.keys() >= {"format", "sha256", "phenotypes"}
+
     @classmethod
     def read(cls, file: str | Path | Location) -> Calibration:
         """Read and check the file.

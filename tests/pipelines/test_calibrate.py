@@ -27,6 +27,9 @@ from tests.rows import rows
 STUDIES = 240
 NOT_HIS = frozenset({"run_id", "written_at", "interpretation_id", "phenotypes", "calls_calibrated"})
 
+LONG = "x" * 250
+"""A name that a file can have, but not the unfinished one that is renamed to it."""
+
 
 @pytest.fixture(scope="module")
 def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
@@ -197,6 +200,37 @@ def test_a_mistake_is_one_line_and_nothing_is_written(
     assert said in line
     assert "Smith" not in line
     assert not (place / "broken.json").exists()
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        ("{}/mine.csv {}/mine.csv", "CALIBRATION {}/mine.csv: is the reference itself; name another file"),
+        ("{}/mine.csv {}/link.csv", "CALIBRATION {}/link.csv: is the reference itself"),
+        ("{}/mine.csv {}/c.json --page {}/mine.csv", "--page {}/mine.csv: is the reference itself"),
+        ("{}/mine.csv {}/c.json --page {}/./c.json", "--page {}/c.json: is CALIBRATION too; name another"),
+        ("{}/mine.csv {}/notes.json", "CALIBRATION {}/notes.json: is there, and is no calibration; name"),
+        (f"{{}}/mine.csv {{}}/c.json --page {{}}/{LONG}", f"{{}}/{LONG}: cannot be written (OSError); give"),
+        (f"{{}}/mine.csv {{}}/{LONG}", f"{{}}/{LONG}: cannot be written (OSError); give another place"),
+    ],
+)
+def test_files_of_the_users_stay(
+    place: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], words: str, said: str
+) -> None:
+    (tmp_path / "mine.csv").write_bytes((place / "reference.csv").read_bytes())
+    (tmp_path / "link.csv").symlink_to(tmp_path / "mine.csv")
+    (tmp_path / "notes.json").write_text('{"format": 1}')
+    before = {each.name: each.read_bytes() for each in tmp_path.iterdir()}
+    assert run(tmp_path, f"calibrate {place}/out {words}") == 2
+    (line,) = capsys.readouterr().err.splitlines()
+    assert said.replace("{}", str(tmp_path)) in line
+    assert {each.name: each.read_bytes() for each in tmp_path.iterdir()} == before
+
+
+def test_a_calibration_is_written_over_an_earlier_one(place: Path, tmp_path: Path) -> None:
+    for method in ("platt", "isotonic"):
+        assert run(place, f"calibrate {{}}/out {{}}/reference.csv {tmp_path}/c.json --method {method}") == 0
+    assert json.loads((tmp_path / "c.json").read_bytes())["made_from"]["method"] == "isotonic"
 
 
 @pytest.mark.ray
