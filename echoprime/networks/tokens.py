@@ -24,6 +24,9 @@ VOCABULARY_FILE = "vocab.txt"
 FIRST, LAST = "[CLS]", "[SEP]"
 """What a BERT puts around a text; the embedding is the first one's."""
 
+UNKNOWN = "[UNK]"
+"""What stands for a word that no pieces make up; without it such a text cannot be cut at all."""
+
 MISSING = "text needs the package transformers; install it: pip install 'echoprime-pipeline[text]'"
 
 
@@ -45,11 +48,11 @@ class Tokenizer:
         self._tokenizer = _opened(Path(file))
         self._tokenizer.no_padding()
         self._tokenizer.no_truncation()
-        pieces = self._tokenizer.encode("heart").tokens
-        if len(pieces) < 3 or (pieces[0], pieces[-1]) != (FIRST, LAST):
+        if not _is_of_a_bert(self._tokenizer):
             raise BundleError(
-                f"{Path(file).name}: no tokenizer of a BERT, which puts {FIRST} and {LAST} around a text; "
-                "give the folder of the one that the weights were trained with"
+                f"{Path(file).name}: no tokenizer of a BERT, which puts {FIRST} and {LAST} around a text and "
+                f"has {UNKNOWN} for what it does not know; give the folder of the one that the weights were "
+                "trained with"
             )
 
     @property
@@ -127,6 +130,16 @@ def _lowered(file: Path) -> bool:
     except (ValueError, AttributeError) as error:
         raise BundleError(f"{file.name}: no JSON object; copy it again") from error
     return bool(found)
+
+
+def _is_of_a_bert(tokenizer: tokenizers.Tokenizer) -> bool:
+    if getattr(tokenizer.model, "unk_token", None) != UNKNOWN or tokenizer.token_to_id(UNKNOWN) is None:
+        return False
+    try:
+        pieces = tokenizer.encode("heart").tokens
+    except Exception:  # what the package's own language raises
+        return False
+    return len(pieces) >= 3 and (pieces[0], pieces[-1]) == (FIRST, LAST)
 
 
 def _opened(file: Path) -> tokenizers.Tokenizer:
