@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from echoprime.errors import BundleError
+from echoprime.errors import BundleError, MissingPackageError
 
 if TYPE_CHECKING:
     import tokenizers
@@ -40,8 +40,10 @@ class Tokenizer:
 
     Raises
     ------
+    MissingPackageError
+        The package is not installed.
     BundleError
-        The package is not installed; the file is missing, damaged, or no BERT's.
+        The file is missing, damaged, or no BERT's.
     """
 
     def __init__(self, file: Path | str) -> None:
@@ -113,7 +115,7 @@ def tokenizer_json(folder: Path) -> bytes:
         made = BertWordPieceTokenizer(str(folder / VOCABULARY_FILE), lowercase=lowered)
         return str(made.to_str()).encode()
     except ImportError as error:
-        raise BundleError(MISSING) from error
+        raise MissingPackageError(MISSING) from error
     except BundleError:
         raise
     except Exception as error:  # what the package's own language raises
@@ -146,7 +148,7 @@ def _opened(file: Path) -> tokenizers.Tokenizer:
     try:
         import tokenizers
     except ImportError as error:
-        raise BundleError(MISSING) from error
+        raise MissingPackageError(MISSING) from error
     try:
         return tokenizers.Tokenizer.from_str(file.read_text(encoding="utf-8"))
     except OSError as error:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
+import shutil
 import sys
 from pathlib import Path
 from typing import Any
@@ -177,6 +178,24 @@ def test_without_transformers_one_line_says_what_to_install(
         said = refusal(capsys, "candidates", "search", place / "bundle", "--text", "x")
         assert "pip install 'echoprime-pipeline[text]'" in said
     assert len(found(capsys, "candidates", "search", place / "bundle", "--row", 1)) == 10
+
+
+def test_without_transformers_a_bundle_is_checked_but_for_its_sentence(
+    place: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    words = ["bundle", "check", str(place / "bundle")]
+    capsys.readouterr()
+    assert main(words) == 0
+    assert "numbers are those that were recorded" in capsys.readouterr().out
+    changed = shutil.copytree(place / "bundle", tmp_path / "changed")
+    (changed / "text_selfcheck.npz").write_bytes(b"")
+    for package in ("transformers", "tokenizers"):
+        monkeypatch.setitem(sys.modules, package, None)  # importing it fails
+        assert main(words) == 0
+        said = " ".join(capsys.readouterr().out.split())
+        assert "sample clip on cpu" in said
+        assert "sample sentence: not checked: text needs the package transformers; install it" in said
+        refusal(capsys, "bundle", "check", changed)  # a file that differs is refused as ever
 
 
 REPORTS = [
