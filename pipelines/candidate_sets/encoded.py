@@ -37,7 +37,8 @@ def opened_for_search(named: str, bundle: str | None = None) -> Iterator[OpenedS
     Raises
     ------
     UserError
-        There is none of them, no study of the table has an encoded video, or the bundle is of another encoder.
+        There is none of them, no study of the table has an encoded video, or the bundle is of another
+        encoder.
     """
     place = Location.parse(named)
     if not is_encodings(place):
