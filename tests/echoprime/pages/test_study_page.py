@@ -79,7 +79,8 @@ def interpretation(**more: Any) -> dict[str, Any]:
                 p50=50.0, p75=60.0, p90=60.0,
             ),
             phenotype(
-                "tavr", "Aortic Valve", 0.5, neighbours=2, positive=1, low=0.09, high=0.91, threshold=0.76, threshold_from="published",
+                "tavr", "Aortic Valve", 0.5, neighbours=2, positive=1, low=0.09, high=0.91, threshold=0.76,
+                threshold_from="published",
                 call=False,
             ),
         ],
@@ -210,7 +211,8 @@ def test_what_decides_stands_there_where_it_was_asked_for() -> None:
             views=[part(1.0, view="A4C")],
         ),
         phenotype(
-            "tavr", "Aortic Valve", 0.5, positive=1, threshold=0.76, threshold_from="published", call=False, stable=False,
+            "tavr", "Aortic Valve", 0.5, positive=1, threshold=0.76, call=False, stable=False,
+            threshold_from="published",
             videos=[part(1.0), part(0.0, 0.5)], views=[part(0.6, 0.8, view="A4C"), part(0.4, view="SSN")],
         ),
         phenotype("dilated_ivc", "IVC", None, videos=[], views=[]),
