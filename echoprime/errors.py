@@ -197,6 +197,10 @@ class BundleError(UserError):
     """A release or bundle is missing, damaged, or does not fit what is asked of it."""
 
 
+class MissingPackageError(BundleError):
+    """A bundle has something that needs a package that is not installed here."""
+
+
 class CohortError(UserError):
     """A cohort's table is missing, or is not what it should be."""
 

@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+
 from rich.console import Console
 from rich.table import Table
 
+from echoprime.bundle import Calibration
 from echoprime.calibration import Fit, Fitted, Reference, Wanted, calibrate, calibration_page, read_reference
+from echoprime.calibration.finding import RATES
 from echoprime.calibration.fitting import NOT_KNOWN
 from echoprime.errors import SettingError
 from echoprime.storage import Location
@@ -27,11 +32,11 @@ def calibrate_output(settings: CalibrateSettings) -> int:
     """
     # 1. Everything that can be wrong, and every number, before anything is written.
     fit = _fit(settings)
-    file = _place("CALIBRATION", settings.calibration)
-    page = None if settings.page is None else _place("--page", settings.page)
+    source = Location.parse(settings.reference)
+    file, page = _places(settings, source)
     reference = read_reference(
         Location.parse(settings.output),
-        Location.parse(settings.reference),
+        source,
         name=settings.name,
         known=settings.known,
         ignore=tuple(part.strip() for part in settings.ignore.split(",") if part.strip()),
@@ -39,14 +44,11 @@ def calibrate_output(settings: CalibrateSettings) -> int:
     fitted = calibrate(reference, fit)
     html = None if page is None else calibration_page(fitted)
     # 2. The page, then the file, whose presence says that all is there.
-    try:
-        if page is not None and html is not None:
+    if page is not None and html is not None:
+        with _named_where_it_fails(page):
             page.write_bytes(html.encode())
+    with _named_where_it_fails(file):
         fitted.calibration.write(file)
-    except OSError as error:
-        raise SettingError(
-            f"{file}: cannot be written ({type(error).__name__}); give another place"
-        ) from None
     _show(reference, fitted, settings)
     return DONE
 
@@ -67,13 +69,42 @@ def _fit(settings: CalibrateSettings) -> Fit:
     )
 
 
-def _place(what: str, text: str) -> Location:
-    """A file to write, refused before hours of nothing."""
+def _places(settings: CalibrateSettings, reference: Location) -> tuple[Location, Location | None]:
+    """The files to write, refused before hours of nothing, and where something else would be lost."""
+    file = _place("CALIBRATION", settings.calibration, reference)
+    if file.exists() and not Calibration.is_one(file):
+        raise SettingError(f"CALIBRATION {file}: is there, and is no calibration; name another file")
+    if settings.page is None:
+        return file, None
+    page = _place("--page", settings.page, reference)
+    if _followed(page) == _followed(file):
+        raise SettingError(f"--page {page}: is CALIBRATION too; name another file")
+    return file, page
+
+
+def _place(what: str, text: str, reference: Location) -> Location:
     place = Location.parse(text)
     place.require_reachable(what, SettingError)
     if place.is_dir():
         raise SettingError(f"{what} {place}: is a folder; name a file")
+    if _followed(place) == _followed(reference):
+        raise SettingError(f"{what} {place}: is the reference itself; name another file")
     return place
+
+
+def _followed(place: Location) -> str:
+    """Where a file lies in the end: links followed."""
+    return str(place.local_path.resolve() if place.is_local else place)
+
+
+@contextmanager
+def _named_where_it_fails(place: Location) -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        raise SettingError(
+            f"{place}: cannot be written ({type(error).__name__}); give another place"
+        ) from None
 
 
 def _show(reference: Reference, fitted: Fitted, settings: CalibrateSettings) -> None:
@@ -106,6 +137,10 @@ def _show_left(out: Console, fitted: Fitted) -> None:
     for name, entry in fitted.calibration.phenotypes.items():
         if missing := entry["known_but_not_assessable"]:
             out.print(f"{name}: {missing:,} studies with a known value are not assessable")
+    for name, finding in fitted.findings.items():
+        threshold = finding.entry["threshold"]
+        if threshold["why_not"]:
+            out.print(f"{name}: {threshold['asked']}: {threshold['why_not']}")
     for name, why in left.items():
         if why != NOT_KNOWN:
             out.print(f"left as it is: {name}: {why}")
@@ -123,11 +158,15 @@ def _findings(fitted: Fitted) -> Table:
         before, after, threshold = entry["before"], entry["cross_fitted"], entry["threshold"]
         figures = ("brier", "calibration_error")
         moved = [f"{each[figure]:.3f}" for figure in figures for each in (before, after)]
-        rates = [f"{threshold['cross_fitted'][rate]:.0%}" for rate in ("sensitivity", "specificity")]
+        rates = [_share(threshold["cross_fitted"][rate]) for rate in RATES]
         counts = [f"{entry['studies']:,}", f"{entry['positives']:,}"]
-        value = "" if threshold["value"] is None else f"{threshold['value']:.3f}"
+        value = "none" if threshold["value"] is None else f"{threshold['value']:.3f}"
         shown.add_row(name.replace("_", " "), *counts, *moved, value, *rates)
     return shown
+
+
+def _share(rate: float | None) -> str:
+    return "" if rate is None else f"{rate:.0%}"
 
 
 def _numbers(fitted: Fitted) -> Table:

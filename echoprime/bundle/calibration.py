@@ -21,15 +21,12 @@ from typing import Any
 
 from echoprime.bundle.bundle import Bundle
 from echoprime.bundle.calibrated import Conformal, Isotonic, Platt
-from echoprime.bundle.phenotypes import CALIBRATION, Phenotype
+from echoprime.bundle.phenotypes import CALIBRATION, LIMITS, Phenotype
 from echoprime.errors import SettingError
 from echoprime.storage import Location, canonical_json
 
 FORMAT = 1
 """Version of the file; another one is refused."""
-
-HIGHEST = {"%": 100.0}
-"""Unit -> the largest number that there is."""
 
 _AGAIN = "calibrate again (echoprime calibrate)"
 
@@ -77,6 +74,15 @@ class Calibration:
         # a knot a line
         text = re.sub(r"\[\s+([-+.\de]+),\s+([-+.\de]+)\s+\]", r"[\1, \2]", text)
         file.write_bytes(f"{text}\n".encode())
+
+    @staticmethod
+    def is_one(file: Location) -> bool:
+        """Whether a calibration lies there, of whatever version and however damaged: it may be replaced."""
+        try:
+            content = json.loads(file.read_bytes())
+        except (OSError, ValueError):
+            return False
+        return isinstance(content, dict) and content.keys() >= {"format", "sha256", "phenotypes"}
 
     @classmethod
     def read(cls, file: str | Path | Location) -> Calibration:
@@ -173,7 +179,8 @@ def _mapping(said: Mapping[str, Any]) -> tuple[Isotonic | Platt | Conformal, flo
     """What a phenotype's entry maps with, and its threshold; ValueError where these are no such numbers."""
     if said["kind"] == "continuous":
         width = _finite(said["half_width"])
-        return Conformal(width, HIGHEST.get(said["unit"], math.inf)), None
+        _, highest = LIMITS.get(said["unit"], (0.0, math.inf))
+        return Conformal(width, highest), None
     chosen = said["threshold"]["value"]
     threshold = None if chosen is None else _finite(chosen)
     if said["method"] == "platt":

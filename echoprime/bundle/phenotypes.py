@@ -19,6 +19,9 @@ PUBLISHED, OWN, CALIBRATION = "published", "own", "calibration"
 UNITS = {"ejection_fraction": "%", "pulmonary_artery_pressure_continuous": "mmHg"}
 """Units of the continuous phenotypes; a binary one is a share of the neighbours, 0..1."""
 
+LIMITS = {"%": (0.0, 100.0), "mmHg": (0.0, math.inf)}
+"""Unit -> the least and the largest number that there is."""
+
 
 @dataclass(frozen=True)
 class Phenotype:

@@ -6,6 +6,7 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from echoprime.bundle.calibrated import Isotonic, Platt
 from echoprime.calibration.folds import folds
@@ -13,6 +14,13 @@ from echoprime.calibration.mapping import Method, fit_mapping, rises
 from echoprime.calibration.measures import measure
 from echoprime.calibration.thresholds import Wanted, choose_threshold, rates
 from echoprime.population.analysed import Codes, Floats
+
+CHANCE = 0.5
+"""AUROC of values that say nothing; at most so much before or cross-fitted, and nothing is calibrated."""
+
+RATES = ("sensitivity", "specificity")
+
+UNREACHED = "no threshold reaches it: calls go by the bundle's"
 
 DIGITS = 6
 """Of figures; mapping and threshold are written in full."""
@@ -77,33 +85,21 @@ def fit_finding(values: Floats, truth: Floats, patients: Codes, fit: Fit) -> Fin
     if reason:
         return reason
     mapping = fit_mapping(fit.method, values, truth)
-    if not rises(mapping):
+    after, called = _cross_fitted(values, truth, patients, fit)
+    before, crossed = measure(values, truth), measure(after, truth)
+    if not rises(mapping) or min(before.auroc, crossed.auroc) <= CHANCE:
         return "its values do not rise with the finding"
-    threshold = choose_threshold(values, truth, fit.wanted)
-    after, called = np.empty(len(values)), np.empty(len(values), np.bool_)
-    for fitted, held in folds(patients, fit.folds):
-        after[held] = fit_mapping(fit.method, values[fitted], truth[fitted])(values[held])
-        theirs = choose_threshold(values[fitted], truth[fitted], fit.wanted)
-        called[held] = False if theirs is None else values[held] >= theirs
     entry = {
         "kind": "binary",
         "unit": "",
         "method": fit.method,
         **_written(mapping),
-        "threshold": {
-            "asked": str(fit.wanted),
-            "value": threshold,
-            "probability": None if threshold is None else float(mapping(np.array([threshold]))[0]),
-            "chosen_on": _rates(
-                np.zeros(len(values), bool) if threshold is None else values >= threshold, truth
-            ),
-            "cross_fitted": _rates(called, truth),
-        },
+        "threshold": _threshold(values, truth, mapping, called, fit.wanted),
         "studies": len(values),
         "positives": int(truth.sum()),
         "patients": len(np.unique(patients)),
-        "before": _rounded(asdict(measure(values, truth))),
-        "cross_fitted": _rounded(asdict(measure(after, truth))),
+        "before": _rounded(asdict(before)),
+        "cross_fitted": _rounded(asdict(crossed)),
     }
     return Finding(entry, truth, values, after)
 
@@ -125,6 +121,42 @@ def _why_not(values: Floats, truth: Floats, patients: Codes, fit: Fit) -> str:
     return ""
 
 
+def _cross_fitted(
+    values: Floats, truth: Floats, patients: Codes, fit: Fit
+) -> tuple[Floats, NDArray[np.bool_]]:
+    """Each study's probability and call, by mapping and threshold of the other folds' patients."""
+    after, called = np.empty(len(values)), np.zeros(len(values), np.bool_)
+    for fitted, held in folds(patients, fit.folds):
+        after[held] = fit_mapping(fit.method, values[fitted], truth[fitted])(values[held])
+        theirs = choose_threshold(values[fitted], truth[fitted], fit.wanted)
+        called[held] = False if theirs is None else values[held] >= theirs
+    return after, called
+
+
+def _threshold(
+    values: Floats, truth: Floats, mapping: Isotonic | Platt, called: NDArray[np.bool_], wanted: Wanted
+) -> dict[str, Any]:
+    threshold = choose_threshold(values, truth, wanted)
+    if threshold is None:
+        nothing = dict.fromkeys(RATES)
+        return {
+            "asked": str(wanted),
+            "value": None,
+            "why_not": UNREACHED,
+            "probability": None,
+            "chosen_on": nothing,
+            "cross_fitted": nothing,
+        }
+    return {
+        "asked": str(wanted),
+        "value": threshold,
+        "why_not": "",
+        "probability": float(mapping(np.array([threshold]))[0]),
+        "chosen_on": _rates(values >= threshold, truth),
+        "cross_fitted": _rates(called, truth),
+    }
+
+
 def _written(mapping: Isotonic | Platt) -> dict[str, Any]:
     if isinstance(mapping, Platt):
         return {"slope": mapping.slope, "intercept": mapping.intercept}
@@ -132,7 +164,7 @@ def _written(mapping: Isotonic | Platt) -> dict[str, Any]:
 
 
 def _rates(called: Any, truth: Floats) -> dict[str, float | None]:  # noqa: ANN401  # an array of bool
-    return _rounded(dict(zip(("sensitivity", "specificity"), rates(called, truth), strict=True)))
+    return _rounded(dict(zip(RATES, rates(called, truth), strict=True)))
 
 
 def _rounded(figures: dict[str, float | None]) -> dict[str, float | None]:

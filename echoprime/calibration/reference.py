@@ -13,7 +13,7 @@ from echoprime.population.analysed import Codes, Floats, read_analysed
 from echoprime.population.cohort import STUDY, read_cohort
 from echoprime.population.flow import count_cohort
 from echoprime.population.joining import join_cohort
-from echoprime.population.known import known_columns, require_sound
+from echoprime.population.known import known_columns, require_no_texts, require_sound
 from echoprime.population.loading import load_tables
 from echoprime.population.workspace import workspace
 from echoprime.storage import JSON, Location
@@ -76,6 +76,7 @@ def read_reference(
         Where the jobs wrote.
     reference
         CSV or Parquet with study_id, as a population study's cohort; patient_id there wins over the tables'.
+        Dates are not read.
     name
         Of the interpretation.
     known
@@ -89,9 +90,10 @@ def read_reference(
         A file or table is missing or not what it should be, no study joins, or no phenotype is known.
     """
     with workspace() as connection:
-        people = read_cohort(connection, reference, key=STUDY, ignore=ignore)
+        people = read_cohort(connection, reference, key=STUDY, ignore=ignore, dated=False)
         phenotypes = load_tables(connection, output, name)
         columns = known_columns(people, phenotypes, known)
+        require_no_texts(connection, people, phenotypes, columns)
         if not columns:
             raise CohortError(
                 f"{people.source}: no column of a phenotype; name them like the interpretation's, or say "

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,6 +13,7 @@ from echoprime.archive.sorting import parquet
 from echoprime.archive.study_csv import csv_columns, csv_table, fetch_csv, require_columns, unreadable
 from echoprime.bundle import Phenotype
 from echoprime.bundle.cache import file_sha256
+from echoprime.bundle.phenotypes import LIMITS
 from echoprime.errors import SettingError
 from echoprime.storage import Location
 
@@ -74,7 +76,7 @@ def read_label_table(
     connection, csv, scratch
         See `read_report_table`.
     phenotypes
-        Labels of a `binary` one are 0 or 1, of one in % 0 to 100, of others any number; empty = unknown.
+        Labels of a `binary` one are 0 or 1, of one in % 0 to 100, in mmHg at least 0; empty = unknown.
 
     Raises
     ------
@@ -95,15 +97,33 @@ def read_label_table(
     return table
 
 
+def number_in_limits(value: str, unit: str) -> tuple[str, str]:
+    """What numbers of a unit there are, in words, and as SQL's condition that a finite `value` is one.
+
+    Examples
+    --------
+    >>> number_in_limits('"ef"', "%")
+    ('a number from 0 to 100', '"ef" BETWEEN 0 AND 100')
+    >>> number_in_limits("x", "mmHg"), number_in_limits("x", "")
+    (('a number from 0', 'x >= 0'), ('a number', 'true'))
+    """
+    if unit not in LIMITS:
+        return "a number", "true"
+    least, largest = LIMITS[unit]
+    if math.isinf(largest):
+        return f"a number from {least:g}", f"{value} >= {least:g}"
+    return f"a number from {least:g} to {largest:g}", f"{value} BETWEEN {least:g} AND {largest:g}"
+
+
 def _require_labels(
     connection: duckdb.DuckDBPyConnection, csv: Location, table: StudyTable, phenotype: Phenotype
 ) -> None:
     value = f'"{phenotype.name}"'
-    allowed, good = "a number", f"NOT isinf({value})"
     if phenotype.kind == "binary":
         allowed, good = "0 or 1", f"{value} IN (0, 1)"
-    elif phenotype.unit == "%":
-        allowed, good = "a number from 0 to 100", f"{value} BETWEEN 0 AND 100"
+    else:
+        allowed, good = number_in_limits(value, phenotype.unit)
+        good = f"{good} AND NOT isinf({value})"
     bad = f"text_{phenotype.name} IS NOT NULL AND ({value} IS NULL OR NOT (isnan({value}) OR {good}))"
     wrong = _count(connection, f"SELECT count(*) FROM {table.table} WHERE {bad}")
     if wrong:

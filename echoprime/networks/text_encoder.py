@@ -11,7 +11,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from echoprime.errors import BundleError
+from echoprime.errors import BundleError, MissingPackageError
 from echoprime.networks.architectures import EMBEDDING
 from echoprime.networks.batching import in_portions, portion_size
 from echoprime.networks.text_selfcheck import check_text
@@ -108,7 +108,7 @@ class _TextNetwork(nn.Module):
         try:
             from transformers import BertConfig, BertModel
         except ImportError as error:
-            raise BundleError(MISSING) from error
+            raise MissingPackageError(MISSING) from error
         shape = BertConfig(
             vocab_size=sizes.words,
             hidden_size=sizes.width,
@@ -150,8 +150,10 @@ def load_text_encoder(bundle: Bundle, device: str = "cpu") -> TextEncoder:
 
     Raises
     ------
+    MissingPackageError
+        transformers is not installed.
     BundleError
-        The bundle has none; transformers is not installed; or the numbers differ.
+        The bundle has none, or the numbers differ.
     """
     network = bundle.text_encoder
     if network is None:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from echoprime.errors import BundleError
+from echoprime.errors import BundleError, MissingPackageError
 
 if TYPE_CHECKING:
     import tokenizers
@@ -23,6 +23,9 @@ VOCABULARY_FILE = "vocab.txt"
 
 FIRST, LAST = "[CLS]", "[SEP]"
 """What a BERT puts around a text; the embedding is the first one's."""
+
+UNKNOWN = "[UNK]"
+"""What stands for a word that no pieces make up; without it such a text cannot be cut at all."""
 
 MISSING = "text needs the package transformers; install it: pip install 'echoprime-pipeline[text]'"
 
@@ -37,19 +40,21 @@ class Tokenizer:
 
     Raises
     ------
+    MissingPackageError
+        The package is not installed.
     BundleError
-        The package is not installed; the file is missing, damaged, or no BERT's.
+        The file is missing, damaged, or no BERT's.
     """
 
     def __init__(self, file: Path | str) -> None:
         self._tokenizer = _opened(Path(file))
         self._tokenizer.no_padding()
         self._tokenizer.no_truncation()
-        pieces = self._tokenizer.encode("heart").tokens
-        if len(pieces) < 3 or (pieces[0], pieces[-1]) != (FIRST, LAST):
+        if not _is_of_a_bert(self._tokenizer):
             raise BundleError(
-                f"{Path(file).name}: no tokenizer of a BERT, which puts {FIRST} and {LAST} around a text; "
-                "give the folder of the one that the weights were trained with"
+                f"{Path(file).name}: no tokenizer of a BERT, which puts {FIRST} and {LAST} around a text and "
+                f"has {UNKNOWN} for what it does not know; give the folder of the one that the weights were "
+                "trained with"
             )
 
     @property
@@ -110,7 +115,7 @@ def tokenizer_json(folder: Path) -> bytes:
         made = BertWordPieceTokenizer(str(folder / VOCABULARY_FILE), lowercase=lowered)
         return str(made.to_str()).encode()
     except ImportError as error:
-        raise BundleError(MISSING) from error
+        raise MissingPackageError(MISSING) from error
     except BundleError:
         raise
     except Exception as error:  # what the package's own language raises
@@ -129,11 +134,21 @@ def _lowered(file: Path) -> bool:
     return bool(found)
 
 
+def _is_of_a_bert(tokenizer: tokenizers.Tokenizer) -> bool:
+    if getattr(tokenizer.model, "unk_token", None) != UNKNOWN or tokenizer.token_to_id(UNKNOWN) is None:
+        return False
+    try:
+        pieces = tokenizer.encode("heart").tokens
+    except Exception:  # what the package's own language raises
+        return False
+    return len(pieces) >= 3 and (pieces[0], pieces[-1]) == (FIRST, LAST)
+
+
 def _opened(file: Path) -> tokenizers.Tokenizer:
     try:
         import tokenizers
     except ImportError as error:
-        raise BundleError(MISSING) from error
+        raise MissingPackageError(MISSING) from error
     try:
         return tokenizers.Tokenizer.from_str(file.read_text(encoding="utf-8"))
     except OSError as error:

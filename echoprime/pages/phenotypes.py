@@ -152,13 +152,13 @@ def by_calibration(phenotype: Mapping[str, Any], unit: str) -> str:
     return f"{ends} {unit}".strip() if ends else ""
 
 
-def uncalibrated(interpretation: Mapping[str, Any]) -> list[str]:
-    """Phenotypes whose call rests on a threshold that no calibration gave."""
-    return [
-        each["phenotype"]
-        for each in interpretation["phenotypes"]
-        if each["threshold"] is not None and each["threshold_from"] != CALIBRATION
-    ]
+def uncalibrated(interpretation: Mapping[str, Any]) -> dict[str, list[str]]:
+    """Phenotypes whose call rests on a threshold that no calibration gave, by where it comes from."""
+    found: dict[str, list[str]] = {}
+    for each in interpretation["phenotypes"]:
+        if each["threshold"] is not None and each["threshold_from"] != CALIBRATION:
+            found.setdefault(each["threshold_from"], []).append(each["phenotype"])
+    return found
 
 
 def distance(percentile: float) -> str:

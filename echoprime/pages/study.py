@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from echoprime.bundle import VIEWS
+from echoprime.bundle.phenotypes import OWN, PUBLISHED
 from echoprime.pages.display import Shown
 from echoprime.pages.influence import influence_rows
 from echoprime.pages.moving import as_webm, as_webp
@@ -140,6 +141,7 @@ def study_page(
         identifiers=identifiers,
         kept=deidentified,
         calibrated=any(row["by_calibration"] for row in rows),
+        calls_calibrated=interpretation is not None and interpretation["calls_calibrated"],
     )
 
 
@@ -234,17 +236,24 @@ def _warnings(
             "this study has there, so its values rest on studies unlike it."
         )
     if not interpretation["calls_calibrated"]:
-        said.append(_uncalibrated(interpretation))
+        said += _uncalibrated(interpretation)
     return said
 
 
-def _uncalibrated(interpretation: Mapping[str, Any]) -> str:
-    """Which calls rest on no calibration; all of them where the interpretation was made without one."""
-    left = uncalibrated(interpretation)
-    which = ""
-    if len(left) < sum(each["threshold"] is not None for each in interpretation["phenotypes"]):
-        which = f" of {', '.join(words(name) for name in left)}"
-    return f"Calls{which} are uncalibrated: published thresholds on values of another data set."
+_ORIGINS = {
+    PUBLISHED: "published thresholds on values of another data set",
+    OWN: "thresholds of your own table (--thresholds)",
+}
+
+
+def _uncalibrated(interpretation: Mapping[str, Any]) -> list[str]:
+    """Which calls rest on no calibration, by where their thresholds come from; all are not named."""
+    called = sum(each["threshold"] is not None for each in interpretation["phenotypes"])
+    said = []
+    for origin, names in uncalibrated(interpretation).items():
+        which = f" of {', '.join(words(name) for name in names)}" if len(names) < called else ""
+        said.append(f"Calls{which} are uncalibrated: {_ORIGINS[origin]}.")
+    return said
 
 
 def is_stale(encoding: Mapping[str, Any], interpretation: Mapping[str, Any]) -> bool:

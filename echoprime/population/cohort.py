@@ -58,6 +58,8 @@ class Cohort:
         Name of the date column; None = there is none.
     has_patient
         Whether the file says whose a study is.
+    decimal_comma
+        Whether 55,3 is a number in it.
     """
 
     source: str
@@ -66,6 +68,7 @@ class Cohort:
     columns: tuple[Column, ...]
     date: str | None
     has_patient: bool
+    decimal_comma: bool = False
 
     def column(self, name: str, flag: str) -> Column:
         """The column that a flag names.
@@ -94,6 +97,7 @@ def read_cohort(
     key: str | None = None,
     date_format: str | None = None,
     ignore: Sequence[str] = (),
+    dated: bool = True,
 ) -> Cohort:
     """Read a cohort into table `cohort`.
 
@@ -109,6 +113,8 @@ def read_cohort(
         See `date_expression`.
     ignore
         Columns that are not looked at.
+    dated
+        Whether dates are looked at; without them their columns may hold anything.
 
     Raises
     ------
@@ -123,6 +129,8 @@ def read_cohort(
     unknown = ignored - {name.casefold() for name in names}
     if unknown:
         raise CohortError(f"--ignore {', '.join(sorted(unknown))}: {source} has no such column")
+    if not dated:
+        ignored |= {roles[name].casefold() for name in DATES if name in roles}
     key = _require_key(connection, roles, key, source)
     date = next(
         (roles[name] for name in DATES if name in roles and roles[name].casefold() not in ignored), None
@@ -134,9 +142,8 @@ def read_cohort(
         if column.name.casefold() == "age" and column.kind != "number":
             require_numbers(connection, column.name, source, decimal_comma, "write years as a number")
     _make_table(connection, columns, roles, key, date, source, date_format, decimal_comma)
-    return Cohort(
-        source, key, count(connection, "SELECT count(*) FROM cohort"), tuple(columns), date, PATIENT in roles
-    )
+    rows = count(connection, "SELECT count(*) FROM cohort")
+    return Cohort(source, key, rows, tuple(columns), date, PATIENT in roles, decimal_comma)
 
 
 def _make_table(
@@ -211,8 +218,9 @@ def _require_key(
         f"SELECT count(*) FROM (SELECT {column} FROM raw GROUP BY {column} HAVING count(*) > 1)",
     )
     if twice:
-        other = "" if found == PATIENT else ", or join by patient with --key patient_id"
-        cure = "one row for each is needed: keep one" + (other if PATIENT in roles else "")
+        choice = key is None and found == STUDY and PATIENT in roles
+        other = ", or join by patient with --key patient_id" if choice else ""
+        cure = f"one row for each is needed: keep one{other}"
         raise CohortError(f"{source}: {twice:,} values of {found} stand in more than one row; {cure}")
     return found
 

@@ -7,9 +7,11 @@ from collections.abc import Sequence
 import duckdb
 
 from echoprime.errors import CohortError, SettingError
+from echoprime.interpretation.study_tables import number_in_limits
 from echoprime.population.cohort import Cohort, of_cohort
+from echoprime.population.columns import require_numbers
 from echoprime.population.loading import Phenotypes
-from echoprime.population.workspace import ask_one, quoted
+from echoprime.population.workspace import ask_one, count, quoted
 
 
 def known_columns(cohort: Cohort, phenotypes: Phenotypes, asked: Sequence[str]) -> dict[str, str]:
@@ -53,6 +55,32 @@ def known_columns(cohort: Cohort, phenotypes: Phenotypes, asked: Sequence[str]) 
     return known | named
 
 
+def require_no_texts(
+    connection: duckdb.DuckDBPyConnection, cohort: Cohort, phenotypes: Phenotypes, known: dict[str, str]
+) -> None:
+    """Refuse columns named like a phenotype that a cell or more made a text: their numbers would be lost.
+
+    Parameters
+    ----------
+    connection, cohort, phenotypes
+        What there is.
+    known
+        From `known_columns`; a phenotype that has another column there needs not that of its name.
+
+    Raises
+    ------
+    CohortError
+        Saying in how many rows, and what it looks like.
+    """
+    for column in cohort.columns:
+        phenotype = column.name.casefold()
+        if column.kind == "text" and phenotype in phenotypes.units and phenotype not in known:
+            require_numbers(
+                connection, column.name, cohort.source, cohort.decimal_comma,
+                f"correct it, or leave it out with --ignore {column.name}",
+            )  # fmt: skip
+
+
 def require_sound(
     connection: duckdb.DuckDBPyConnection, cohort: Cohort, phenotypes: Phenotypes, known: dict[str, str]
 ) -> None:
@@ -61,7 +89,8 @@ def require_sound(
     Raises
     ------
     CohortError
-        A binary phenotype's are not 0 and 1, a continuous one's are no numbers, or per cents lie in 0..1.
+        A binary phenotype's are not 0 and 1, a continuous one's are no numbers or such as there are none of
+        in its unit, or per cents lie in 0..1.
     """
     for phenotype, name in known.items():
         column, unit = cohort.column(name, "--known"), phenotypes.units[phenotype]
@@ -75,9 +104,16 @@ def require_sound(
                 f"{cohort.source}: {name} is to be known values of {phenotype}, in {unit}, and is not "
                 f"numbers throughout; correct it, or leave it out with --ignore {name}"
             )
+        value = quoted(of_cohort(name))
+        if unit:
+            allowed, good = number_in_limits(value, unit)
+            wrong = count(connection, f"SELECT count(*) FROM cohort WHERE NOT ({good})")
+            if wrong:
+                raise CohortError(
+                    f"{cohort.source}: {name} of {wrong:,} rows is not {allowed}; leave unknown ones empty"
+                )
         if unit == "%":
-            text = quoted(of_cohort(name))
-            row = ask_one(connection, f"SELECT min({text}), max({text}) FROM cohort")
+            row = ask_one(connection, f"SELECT min({value}), max({value}) FROM cohort")
             if row and row[1] is not None and 0 <= row[0] <= row[1] <= 1:
                 raise CohortError(
                     f"{cohort.source}: {name} lies between 0 and 1 in every row, and {phenotype} is in %; "

@@ -48,8 +48,8 @@ def _warnings(result: Population) -> list[str]:
     found = []
     if not result.phenotypes.calibrated and result.phenotypes.thresholds:
         found.append(
-            "Calls and prevalences rest on uncalibrated thresholds: the published ones, which do not say "
-            "what they were tuned on."
+            "Calls and prevalences rest on uncalibrated thresholds: published ones, which do not say what "
+            "they were tuned on, or those of a table of one's own (--thresholds)."
         )
     if result.other_patient:
         found.append(

@@ -19,6 +19,8 @@ from echoprime.storage.local_files import write_whole
 
 NO_CANDIDATES = 0
 
+ITS_STATE_ALONE = "save its state dict alone: torch.save(model.state_dict(), 'tuned.pt')"
+
 
 def tune_bundle(base: Bundle, directory: Path, *, weights: Path, name: str) -> Bundle:
     """Write a bundle with another video encoder of the same architecture.
@@ -53,7 +55,7 @@ def tune_bundle(base: Bundle, directory: Path, *, weights: Path, name: str) -> B
     if not weights.is_file():
         raise BundleError(f"--encoder {weights}: no such file; give the tuned encoder's state dict")
     architecture, views = base.encoder.architecture, base.view_classifier
-    state = read_weights(weights)
+    state = read_weights(weights, ITS_STATE_ALONE)
     encoder = _fitting(architecture, state, weights.name)
     digest = state_sha256(state)
     if digest == state_sha256(read_state(base.file(base.encoder.file))):

@@ -16,8 +16,15 @@ LIGHTNING_PREFIX = "model."
 """What the keys of a Lightning checkpoint's `state_dict` begin with (README, "The method", 2)."""
 
 
-def load_tensors(path: Path) -> object:
+def load_tensors(path: Path, cure: str = "download it again") -> object:
     """What a `.pt` file holds; only tensors and plain containers, memory-mapped where its format allows.
+
+    Parameters
+    ----------
+    path
+        The file.
+    cure
+        What to do where it is damaged or holds anything else.
 
     Raises
     ------
@@ -37,29 +44,31 @@ def load_tensors(path: Path) -> object:
     except (RuntimeError, EOFError, ValueError, OSError, pickle.UnpicklingError) as error:
         reason = str(error).split("GLOBAL ")[-1].split(" was not")[0].splitlines()[0][:80]
         raise BundleError(
-            f"{path.name}: not read, it is damaged or holds more than tensors ({reason}); download it again"
+            f"{path.name}: not read, it is damaged or holds more than tensors ({reason}); {cure}"
         ) from error
 
 
-def read_weights(path: Path) -> dict[str, Tensor]:
+def read_weights(path: Path, cure: str = "download it again") -> dict[str, Tensor]:
     """State dict of one network.
 
     Parameters
     ----------
     path
         A plain state dict, or a Lightning checkpoint whose `state_dict` keys begin with `model.`.
+    cure
+        What to do where it is neither.
 
     Raises
     ------
     BundleError
         When it is neither.
     """
-    content = load_tensors(path)
+    content = load_tensors(path, cure)
     prefix = ""
     if isinstance(content, Mapping) and isinstance(content.get("state_dict"), Mapping):
         content, prefix = content["state_dict"], LIGHTNING_PREFIX
     if not isinstance(content, Mapping) or not content:
-        raise BundleError(f"{path.name}: holds no state dict; download it again")
+        raise BundleError(f"{path.name}: holds no state dict; {cure}")
     state = {}
     for key, tensor in content.items():
         if not isinstance(key, str) or not isinstance(tensor, Tensor):

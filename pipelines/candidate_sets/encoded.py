@@ -32,16 +32,19 @@ def opened_for_search(named: str, bundle: str | None = None) -> Iterator[OpenedS
     named
         Bundle, candidate set, or OUT/encodings.
     bundle
-        For what is no bundle.
+        For what is no bundle; in place of a bundle's own, too, where both are of one encoder.
 
     Raises
     ------
     UserError
-        There is none of them, or no study of the table has an encoded video.
+        There is none of them, no study of the table has an encoded video, or the bundle is of another
+        encoder.
     """
     place = Location.parse(named)
     if not is_encodings(place):
-        yield open_set(named, bundle)
+        opened = open_set(named, bundle)
+        of_bundle = (place / "bundle.json").exists()
+        yield opened.by_bundle(open_bundle(bundle)) if of_bundle and bundle is not None else opened
         return
     encodings = StudyTable.existing(place)
     require_encodings(encodings)

@@ -12,6 +12,7 @@ from echoprime.errors import BundleError
 from echoprime.interpretation.plain_facts import joined_notice
 from echoprime.retrieval import CandidateFiles, Candidates, CandidateSet, CandidateStack
 from echoprime.retrieval.candidate_files import SUMMARY, require_same_lexicon
+from echoprime.retrieval.spaces import require_same_space
 from echoprime.storage import Location
 
 STACK = "stack.json"
@@ -33,7 +34,7 @@ class OpenedSet:
     hash
         What is part of an `interpretation_id`.
     bundle
-        The bundle that it lies in, or the one that was named for a set of one's own; None = neither.
+        The bundle that it lies in, or the one that was named; None = neither.
     language, lexicon_sha256
         Of the lexicon that its reports are coded by.
     notice
@@ -61,6 +62,24 @@ class OpenedSet:
         """
         for place, language, sha256 in self.coded_by:
             require_same_lexicon(place, language, sha256, bundle)
+
+    def by_bundle(self, named: Bundle) -> OpenedSet:
+        """A bundle's candidates with another bundle's text encoder, section weights and lexicons.
+
+        Raises
+        ------
+        BundleError
+            It is of another embedding space, or numbers other phrases.
+        """
+        require_same_space(
+            f"--bundle {named.name!r} is",
+            named.embedding_space,
+            "the candidates are",
+            self.candidates.embedding_space,
+            "leave --bundle out, or give one of the same encoder",
+        )
+        self.require_lexicon(named)
+        return replace(self, bundle=named)
 
     def lexicon(self, language: str | None = None) -> Lexicon | None:
         """What the reports are written in; None where no bundle is at hand.

@@ -81,7 +81,7 @@ class CandidatesSearchSettings:
 
     bundle: str | None = None
     """For a set of your own, or encoded studies: bundle with section weights, text encoder, and the lexicon
-    that the reports are coded by."""
+    that the reports are coded by. Of a bundle: another one of the same encoder in its place."""
 
     language: str | None = None
     """Language of the reports shown. Default: the set's."""

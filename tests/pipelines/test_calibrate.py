@@ -19,13 +19,16 @@ from echoprime.tables import StudyTable
 from pipelines.cli import main
 from pipelines.interpret import interpret
 from pipelines.settings import InterpretSettings
-from tests.echoprime.calibration.cohorts import drawn_finding, drawn_number
+from tests.echoprime.calibration.cohorts import PRESSURE, drawn_finding, drawn_number
 from tests.echoprime.population.drawn import study, write_cohort, write_output
 from tests.encoded import write_encodings
 from tests.rows import rows
 
 STUDIES = 240
 NOT_HIS = frozenset({"run_id", "written_at", "interpretation_id", "phenotypes", "calls_calibrated"})
+
+LONG = "x" * 250
+"""A name that a file can have, but not the unfinished one that is renamed to it."""
 
 
 @pytest.fixture(scope="module")
@@ -65,6 +68,11 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
     write_cohort(folder / "yes.csv", [{**line, "tavr": "yes"} for line in lines])
     write_cohort(folder / "few.csv", lines[:8])
     write_cohort(folder / "ages.csv", [{"study_id": line["study_id"], "age": line["age"]} for line in lines])
+    for name, cell in (("text", "> 60"), ("999", 999), ("below", -1)):
+        write_cohort(folder / f"{name}.csv", [{**lines[0], "ejection_fraction": cell}, *lines[1:]])
+    pressures = [{**line, PRESSURE: -1 if number < 2 else 30} for number, line in enumerate(lines)]
+    write_cohort(folder / "pressures.csv", pressures)
+    write_cohort(folder / "twice.csv", [{**line, "patient_id": "Smith"} for line in lines * 2])
     write_cohort(folder / "elsewhere.csv", [{"study_id": f"x{n}", "tavr": n % 2} for n in range(9)])
     return folder
 
@@ -99,6 +107,24 @@ def test_file_table_and_page(place: Path, capsys: pytest.CaptureFixture[str]) ->
         assert "gone-" not in text
 
 
+def test_a_threshold_that_is_not_reached_is_said(
+    place: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The studies of the highest values lack the finding."""
+    values, _, _ = drawn_finding(STUDIES)
+    lines = pq.read_table(place / "reference.parquet").to_pylist()
+    for line in lines:
+        number = line["study_id"].removeprefix("Smith-")
+        if number.isdigit() and values[int(number)] > 0.75:
+            line["tavr"] = 0
+    write_cohort(tmp_path / "reference.csv", lines)
+    words = f"calibrate {{}}/out {tmp_path}/reference.csv {tmp_path}/c.json --threshold specificity=1"
+    assert run(place, words) == 0
+    said = " ".join(capsys.readouterr().out.split())
+    assert "tavr: specificity=1: no threshold reaches it: calls go by the bundle's" in said
+    assert json.loads((tmp_path / "c.json").read_bytes())["phenotypes"]["tavr"]["threshold"]["value"] is None
+
+
 def test_the_same_file_whatever_the_order_and_the_format(place: Path) -> None:
     for name in ("reference.csv", "shuffled.csv", "reference.parquet"):
         assert run(place, f"calibrate {{}}/out {{}}/{name} {{}}/from-{name}.json --method platt") == 0
@@ -118,6 +144,23 @@ def test_a_column_of_another_name_and_settings_of_a_file(place: Path, tmp_path: 
     assert content["phenotypes"]["ejection_fraction"]["coverage"] == 0.8
 
 
+def test_dates_are_not_read(place: Path, tmp_path: Path) -> None:
+    """However they are written: nothing is fitted to them."""
+    lines = pq.read_table(place / "reference.parquet").to_pylist()
+    write_cohort(tmp_path / "dated.csv", [{**line, "Study Date": "3/4/24", "date": "soon"} for line in lines])
+    for name in ("reference", "dated"):
+        source = tmp_path if name == "dated" else place
+        assert run(place, f"calibrate {{}}/out {source}/{name}.csv {tmp_path}/{name}.json") == 0
+    assert (tmp_path / "dated.json").read_bytes() == (tmp_path / "reference.json").read_bytes()
+
+
+def test_a_column_of_texts_is_left_out_where_it_is_ignored_or_another_is_named(
+    place: Path, tmp_path: Path
+) -> None:
+    for words in ("--ignore ejection_fraction", "--known ejection_fraction=ef_by_hand"):
+        assert run(place, f"calibrate {{}}/out {{}}/text.csv {tmp_path}/c.json {words}") == 0
+
+
 @pytest.mark.parametrize(
     ("words", "said"),
     [
@@ -129,6 +172,14 @@ def test_a_column_of_another_name_and_settings_of_a_file(place: Path, tmp_path: 
         ("{}/out {}/elsewhere.csv", "none of its 9 rows is of one of the 240 studies"),
         ("{}/out {}/shares.csv", "multiply it by 100"),
         ("{}/out {}/yes.csv", "is 0 or 1; write 0 and 1"),
+        ("{}/out {}/text.csv", "ejection_fraction of 1 rows is no number (it looks like '> 00'); correct it"),
+        ("{}/out {}/999.csv", "ejection_fraction of 1 rows is not a number from 0 to 100; leave unknown"),
+        ("{}/out {}/below.csv", "ejection_fraction of 1 rows is not a number from 0 to 100"),
+        ("{}/out {}/pressures.csv", f"{PRESSURE} of 2 rows is not a number from 0"),
+        (
+            "{}/out {}/twice.csv",
+            "242 values of study_id stand in more than one row; one row for each is needed: keep one\n",
+        ),
         ("{}/out {}/few.csv", "no phenotype can be calibrated (ejection_fraction: 8 studies, 20 are needed"),
         ("{}/out {}/reference.csv --known ef", "write PHENOTYPE=COLUMN"),
         ("{}/out {}/reference.csv --method spline", "--method"),
@@ -145,10 +196,41 @@ def test_a_mistake_is_one_line_and_nothing_is_written(
 ) -> None:
     first, second, *flags = words.split()
     assert run(place, " ".join(["calibrate", first, second, "{}/broken.json", *flags])) == 2
-    (line,) = capsys.readouterr().err.splitlines()
+    (line,) = capsys.readouterr().err.splitlines(keepends=True)
     assert said in line
     assert "Smith" not in line
     assert not (place / "broken.json").exists()
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        ("{}/mine.csv {}/mine.csv", "CALIBRATION {}/mine.csv: is the reference itself; name another file"),
+        ("{}/mine.csv {}/link.csv", "CALIBRATION {}/link.csv: is the reference itself"),
+        ("{}/mine.csv {}/c.json --page {}/mine.csv", "--page {}/mine.csv: is the reference itself"),
+        ("{}/mine.csv {}/c.json --page {}/./c.json", "--page {}/c.json: is CALIBRATION too; name another"),
+        ("{}/mine.csv {}/notes.json", "CALIBRATION {}/notes.json: is there, and is no calibration; name"),
+        (f"{{}}/mine.csv {{}}/c.json --page {{}}/{LONG}", f"{{}}/{LONG}: cannot be written (OSError); give"),
+        (f"{{}}/mine.csv {{}}/{LONG}", f"{{}}/{LONG}: cannot be written (OSError); give another place"),
+    ],
+)
+def test_files_of_the_users_stay(
+    place: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], words: str, said: str
+) -> None:
+    (tmp_path / "mine.csv").write_bytes((place / "reference.csv").read_bytes())
+    (tmp_path / "link.csv").symlink_to(tmp_path / "mine.csv")
+    (tmp_path / "notes.json").write_text('{"format": 1}')
+    before = {each.name: each.read_bytes() for each in tmp_path.iterdir()}
+    assert run(tmp_path, f"calibrate {place}/out {words}") == 2
+    (line,) = capsys.readouterr().err.splitlines()
+    assert said.replace("{}", str(tmp_path)) in line
+    assert {each.name: each.read_bytes() for each in tmp_path.iterdir()} == before
+
+
+def test_a_calibration_is_written_over_an_earlier_one(place: Path, tmp_path: Path) -> None:
+    for method in ("platt", "isotonic"):
+        assert run(place, f"calibrate {{}}/out {{}}/reference.csv {tmp_path}/c.json --method {method}") == 0
+    assert json.loads((tmp_path / "c.json").read_bytes())["made_from"]["method"] == "isotonic"
 
 
 @pytest.mark.ray

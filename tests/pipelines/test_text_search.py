@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
+import shutil
 import sys
 from pathlib import Path
 from typing import Any
@@ -34,6 +35,7 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
     bundle = write_tiny_bundle(folder / "bundle", text=True)
     write_tiny_bundle(folder / "other", weights=False, seed=3)
     write_tiny_bundle(folder / "elsewhere", weights=False, seed=3, text=True)
+    write_tiny_bundle(folder / "silent", weights=False)
     write_encodings(folder / "encodings", bundle, STUDIES)
     reports = [
         [f"s-{number:04d}", "Pericardium: No fluid is drawn around the heart."] for number in range(12)
@@ -81,6 +83,21 @@ def test_a_bundles_candidates_by_text(place: Path, capsys: pytest.CaptureFixture
     shown = found(capsys, "candidates", "search", place / "bundle", "--text", TEXT, "--section", "IVC")
     assert all(each["report"].startswith(("IVC", "")) for each in shown)
     assert not any("Pericardium:" in each["report"] for each in shown)
+
+
+def test_a_bundles_candidates_by_another_bundles_text_encoder(
+    place: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Of one embedding space; one of another is refused, whatever is searched with."""
+    search = ["candidates", "search", place / "silent", "--text", TEXT]
+    assert "has no text encoder" in refusal(capsys, *search)
+    hits = found(capsys, *search, "--bundle", place / "bundle")
+    assert hits == found(capsys, "candidates", "search", place / "bundle", "--text", TEXT)
+    for asked in (["--text", TEXT], ["--row", 1]):
+        words = ["candidates", "search", place / "silent", *asked, "--bundle", place / "elsewhere"]
+        assert "--bundle 'tiny' is of the embedding space 'tiny-3', the candidates are of" in refusal(
+            capsys, *words
+        )
 
 
 def test_a_set_of_ones_own_by_text(place: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -177,6 +194,24 @@ def test_without_transformers_one_line_says_what_to_install(
         said = refusal(capsys, "candidates", "search", place / "bundle", "--text", "x")
         assert "pip install 'echoprime-pipeline[text]'" in said
     assert len(found(capsys, "candidates", "search", place / "bundle", "--row", 1)) == 10
+
+
+def test_without_transformers_a_bundle_is_checked_but_for_its_sentence(
+    place: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    words = ["bundle", "check", str(place / "bundle")]
+    capsys.readouterr()
+    assert main(words) == 0
+    assert "numbers are those that were recorded" in capsys.readouterr().out
+    changed = shutil.copytree(place / "bundle", tmp_path / "changed")
+    (changed / "text_selfcheck.npz").write_bytes(b"")
+    for package in ("transformers", "tokenizers"):
+        monkeypatch.setitem(sys.modules, package, None)  # importing it fails
+        assert main(words) == 0
+        said = " ".join(capsys.readouterr().out.split())
+        assert "sample clip on cpu" in said
+        assert "sample sentence: not checked: text needs the package transformers; install it" in said
+        refusal(capsys, "bundle", "check", changed)  # a file that differs is refused as ever
 
 
 REPORTS = [

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from dataclasses import replace
+from collections.abc import Iterator
+from dataclasses import asdict, replace
 from pathlib import Path
 
 import numpy as np
@@ -11,14 +12,14 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.special import expit
+from sklearn.model_selection import GroupKFold
 
 from echoprime.bundle import Calibration
 from echoprime.bundle.calibrated import Isotonic, Platt
 from echoprime.calibration import Fit, Wanted, calibrate, calibration_page
 from echoprime.calibration.conformal import covered, half_width
 from echoprime.calibration.finding import Finding, fit_finding
-from echoprime.calibration.folds import folds
-from echoprime.calibration.mapping import fit_mapping
+from echoprime.calibration.mapping import Method, fit_mapping
 from echoprime.calibration.measures import measure
 from echoprime.calibration.number import Number, fit_number
 from echoprime.calibration.thresholds import choose_threshold, rates
@@ -113,17 +114,32 @@ def test_a_bold_value_becomes_a_probability(method: str) -> None:
     assert after["auroc"] == pytest.approx(before["auroc"], abs=0.02)  # steps tie what was apart
 
 
-def test_no_figure_has_seen_the_patient() -> None:
-    """A value that names its patient, whose truth is drawn: only a leak could foretell it."""
-    rng = np.random.default_rng(0)
-    patients = np.repeat(np.arange(200), 3)
-    values = rng.permutation(200)[patients] / 200
-    truth = (rng.random(200) < 0.5).astype(np.float64)[patients]
-    found = fit_finding(values, truth, patients, Fit())
-    assert isinstance(found, Finding)
-    assert found.entry["cross_fitted"]["auroc"] < 0.6
-    for fitted, held in folds(patients, 5):
+def by_fold(patients: np.ndarray) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+    """Masks of each fold's studies that are fitted to, and that are held out, written out."""
+    for fitted, held in GroupKFold(5).split(patients, groups=patients):
         assert not set(patients[fitted]) & set(patients[held])
+        yield np.isin(np.arange(len(patients)), fitted), np.isin(np.arange(len(patients)), held)
+
+
+@pytest.mark.parametrize("method", ["isotonic", "platt"])
+@pytest.mark.parametrize("wanted", ["youden", "sensitivity=0.9", "specificity=0.9"])
+def test_no_figure_has_seen_the_patient(method: Method, wanted: str) -> None:
+    """A small cohort, of which every figure is another where the study's patient was fitted to."""
+    values, truth, patients = drawn_finding(160, seed=4, per_patient=4)
+    found = fit_finding(values, truth, patients, Fit(method=method, wanted=Wanted.parse(wanted)))
+    assert isinstance(found, Finding)
+    after, called = np.full(160, np.nan), np.zeros(160, bool)
+    for fitted, held in by_fold(patients):
+        after[held] = fit_mapping(method, values[fitted], truth[fitted])(values[held])
+        threshold = choose_threshold(values[fitted], truth[fitted], Wanted.parse(wanted))
+        called[held] = values[held] >= threshold
+    np.testing.assert_array_equal(found.after, after)
+    seen = measure(fit_mapping(method, values, truth)(values), truth)
+    for name, figure in asdict(measure(after, truth)).items():
+        assert found.entry["cross_fitted"][name] == round(figure, 6) != round(getattr(seen, name), 6)
+    held_out = dict(zip(("sensitivity", "specificity"), rates(called, truth), strict=True))
+    assert found.entry["threshold"]["cross_fitted"] == pytest.approx(held_out, abs=1e-6)
+    assert found.entry["threshold"]["chosen_on"] != found.entry["threshold"]["cross_fitted"]
 
 
 def test_a_wanted_sensitivity_holds_for_patients_that_it_was_not_chosen_on() -> None:
@@ -164,11 +180,17 @@ def test_a_new_patients_number_lies_in_the_interval_as_often_as_was_wanted() -> 
 
 
 def test_the_cross_fitted_coverage_is_that_of_other_patients() -> None:
-    estimated, known, patients = drawn_number(1500)
+    estimated, known, patients = drawn_number(120, seed=2)
     found = fit_number(estimated, known, patients, "%", Fit())
     assert isinstance(found, Number)
-    assert found.entry["coverage_cross_fitted"] == pytest.approx(0.9, abs=0.03)
-    assert found.entry["half_width"] == half_width(np.abs(estimated - known), patients, 0.9)
+    errors = np.abs(estimated - known)
+    inside = np.zeros(120)
+    for fitted, held in by_fold(patients):
+        inside[held] = errors[held] <= half_width(errors[fitted], patients[fitted], 0.9)
+    # three studies a patient each: the mean over patients is that over studies
+    assert found.entry["coverage_cross_fitted"] == round(inside.mean(), 6)
+    assert found.entry["half_width"] == half_width(errors, patients, 0.9)
+    assert found.entry["coverage_cross_fitted"] != round((errors <= found.entry["half_width"]).mean(), 6)
 
 
 @pytest.mark.parametrize(
@@ -189,6 +211,27 @@ def test_why_a_finding_is_left_as_it_is(values: np.ndarray, truth: np.ndarray, w
     found = fit_finding(values, truth, np.arange(60), Fit(method=method))  # type: ignore[arg-type]
     assert isinstance(found, str)
     assert why in found
+
+
+@pytest.mark.parametrize("method", ["isotonic", "platt"])
+def test_a_finding_that_falls_with_its_value_is_left_as_it_is(method: str) -> None:
+    """However its noise falls: the last of an isotonic curve's steps lies above the first by chance."""
+    for seed in range(30):
+        rng = np.random.default_rng(seed)
+        values = np.round(rng.random(300) * 50) / 50
+        truth = (rng.random(300) < 0.6 - 0.6 * values).astype(np.float64)
+        found = fit_finding(values, truth, np.arange(300), Fit(method=method))  # type: ignore[arg-type]
+        assert found == "its values do not rise with the finding", seed
+
+
+@pytest.mark.parametrize("method", ["isotonic", "platt"])
+def test_a_finding_whose_value_says_nothing_is_left_as_it_is(method: str) -> None:
+    """Above chance on the studies that were fitted to, not on others."""
+    rng = np.random.default_rng(0)
+    values = np.round(rng.random(300) * 50) / 50
+    truth = (rng.random(300) < 0.3).astype(np.float64)
+    found = fit_finding(values, truth, np.arange(300), Fit(method=method))  # type: ignore[arg-type]
+    assert found == "its values do not rise with the finding"
 
 
 def test_patients_that_hold_all_of_a_kind_are_no_ground_to_fit_on() -> None:
@@ -271,6 +314,23 @@ def test_the_page_shows_figures_drawings_and_what_was_left() -> None:
         assert words in page, words
     assert page.count("<svg") == 2
     assert page == calibration_page(calibrate(drawn_reference(), Fit()))
+
+
+def test_a_specificity_that_no_threshold_reaches_is_said(tmp_path: Path) -> None:
+    """The highest value is one of a study without the finding: only calling nobody spares all of these."""
+    reference = drawn_reference()
+    values = {**reference.values, "tavr": reference.values["tavr"].copy()}
+    values["tavr"][int(np.flatnonzero(reference.known["tavr"] == 0)[0])] = 1.0
+    fitted = calibrate(replace(reference, values=values), Fit(wanted=Wanted("specificity", 1.0)))
+    nothing = {"sensitivity": None, "specificity": None}
+    assert fitted.calibration.phenotypes["tavr"]["threshold"] == {
+        "asked": "specificity=1", "value": None, "probability": None, "chosen_on": nothing,
+        "cross_fitted": nothing, "why_not": "no threshold reaches it: calls go by the bundle's",
+    }  # fmt: skip
+    assert "no threshold reaches it: calls go by the bundle&#39;s" in calibration_page(fitted)
+    file = Location.parse(tmp_path / "calibration.json")
+    fitted.calibration.write(file)
+    assert Calibration.read(file) == fitted.calibration
 
 
 def test_probabilities_of_new_studies_come_true() -> None:

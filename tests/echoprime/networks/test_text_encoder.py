@@ -77,6 +77,29 @@ def test_padded_portions_as_on_a_gpu_give_the_same_numbers(tokenizer: Path, enco
     np.testing.assert_allclose(portioned.embed(TEXTS), encoder.embed(TEXTS), atol=1e-5)
 
 
+@pytest.mark.parametrize("words", [("heart",), ()])
+def test_a_vocabulary_without_a_piece_for_the_unknown_is_one_line(
+    tmp_path: Path, words: tuple[str, ...]
+) -> None:
+    """Whether the word that it is tried with is known or ends in the package's own exception."""
+    folder = write_tokenizer(tmp_path / "words")
+    (folder / "vocab.txt").write_text("\n".join(["[PAD]", "[CLS]", "[SEP]", "[MASK]", *words]) + "\n")
+    (tmp_path / "tokenizer.json").write_bytes(tokenizer_json(folder))
+    with pytest.raises(BundleError, match=r"no tokenizer of a BERT, which .* has \[UNK\]") as caught:
+        Tokenizer(tmp_path / "tokenizer.json")
+    assert "\n" not in str(caught.value)
+
+
+def test_no_text_is_cut_to_pieces_that_no_vocabulary_has(tmp_path: Path) -> None:
+    """Its own word for what is unknown is not among its words."""
+    (tmp_path / "tokenizer.json").write_bytes(tokenizer_json(write_tokenizer(tmp_path / "words")))
+    content = json.loads((tmp_path / "tokenizer.json").read_bytes())
+    content["model"]["unk_token"] = "<unk>"
+    (tmp_path / "tokenizer.json").write_text(json.dumps(content))
+    with pytest.raises(BundleError, match="BERT"):
+        Tokenizer(tmp_path / "tokenizer.json")
+
+
 def test_words_are_lowered_as_the_folder_says_and_long_texts_keep_their_beginning(
     encoder: TextEncoder, tmp_path: Path
 ) -> None:

@@ -80,6 +80,7 @@ def interpretation(**more: Any) -> dict[str, Any]:
             ),
             phenotype(
                 "tavr", "Aortic Valve", 0.5, neighbours=2, positive=1, low=0.09, high=0.91, threshold=0.76,
+                threshold_from="published",
                 call=False,
             ),
         ],
@@ -149,6 +150,30 @@ def test_what_is_calibrated_is_shown_and_what_is_not_is_named() -> None:
     )
 
 
+def test_own_thresholds_are_not_called_published() -> None:
+    pictures = [MOVING, MOVING]
+    own = phenotype("tavr", "Aortic Valve", 0.5, positive=1, threshold=0.3, call=True, threshold_from="own")
+    published = phenotype(
+        "dilated_ivc", "IVC", 0.5, positive=1, threshold=0.32, call=True, threshold_from="published"
+    )
+    text = page(encoding(video(0), video(1)), interpretation(phenotypes=[own]), pictures)
+    assert warnings(text)[-1] == "Calls are uncalibrated: thresholds of your own table (--thresholds)."
+    text = page(encoding(video(0), video(1)), interpretation(phenotypes=[own, published]), pictures)
+    assert warnings(text)[-2:] == [
+        "Calls of tavr are uncalibrated: thresholds of your own table (--thresholds).",
+        "Calls of dilated ivc are uncalibrated: published thresholds on values of another data set.",
+    ]
+
+
+def test_calls_are_as_calibrated_as_the_interpretation_where_this_study_has_no_value() -> None:
+    """Its value is not assessable, so nothing of it is calibrated; its threshold is all the same."""
+    valve = phenotype(
+        "tavr", "Aortic Valve", None, positive=0, threshold=0.3, call=None, threshold_from="calibration"
+    )
+    found = interpretation(phenotypes=[valve], calls_calibrated=True)
+    assert "uncalibrated" not in page(encoding(video(0), video(1)), found, [MOVING, MOVING])
+
+
 def test_sentences_grades_and_contradictions() -> None:
     said = {"phrase": 3, "text": "Mild leak.", "value": None, "said_by": 12, "same_value": None, "of": 49}
     valued = {**said, "text": "Gradient 4 mmHg.", "value": "4", "said_by": 9, "same_value": 2}
@@ -187,6 +212,7 @@ def test_what_decides_stands_there_where_it_was_asked_for() -> None:
         ),
         phenotype(
             "tavr", "Aortic Valve", 0.5, positive=1, threshold=0.76, call=False, stable=False,
+            threshold_from="published",
             videos=[part(1.0), part(0.0, 0.5)], views=[part(0.6, 0.8, view="A4C"), part(0.4, view="SSN")],
         ),
         phenotype("dilated_ivc", "IVC", None, videos=[], views=[]),

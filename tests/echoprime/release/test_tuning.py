@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import argparse
 from pathlib import Path
 
 import numpy as np
@@ -107,6 +108,21 @@ def test_other_networks_are_refused_and_nothing_is_left(
     assert "\n" not in str(caught.value)
     assert "import the release" not in str(caught.value)
     assert {path.name for path in tmp_path.iterdir()} == {"tuned.pt"}
+
+
+@pytest.mark.parametrize(
+    "content", [{"state_dict": {}, "hyper_parameters": argparse.Namespace(rate=0.1)}, {}, None]
+)
+def test_a_checkpoint_with_more_than_tensors_says_how_to_save_it(
+    base: Bundle, tmp_path: Path, content: object
+) -> None:
+    """As Lightning writes it beside the weights; or nothing at all."""
+    torch.save(content, tmp_path / "tuned.ckpt")
+    with pytest.raises(
+        BundleError, match=r"tuned.ckpt: .*; save its state dict alone: torch\.save\("
+    ) as said:
+        tune_bundle(base, tmp_path / "tuned", weights=tmp_path / "tuned.ckpt", name="x")
+    assert "download" not in str(said.value)
 
 
 def test_what_is_missing_or_in_the_way(base: Bundle, tmp_path: Path) -> None:
