@@ -56,7 +56,10 @@ def query_of_row(opened: OpenedSet, row: int, of_set: str | None = None) -> Quer
     starts = (*origins.starts, opened.candidates.rows)
     rows = starts[place + 1] - starts[place]
     if not 0 <= row < rows:
-        raise BundleError(f"row {row:,}: there are {rows:,} of {origins.names[place]}, numbered from 0")
+        raise BundleError(
+            f"row {row:,}: the candidate set has rows 0 to {rows - 1:,}"
+            + (f" of {origins.names[place]}" if len(origins.names) > 1 else "")
+        )
     (found,) = candidate_rows(opened.candidates, [starts[place] + row])
     if not found.embedding.any():
         raise BundleError(

@@ -61,13 +61,14 @@ def _require_different(names: Sequence[str], parts: Sequence[OpenedSet]) -> None
     SettingError
         Naming both.
     """
-    there: dict[str, str] = {}
+    there: dict[tuple[str, ...], str] = {}
     for name, part in zip(names, parts, strict=True):
-        if part.hash in there:
+        content = (part.hash, part.language, part.lexicon_sha256)
+        if content in there:
             raise SettingError(
-                f"candidates stack: {there[part.hash]!r} and {name!r} are the same set; name it once"
+                f"candidates stack: {there[content]!r} and {name!r} are the same set; name it once"
             )
-        there[part.hash] = name
+        there[content] = name
 
 
 def _names(asked: str | None, parts: Sequence[OpenedSet]) -> list[str]:

@@ -140,6 +140,7 @@ def candidates_search(
     /,
     *,
     row: int | None = None,
+    set: str | None = None,
     study: str | None = None,
     encodings: str | None = None,
     text: str | None = None,
@@ -161,6 +162,8 @@ def candidates_search(
         Bundle, candidate set, or table of encoded studies (OUT/encodings): folder or s3:// prefix.
     row
         The query is this candidate's embedding; rows are numbered from 0.
+    set
+        Of a stack: the set that --row is of. Default: the first.
     study
         The query is this study of --encodings: study_id. Others on this machine see a command line.
     encodings
@@ -188,6 +191,7 @@ def candidates_search(
         CandidatesSearchSettings(
             candidates=candidates,
             row=row,
+            set=set,
             study=study,
             encodings=encodings,
             text=text,

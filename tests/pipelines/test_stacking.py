@@ -19,7 +19,7 @@ from echoprime.pages.run import run_page
 from echoprime.retrieval import CandidateSet, CandidateStack
 from echoprime.storage import Location
 from echoprime.tables import RunRecord, list_runs
-from pipelines.candidate_sets.opening import open_set
+from pipelines.candidate_sets.opening import open_set, opened_stack
 from pipelines.cli import main
 from pipelines.interpret import interpret
 from pipelines.settings import InterpretSettings, OutputSettings, ViewSettings, WithdrawSettings
@@ -106,7 +106,7 @@ def test_search_says_the_set(place: Path, capsys: pytest.CaptureFixture[str]) ->
     first = ["candidates", "search", place / "stack", "--row", 3, "--k", 5, "--json"]
     assert json.loads(said(capsys, *first)) == json.loads(said(capsys, *first, "--set", "official"))
     refused = {
-        "row 24: there are 24 of own": ["--row", REPORTED, "--set", "own"],
+        "row 24: the candidate set has rows 0 to 23 of own": ["--row", REPORTED, "--set", "own"],
         "--set x: no such set; there is official, own": ["--row", 1, "--set", "x"],
     }
     for line, more in refused.items():
@@ -139,9 +139,9 @@ def test_languages_of_one_bundle_stand_together(place: Path, tmp_path: Path) -> 
     assert open_set(str(tmp_path / "b")).candidates.origins.names == ("bundle", "own")
     # of two bundles the one counts that has both languages
     write_tiny_bundle(tmp_path / "english", weights=False, languages=[])
-    three = [str(tmp_path / "english"), str(place / "own-sn"), str(place / "bundle"), "--names", "a,b,c"]
-    assert main(["candidates", "stack", str(tmp_path / "c"), *three]) == 0
-    opened = open_set(str(tmp_path / "c")).bundle
+    three = {"a": tmp_path / "english", "b": place / "own-sn", "c": place / "bundle"}
+    parts = {name: open_set(str(each)) for name, each in three.items()}
+    opened = opened_stack(Location.parse(tmp_path), parts, None).bundle
     assert opened is not None
     assert opened.languages == open_bundle(place / "bundle").languages
 

@@ -95,7 +95,7 @@ def test_every_setting_is_known_as_a_place_or_as_none() -> None:
     }
     no_places = {"address", "again", "by", "date_format", "embedding_space", "ignore", "job", "language",
                  "mirror", "name", "names", "patient", "population", "python", "ray_address", "run",
-                 "section", "study", "study_dates", "study_from", "text", "threshold"}  # fmt: skip
+                 "section", "set", "study", "study_dates", "study_from", "text", "threshold"}  # fmt: skip
     assert texts - PLACES == no_places
     assert texts >= PLACES
 
