@@ -91,7 +91,11 @@ def _numbers(column: Any) -> Any:  # noqa: ANN401
     >>> _numbers(pa.array([[0.5, None], None, []])).to_pylist()
     ['0.5;', '', '']
     """
-    words = pc.fill_null(column.flatten().cast(pa.string()), "")
+    return _together(column, pc.fill_null(column.flatten().cast(pa.string()), ""))
+
+
+def _together(column: Any, words: Any) -> Any:  # noqa: ANN401
+    """Each list's words as one text; `words` has one for each of the lists' entries."""
     counts = pc.fill_null(pc.list_value_length(column), 0)
     offsets = np.concatenate([[0], np.cumsum(np.asarray(counts))])
     return pc.binary_join(pa.ListArray.from_arrays(pa.array(offsets, pa.int32()), words), ";")
@@ -112,8 +116,7 @@ def _joined(column: Any, field: str, name: str | None = None) -> Any:  # noqa: A
     words = pc.fill_null(numbers.cast(pa.string()), "")
     if name is not None:
         words = pc.binary_join_element_wise(values.field(name), words, "=")
-    offsets = np.concatenate([[0], np.cumsum(np.asarray(pc.list_value_length(column)))])
-    joined = pc.binary_join(pa.ListArray.from_arrays(pa.array(offsets, pa.int32()), words), ";")
+    joined = _together(column, words)
     some = np.zeros(len(column), np.bool_)
     some[np.asarray(owner.filter(numbers.is_valid()))] = True
     return pc.if_else(pa.array(some), joined, "")

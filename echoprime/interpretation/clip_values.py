@@ -13,7 +13,6 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from echoprime.interpretation.phenotypes import Plan
 from echoprime.interpretation.variants import Search, Variant, VariantValues
 from echoprime.retrieval import NO_VIEW, embeddings_of_turn
 
@@ -56,18 +55,12 @@ class ClipByClip:
 
     Parameters
     ----------
-    weights
-        float32 (sections, views).
-    plan
-        Which phenotypes use which section's neighbours.
-    k
-        Neighbours that a phenotype is averaged over.
+    values
+        Asks for what variants of studies would have.
     """
 
-    def __init__(self, weights: NDArray[np.float32], plan: Plan, k: int) -> None:
-        self._values = VariantValues(weights, plan, k)
-        self._counting = weights != 0
-        self._plan = plan
+    def __init__(self, values: VariantValues) -> None:
+        self._values = values
 
     def __call__(
         self,
@@ -93,10 +86,10 @@ class ClipByClip:
         exclude_study, exclude_patient
             For each study, what is left out of its neighbours; "" = nothing.
         """
-        turns = np.zeros((len(views), len(self._counting)), np.int64)
+        turns = np.zeros((len(views), len(self._values.counting)), np.int64)
         for number, (of, shown) in enumerate(zip(clips, views, strict=True)):
             turns[number] = self._turns(of.counts, np.asarray(shown))
-        turns[:, np.setdiff1d(np.arange(turns.shape[1]), self._plan.section)] = 0
+        turns[:, np.setdiff1d(np.arange(turns.shape[1]), self._values.sections)] = 0
         asked = [(number, turn) for number, most in enumerate(turns.max(axis=1)) for turn in range(most)]
 
         def variants() -> Iterator[Variant]:
@@ -109,11 +102,11 @@ class ClipByClip:
         by_clip = self._values(variants(), search, exclude_study, exclude_patient)
         for (number, turn), each in zip(asked, by_clip, strict=True):
             found[number, turn] = each
-        return ClipValues(found, turns[:, self._plan.section])
+        return ClipValues(found, turns[:, self._values.plan.section])
 
     def _turns(self, counts: NDArray[np.int64], views: NDArray[np.integer]) -> NDArray[np.int64]:
         """int64 (sections,): most clips of a video that counts there; 0 where none has several."""
-        counts_in = self._counting[:, views] & (views != NO_VIEW)
+        counts_in = self._values.counting[:, views] & (views != NO_VIEW)
         most = np.where(counts_in, counts, 0).max(axis=1, initial=0)
         found: NDArray[np.int64] = np.where(most > 1, most, 0)
         return found

@@ -11,7 +11,6 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from echoprime.interpretation.phenotypes import Plan
 from echoprime.interpretation.variants import Search, Variant, VariantValues
 from echoprime.retrieval import NO_VIEW
 
@@ -48,18 +47,12 @@ class LeaveOneOut:
 
     Parameters
     ----------
-    weights
-        float32 (sections, views).
-    plan
-        Which phenotypes use which section's neighbours.
-    k
-        Neighbours that a phenotype is averaged over.
+    values
+        Asks for what variants of studies would have.
     """
 
-    def __init__(self, weights: NDArray[np.float32], plan: Plan, k: int) -> None:
-        self._values = VariantValues(weights, plan, k)
-        self._counting = weights != 0
-        self._sections = np.unique(plan.section)
+    def __init__(self, values: VariantValues) -> None:
+        self._values = values
 
     def __call__(
         self,
@@ -86,7 +79,7 @@ class LeaveOneOut:
         first = np.cumsum(counts) - counts
         found = Influence(
             np.full((counts.sum(), self._values.phenotypes), np.nan),
-            np.full((len(views), self._values.phenotypes, self._counting.shape[1]), np.nan),
+            np.full((len(views), self._values.phenotypes, self._values.counting.shape[1]), np.nan),
         )
         asked: list[_Less] = []
 
@@ -96,7 +89,10 @@ class LeaveOneOut:
                     asked.append(less)
                     kept = less.kept
                     yield Variant(
-                        number, embeddings[number][kept], np.asarray(of)[kept], self._counting[:, less.view]
+                        number,
+                        embeddings[number][kept],
+                        np.asarray(of)[kept],
+                        self._values.counting[:, less.view],
                     )
 
         for place, each in enumerate(self._values(variants(), search, exclude_study, exclude_patient)):
@@ -110,7 +106,7 @@ class LeaveOneOut:
     def _less(self, study: int, views: NDArray[np.integer]) -> Iterator[_Less]:
         """The study less each video that counts, and each view; the one video of a view comes once."""
         for view in np.unique(views).tolist():
-            if view == NO_VIEW or not self._counting[self._sections, view].any():
+            if view == NO_VIEW or not self._values.counting[self._values.sections, view].any():
                 continue
             has = views == view
             of_it = np.flatnonzero(has).tolist()

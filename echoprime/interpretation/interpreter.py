@@ -23,7 +23,7 @@ from echoprime.interpretation.report import joined, section_texts
 from echoprime.interpretation.sentences import sentences
 from echoprime.interpretation.severity import PhraseGrades, severity_column
 from echoprime.interpretation.severity.contradictions import Told, contradictions_column
-from echoprime.interpretation.variants import Search
+from echoprime.interpretation.variants import Search, VariantValues, of_studies
 from echoprime.retrieval import Candidates, CandidateSet, ShardHits, StudyQueries, study_queries
 from echoprime.tables.schema import interpretations
 
@@ -87,6 +87,10 @@ class Interpreter:
         """What the lexicon's phrases say; only `interpret` asks: thousands take seconds to read."""
         return PhraseGrades.of_bundle(self.bundle)
 
+    @cached_property
+    def _variants(self) -> VariantValues:
+        return VariantValues(self.bundle.sections.weights, self.plan, self.k)
+
     @property
     def schema(self) -> pa.Schema:
         """Columns of `interpret`: the interpretations table without ids, counts and stamps."""
@@ -133,10 +137,8 @@ class Interpreter:
             "section_bits": self.bits[queries.section],
             "k": self.k,
             "columns": self.plan.columns[queries.section],
-            "exclude_study": None if exclude_study is None else [exclude_study[each] for each in studies],
-            "exclude_patient": None
-            if exclude_patient is None
-            else [exclude_patient[each] for each in studies],
+            "exclude_study": of_studies(exclude_study, studies),
+            "exclude_patient": of_studies(exclude_patient, studies),
             "near_left_out": True,
         }
 
@@ -159,7 +161,7 @@ class Interpreter:
         exclude_study, exclude_patient
             As for `search_arguments`.
         """
-        ask = LeaveOneOut(self.bundle.sections.weights, self.plan, self.k)
+        ask = LeaveOneOut(self._variants)
         return ask(embeddings, views, search, exclude_study, exclude_patient)
 
     def clip_values(
@@ -186,7 +188,7 @@ class Interpreter:
         exclude_study, exclude_patient
             As for `search_arguments`.
         """
-        ask = ClipByClip(self.bundle.sections.weights, self.plan, self.k)
+        ask = ClipByClip(self._variants)
         return ask(embeddings, clips, views, search, exclude_study, exclude_patient)
 
     def interpret(

@@ -71,19 +71,28 @@ class VariantValues:
         Which phenotypes use which section's neighbours.
     k
         Neighbours that a phenotype is averaged over.
+
+    Attributes
+    ----------
+    plan
+        The same.
+    sections
+        int64, ascending: the sections that any phenotype uses.
+    counting
+        bool (sections, views): which views have a weight there.
     """
 
     def __init__(self, weights: NDArray[np.float32], plan: Plan, k: int) -> None:
-        self._plan = plan
+        self.plan = plan
+        self.sections: NDArray[np.int64] = np.unique(plan.section)
+        self.counting: NDArray[np.bool_] = weights != 0
         self._k = k
-        self._width = len(weights)
-        self._sections = np.unique(plan.section)
-        self._weights = weights[self._sections]
+        self._weights = weights[self.sections]
 
     @property
     def phenotypes(self) -> int:
         """Values of each variant."""
-        return len(self._plan.section)
+        return len(self.plan.section)
 
     def __call__(
         self,
@@ -122,20 +131,25 @@ class VariantValues:
         queries = study_queries(
             [each.embeddings for each in variants], [each.views for each in variants], self._weights
         )
-        section = self._sections[queries.section]
+        section = self.sections[queries.section]
         asked = np.array([each.asked for each in variants])[queries.study, section]
         if not asked.any():
             return np.full((len(variants), self.phenotypes), np.nan)
         variant, section = queries.study[asked], section[asked]
-        position = np.full((len(variants), self._width), -1, np.int64)
+        position = np.full((len(variants), len(self.counting)), -1, np.int64)
         position[variant, section] = np.arange(len(variant))
         of = [variants[each].study for each in variant.tolist()]
         hits = search(
             queries=queries.vectors[asked],
             section_bits=np.full(len(variant), -1, np.int64),  # no report is written
             k=self._k,
-            exclude_study=None if exclude_study is None else [exclude_study[each] for each in of],
-            exclude_patient=None if exclude_patient is None else [exclude_patient[each] for each in of],
-            columns=self._plan.columns[section],
+            exclude_study=of_studies(exclude_study, of),
+            exclude_patient=of_studies(exclude_patient, of),
+            columns=self.plan.columns[section],
         )
-        return values(self._plan, hits.labels, position)
+        return values(self.plan, hits.labels, position)
+
+
+def of_studies(excluded: Sequence[str] | None, studies: Sequence[int]) -> list[str] | None:
+    """What each query's study leaves out; None = no study leaves out anything."""
+    return None if excluded is None else [excluded[study] for study in studies]

@@ -109,6 +109,11 @@ def open_set(named: str, bundle: str | None = None) -> OpenedSet:
     """
     place = Location.parse(named)
     place.require_reachable("candidates", BundleError, must_exist=True)
+    return _open(place, bundle)
+
+
+def _open(place: Location, bundle: str | None = None) -> OpenedSet:
+    """What is known to be there."""
     if (place / "bundle.json").exists():
         return _of_bundle(place)
     named_bundle = None if bundle is None else open_bundle(bundle)
@@ -190,7 +195,7 @@ def stacked_sets(place: Location) -> dict[str, OpenedSet]:
         each.require_reachable("candidates", BundleError, must_exist=True)
         if is_stack(each):
             raise BundleError(f"{place}: {each} is a stack itself; name its sets")
-        found[name] = open_set(str(each))
+        found[name] = _open(each)
     return found
 
 

@@ -30,6 +30,7 @@ from pipelines.summary import show_interpretation
 from pipelines.view import write_pages
 from pipelines.withdraw import _elsewhere, withdraw
 from tests.encoded import write_encodings
+from tests.pipelines.test_candidate_sets import said
 from tests.rows import rows
 from tests.tiny import CANDIDATES, write_tiny_bundle
 
@@ -55,12 +56,6 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
     words = "candidates stack {0}/stack {0}/bundle {0}/own-en --names official,own"
     assert main(words.format(folder).split()) == 0
     return folder
-
-
-def said(capsys: pytest.CaptureFixture[str], *words: object) -> str:
-    capsys.readouterr()
-    assert main([str(word) for word in words]) == 0
-    return capsys.readouterr().out
 
 
 def test_a_stack_is_a_note_of_its_sets(place: Path, capsys: pytest.CaptureFixture[str]) -> None:
