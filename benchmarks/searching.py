@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -16,7 +16,7 @@ from drawn_candidates import SECTIONS, section_labels
 from numpy.typing import NDArray
 from threadpoolctl import threadpool_limits
 
-from echoprime.retrieval import CandidateSet, FilterName, Shard, merge
+from echoprime.retrieval import CandidateSet, FilterName, ShardHits, search_shards
 
 K = 50
 
@@ -59,19 +59,21 @@ class Ours:
         return time.perf_counter() - start
 
     def run(self, asked: NDArray[np.float32]) -> Answer:
-        """One shard a thread; of a single shard a part of the queries a thread."""
+        """A part of the queries a thread, which asks one shard after the other."""
         bits = np.tile(np.arange(SECTIONS), len(asked) // SECTIONS)
         columns = np.tile(section_labels(), (len(asked) // SECTIONS, 1))
 
-        def search(shard: Shard, part: slice) -> Any:  # noqa: ANN401
-            return shard.search(asked[part], bits[part], K, columns=columns[part])
+        def ask(arguments: Sequence[Mapping[str, Any] | None]) -> list[ShardHits | None]:
+            pairs = zip(self.shards, arguments, strict=True)
+            return [None if each is None else shard.search(**each) for shard, each in pairs]
 
-        halves = len(self.shards) == 1
-        cuts = np.linspace(0, len(asked), self.threads + 1 if halves else 2).astype(int)
-        parts = [slice(*pair) for pair in pairwise(cuts.tolist())]
+        def search(part: slice) -> ShardHits:
+            question = {"queries": asked[part], "section_bits": bits[part], "columns": columns[part]}
+            return search_shards(ask, len(self.shards), **question, k=K)
+
+        cuts = np.linspace(0, len(asked), self.threads + 1).astype(int)
         with one_thread_each(self.threads) as pool:
-            found = [[pool.submit(search, shard, part) for shard in self.shards] for part in parts]
-            hits = [merge([each.result() for each in of_part]) for of_part in found]
+            hits = list(pool.map(search, [slice(*pair) for pair in pairwise(cuts.tolist())]))
         labels = np.concatenate([each.labels for each in hits])
         with np.errstate(invalid="ignore"):
             known = (~np.isnan(labels)).sum(axis=1)

@@ -27,5 +27,5 @@ def search_own_similarities(candidates: Candidates, shards: ShardActors) -> NDAr
     StalledError
         A shard does not answer, also after it was started anew.
     """
-    drawn = ask_shards(shards, "drawn", drawn_rows(candidates.rows))
+    drawn = ask_shards(shards, "drawn", [drawn_rows(candidates.rows)] * len(shards.handles))
     return own_similarities(drawn, partial(search_candidates, shards))

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from echoprime.errors import StalledError
-from echoprime.retrieval import ShardHits, merge
+from echoprime.retrieval import ShardHits, search_shards
 from operators.candidate_shard import ShardActors
 
 log = logging.getLogger(__name__)
@@ -23,18 +24,22 @@ def search_candidates(shards: ShardActors, **arguments: Any) -> ShardHits:  # no
     shards
         The actors.
     arguments
-        Of `echoprime.retrieval.Shard.search`.
+        Of `echoprime.retrieval.search_shards`.
 
     Raises
     ------
     StalledError
         A shard does not answer, also after it was started anew.
     """
-    return merge(ask_shards(shards, "search", arguments))
+
+    def ask(asked: Sequence[Mapping[str, Any] | None]) -> list[Any]:
+        return ask_shards(shards, "search", asked)
+
+    return search_shards(ask, len(shards.handles), **arguments)
 
 
-def ask_shards(shards: ShardActors, method: str, argument: Any) -> list[Any]:  # noqa: ANN401
-    """What every shard answers, in the order of their rows.
+def ask_shards(shards: ShardActors, method: str, arguments: Sequence[Any]) -> list[Any]:
+    """What the shards answer, in the order of their rows.
 
     Parameters
     ----------
@@ -42,8 +47,9 @@ def ask_shards(shards: ShardActors, method: str, argument: Any) -> list[Any]:  #
         The actors.
     method
         Of `operators.candidate_shard.CandidateShard`.
-    argument
-        Its argument; put into the object store once, not once a shard.
+    arguments
+        One a shard, None for one that is not asked, whose answer is None; what several are asked is put into
+        the object store once.
 
     Raises
     ------
@@ -52,8 +58,12 @@ def ask_shards(shards: ShardActors, method: str, argument: Any) -> list[Any]:  #
     """
     import ray
 
-    shared = ray.put(argument)
-    answers = {getattr(handle, method).remote(shared): handle for handle in shards.handles}
+    put = {id(each): ray.put(each) for each in {id(each): each for each in arguments}.values()}
+    asked = [place for place, each in enumerate(arguments) if each is not None]
+    answers = {
+        getattr(shards.handles[place], method).remote(put[id(arguments[place])]): shards.handles[place]
+        for place in asked
+    }
     for attempt in range(TRIES + 1):
         _, late = ray.wait(list(answers), num_returns=len(answers), timeout=shards.stall_seconds)
         if not late:
@@ -66,5 +76,7 @@ def ask_shards(shards: ShardActors, method: str, argument: Any) -> list[Any]:  #
         log.warning("%d candidate shards are started anew: no answer", len(late))
         for answer in late:
             ray.kill(answers[answer], no_restart=False)  # Ray repeats what it was asked
-    found: list[Any] = ray.get(list(answers))
+    found: list[Any] = [None] * len(arguments)
+    for place, answer in zip(asked, ray.get(list(answers)), strict=True):
+        found[place] = answer
     return found

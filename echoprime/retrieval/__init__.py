@@ -7,6 +7,7 @@ from echoprime.retrieval.hits import ShardHits
 from echoprime.retrieval.kept_similarities import kept_similarities
 from echoprime.retrieval.merge import merge
 from echoprime.retrieval.own_similarities import DrawnCandidates, drawn_rows, own_similarities
+from echoprime.retrieval.rounds import AskShards, search_shards
 from echoprime.retrieval.search import Shard
 from echoprime.retrieval.searchable import Candidates, Origins
 from echoprime.retrieval.sections import (
@@ -22,6 +23,7 @@ from echoprime.retrieval.writing import CandidateWriter, write_candidates
 
 __all__ = [
     "NO_VIEW",
+    "AskShards",
     "CandidateFiles",
     "CandidateSet",
     "CandidateStack",
@@ -39,6 +41,7 @@ __all__ = [
     "kept_similarities",
     "merge",
     "own_similarities",
+    "search_shards",
     "section_queries",
     "study_queries",
     "video_embeddings",

@@ -61,24 +61,30 @@ def among_best(
     scores: NDArray[np.float64],
     found_rows: NDArray[np.int64],
     found_scores: NDArray[np.float64],
+    k: int,
 ) -> NDArray[np.int64]:
     """Which rows left out are among the k best of all, by (query, -score, row).
+
+    Where fewer than k of the others are at hand: those not below the last of them that may be, whole in
+    this sense: with one of them all better ones.
 
     Parameters
     ----------
     query, row, scores
         (n,): rows left out.
     found_rows, found_scores
-        (queries, k): the best of the others; -1 and -inf where there are fewer.
+        (queries, k or fewer): the best of the others; -1 and -inf where there are fewer.
+    k
+        How many are wanted.
 
     Examples
     --------
     >>> found_rows, found_scores = np.array([[4, 2]]), np.array([[0.9, 0.5]])
     >>> rows, scores = np.array([7, 1, 3]), np.array([0.9, 0.5, 0.95])
-    >>> among_best(np.zeros(3, int), rows, scores, found_rows, found_scores)
+    >>> among_best(np.zeros(3, int), rows, scores, found_rows, found_scores, 2)
     array([2])
     """
-    # k others are better than what is below the k-th: mostly all of them, so the rest is small
+    # all of the others are better than what is below the last: mostly all rows left out, so the rest is small
     near = np.flatnonzero(scores >= found_scores[query, -1])
     order = near[np.lexsort((row[near], -scores[near], query[near]))]
     query, row, scores = query[order], row[order], scores[order]
@@ -86,7 +92,7 @@ def among_best(
     better = (found_scores[query] > scores[:, None]) | (
         (found_scores[query] == scores[:, None]) & (found_rows[query] < row[:, None])
     )
-    kept: NDArray[np.int64] = order[before + better.sum(axis=1) < found_rows.shape[1]]
+    kept: NDArray[np.int64] = order[before + better.sum(axis=1) < k]
     return kept
 
 
@@ -98,5 +104,5 @@ def merged(
         np.concatenate([getattr(each, name) for each in answers])
         for name in ("query", "rows", "scores", "labels")
     )
-    kept = among_best(query, rows, scores, found_rows, found_scores)
+    kept = among_best(query, rows, scores, found_rows, found_scores, found_rows.shape[1])
     return LeftOut(query[kept], rows[kept], scores[kept], labels[kept])

@@ -14,13 +14,15 @@ from echoprime.retrieval.hits import SECTION_BITS, ShardHits
 from echoprime.retrieval.left_out import merged
 
 
-def merge(hits: Sequence[ShardHits]) -> ShardHits:
+def merge(hits: Sequence[ShardHits], k: int | None = None) -> ShardHits:
     """The k best of all, by (-score, row); what one shard of all rows would have answered, to the bit.
 
     Parameters
     ----------
     hits
-        Answers to the same queries with the same k, from shards that share no row; at least one.
+        Answers to the same queries, from shards that share no row; at least one.
+    k
+        Neighbours wanted, no more than the answers have together; None = as many as the first one has.
 
     Raises
     ------
@@ -30,42 +32,50 @@ def merge(hits: Sequence[ShardHits]) -> ShardHits:
     if not hits:
         raise EchoPrimeError("merge: no shard has answered")
     first = hits[0]
+    k = k or first.k
     for other in hits[1:]:
-        if other.labels.shape != first.labels.shape or not np.array_equal(
+        if other.labels.shape[::2] != first.labels.shape[::2] or not np.array_equal(
             other.section_bits, first.section_bits
         ):
             raise EchoPrimeError("merge: the shards answered different queries")
-    if len(hits) == 1:
+    if len(hits) == 1 and first.k == k:
         return first
     rows = np.concatenate([each.rows for each in hits], axis=1)
     scores = np.concatenate([each.scores for each in hits], axis=1)
-    order = _order(rows, scores)[:, : first.k]
+    order = _order(rows, scores)[:, :k]
     rows, scores = (np.take_along_axis(each, order, axis=1) for each in (rows, scores))
     labels = np.concatenate([each.labels for each in hits], axis=1)
     report_rows = np.stack([each.report_rows for each in hits], axis=1)
     report_scores = np.stack([each.report_scores for each in hits], axis=1)
     best = _order(report_rows, report_scores)[:, :1]
-    report_rows = np.take_along_axis(report_rows, best, axis=1)[:, 0]
-    bits = first.section_bits
-    named, names = _chosen([(each.named_rows, each.names) for each in hits], _distinct(rows))
-    answered = np.sort(np.concatenate([each.text_keys for each in hits]))
-    keys, texts = _chosen(
-        [(each.text_keys, each.texts) for each in hits], _still_asked(answered, rows, report_rows, bits)
-    )
-    return ShardHits(
+    return named(
+        hits,
         rows=rows,
         scores=scores,
         labels=_lines(labels, order),
-        named_rows=named,
-        names=names,
-        section_bits=bits,
-        report_rows=report_rows,
+        section_bits=first.section_bits,
+        report_rows=np.take_along_axis(report_rows, best, axis=1)[:, 0],
         report_scores=np.take_along_axis(report_scores, best, axis=1)[:, 0],
-        text_keys=keys,
-        texts=texts,
         left_out=np.sum([each.left_out for each in hits], axis=0),
         near_left_out=merged([each.near_left_out for each in hits], rows, scores),
     )
+
+
+def named(hits: Sequence[ShardHits], **found: Any) -> ShardHits:  # noqa: ANN401
+    """What was found, with the names and texts that it needs of those that the shards answered.
+
+    Parameters
+    ----------
+    hits
+        Answers that have all of them.
+    found
+        The other fields of `ShardHits`.
+    """
+    rows, names = _chosen([(each.named_rows, each.names) for each in hits], _distinct(found["rows"]))
+    answered = np.sort(np.concatenate([each.text_keys for each in hits]))
+    asked = _still_asked(answered, found["rows"], found["report_rows"], found["section_bits"])
+    keys, texts = _chosen([(each.text_keys, each.texts) for each in hits], asked)
+    return ShardHits(named_rows=rows, names=names, text_keys=keys, texts=texts, **found)
 
 
 def _order(rows: NDArray[np.int64], scores: NDArray[np.float64]) -> NDArray[np.int64]:
@@ -107,7 +117,8 @@ def _still_asked(
     for each in (rows, report_rows[:, None]):
         pairs = (each * SECTION_BITS + bits[:, None])[(each >= 0) & (bits >= 0)[:, None]]
         asked[pairs[pairs < len(asked)]] = True
-    return keys[asked[keys]]
+    # the answers to two rounds may hold the same text
+    return np.unique(keys[asked[keys]])
 
 
 def _chosen(

@@ -25,6 +25,7 @@ def left_out_near(
     excluded: Excluded,
     found_rows: NDArray[np.int64],
     found_scores: NDArray[np.float64],
+    k: int,
     largest_norm: float,
     first: Filter,
 ) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.float64]]:
@@ -39,11 +40,14 @@ def left_out_near(
     excluded
         What was left out, ordered by query, each pair once.
     found_rows, found_scores
-        (queries, k): what was found without them; -1 and -inf where there are fewer.
+        (queries, k or fewer): what was found without them; -1 and -inf where there are fewer. Of fewer than
+        k it is said only what may be among the k best, to be settled by a merge.
+    k
+        Neighbours that are wanted in the end.
     largest_norm, first
         See `echoprime.retrieval.scan.nearest`.
     """
-    lines, k = found_rows.shape
+    lines = len(found_rows)
     many = np.bincount(excluded.query, minlength=lines) > ONE_BY_ONE
     few = ~many[excluded.query]
     query, row = excluded.query[few], excluded.row[few]
@@ -58,5 +62,5 @@ def left_out_near(
             theirs[place] = np.isin(best_rows[place], excluded.row[here])
         query = np.concatenate([query, np.broadcast_to(these[:, None], theirs.shape)[theirs]])
         row, scores = np.concatenate([row, best_rows[theirs]]), np.concatenate([scores, best_scores[theirs]])
-    kept = among_best(query, row, scores, found_rows, found_scores)
+    kept = among_best(query, row, scores, found_rows, found_scores, k)
     return query[kept], row[kept], scores[kept]

@@ -73,6 +73,8 @@ class Shard:
         *,
         columns: NDArray[np.integer] | None = None,
         near_left_out: bool = False,
+        share: int | None = None,
+        having: bool = False,
     ) -> ShardHits:
         """The k nearest rows of every query, their labels, what their reports say of its section, and the
         nearest report that has it.
@@ -97,6 +99,12 @@ class Shard:
             for every query, in the order of `labels`.
         near_left_out
             Answer those rows left out, too, that would be among the k nearest.
+        share
+            Answer only so many of the k, and of the reports only those among them, as the rounds of
+            `echoprime.retrieval.rounds.search_shards` ask; None = all k, and the nearest report that has
+            the section however far it lies.
+        having
+            Search only rows that have their query's section; a query without one (-1) finds none.
 
         Raises
         ------
@@ -105,14 +113,24 @@ class Shard:
         """
         bits = np.asarray(section_bits, np.int64)
         vectors = np.ascontiguousarray(queries, np.float32)
-        self._check(vectors, bits, k, columns)
+        answered = k if share is None else share
+        self._check(vectors, bits, k, answered, columns)
         excluded = self._excluded("study", exclude_study, len(vectors))
         other = self._excluded("patient", exclude_patient, len(vectors))
         excluded = _together(excluded, other, len(self))
         first = self._first_pass.of(len(vectors))
-        local, scores = nearest(self._rows, vectors, k, self.largest_norm, excluded, first=first)
+        if having:
+            local, scores = self._nearest_having(vectors, bits, answered, excluded, first)
+        else:
+            local, scores = nearest(self._rows, vectors, answered, self.largest_norm, excluded, first=first)
         has = self._having(local, bits)
-        report, report_scores = self._reports(vectors, bits, local, scores, has, excluded, first)
+        report, report_scores = _best_having(local, scores, has)
+        # Where all rows of the shard are ranked already there is nothing left to look for.
+        if share is None and not having and len(self) > k:
+            these = np.flatnonzero((report < 0) & (bits >= 0))
+            left_out = excluded.of(these, len(vectors))
+            farther = self._nearest_having(vectors[these], bits[these], 1, left_out, first)
+            report[these], report_scores[these] = (each[:, 0] for each in farther)
         used = _used(local, len(self))
         position = np.full(len(self) + 1, len(used), np.int64)  # the last place stands for -1
         position[used] = np.arange(len(used))
@@ -121,7 +139,7 @@ class Shard:
         labels = self._labels(local, used, position, columns)
         near = LeftOut.none(labels.shape[2])
         if near_left_out and len(excluded.query):
-            found = left_out_near(self._rows, vectors, excluded, local, scores, self.largest_norm, first)
+            found = left_out_near(self._rows, vectors, excluded, local, scores, k, self.largest_norm, first)
             near = self._left_out(*found, columns)
         return ShardHits(
             rows=np.where(local >= 0, local + self.lo, -1),
@@ -158,6 +176,7 @@ class Shard:
         queries: NDArray[np.float32],
         bits: NDArray[np.int64],
         k: int,
+        share: int,
         columns: NDArray[np.integer] | None,
     ) -> None:
         if queries.ndim != 2 or queries.shape[1] != self.dimension or bits.shape != queries.shape[:1]:
@@ -167,6 +186,8 @@ class Shard:
             )
         if k < 1:
             raise EchoPrimeError(f"search: k is {k}; it must be at least 1")
+        if not 1 <= share <= k:
+            raise EchoPrimeError(f"search: a share of {share} of {k} neighbours; it must be 1 to {k}")
         if not np.isfinite(queries).all() or not queries.any(axis=1).all():
             raise EchoPrimeError(
                 "search: a query is zero or not finite; leave out sections that are not assessable"
@@ -195,32 +216,26 @@ class Shard:
         counts = np.where(of_query >= 0, np.searchsorted(which[order], of_query, side="right") - first, 0)
         return Excluded(np.repeat(np.arange(queries), counts), rows[order][ranges(first, counts)])
 
-    def _reports(
+    def _nearest_having(
         self,
         queries: NDArray[np.float32],
         bits: NDArray[np.int64],
-        rows: NDArray[np.int64],
-        scores: NDArray[np.float64],
-        has: NDArray[np.bool_],
+        k: int,
         excluded: Excluded,
         first: Filter,
     ) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
-        """Best row that has the query's section: mostly among the k best, else looked for among all."""
-        place = has.argmax(axis=1)
-        line = np.arange(len(rows))
-        found = has.any(axis=1)
-        best = np.where(found, rows[line, place], -1)
-        best_scores = np.where(found, scores[line, place], -np.inf)
-        # Where all rows of the shard are ranked already there is nothing left to look for.
-        missing = ~found & (bits >= 0) & (len(self) > rows.shape[1])
-        for bit in np.unique(bits[missing]).tolist():
+        """The k best rows that have the query's section, a section at a time; -1 and -inf where none has."""
+        rows = np.full((len(queries), k), -1, np.int64)
+        scores = np.full((len(queries), k), -np.inf)
+        for bit in np.unique(bits[bits >= 0]).tolist():
             if not ((self._rows.sections >> np.uint32(bit)) & 1).any():
                 continue
-            these = np.flatnonzero(missing & (bits == bit))
+            these = np.flatnonzero(bits == bit)
             left_out = excluded.of(these, len(queries))
-            row, score = nearest(self._rows, queries[these], 1, self.largest_norm, left_out, bit, first)
-            best[these], best_scores[these] = row[:, 0], score[:, 0]
-        return best, best_scores
+            rows[these], scores[these] = nearest(
+                self._rows, queries[these], k, self.largest_norm, left_out, bit, first
+            )
+        return rows, scores
 
     def _having(self, rows: NDArray[np.int64], bits: NDArray[np.int64]) -> NDArray[np.bool_]:
         """bool (queries, k): whether each row's report has its query's section."""
@@ -270,6 +285,15 @@ def _together(one: Excluded, other: Excluded, rows: int) -> Excluded:
         return one
     pairs = np.unique(np.concatenate([each.query * rows + each.row for each in (one, other)]))
     return Excluded(*np.divmod(pairs, rows))
+
+
+def _best_having(
+    rows: NDArray[np.int64], scores: NDArray[np.float64], has: NDArray[np.bool_]
+) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
+    """Of each line's ranked rows the first that has the section; -1 and -inf where none has."""
+    place, line = has.argmax(axis=1), np.arange(len(rows))
+    found = has.any(axis=1)
+    return np.where(found, rows[line, place], -1), np.where(found, scores[line, place], -np.inf)
 
 
 def _used(rows: NDArray[np.int64], count: int) -> NDArray[np.int64]:

@@ -42,9 +42,7 @@ def opened_for_search(named: str, bundle: str | None = None) -> Iterator[OpenedS
     """
     place = Location.parse(named)
     if not is_encodings(place):
-        opened = open_set(named, bundle)
-        of_bundle = (place / "bundle.json").exists()
-        yield opened.by_bundle(open_bundle(bundle)) if of_bundle and bundle is not None else opened
+        yield open_set(named, bundle)
         return
     encodings = StudyTable.existing(place)
     require_encodings(encodings)

@@ -100,12 +100,12 @@ def open_set(named: str, bundle: str | None = None) -> OpenedSet:
     named
         Folder or s3:// prefix.
     bundle
-        For a set of one's own: the bundle with its lexicon.
+        For a set of one's own: the bundle with its lexicon. Of a bundle: another one in its place.
 
     Raises
     ------
     BundleError
-        There is neither there, it is damaged, or the bundle's lexicon is another one.
+        There is neither there, it is damaged, or the bundle is of another lexicon or encoder.
     """
     place = Location.parse(named)
     place.require_reachable("candidates", BundleError, must_exist=True)
@@ -114,9 +114,9 @@ def open_set(named: str, bundle: str | None = None) -> OpenedSet:
 
 def _open(place: Location, bundle: str | None = None) -> OpenedSet:
     """What is known to be there."""
-    if (place / "bundle.json").exists():
-        return _of_bundle(place)
     named_bundle = None if bundle is None else open_bundle(bundle)
+    if (place / "bundle.json").exists():
+        return _of_bundle(place) if named_bundle is None else _of_bundle(place).by_bundle(named_bundle)
     if is_stack(place):
         return opened_stack(place, stacked_sets(place), named_bundle)
     if not (place / SUMMARY).exists():

@@ -30,7 +30,7 @@ def stack_sets(settings: CandidatesStackSettings) -> int:
     require_nothing_there(target)
     if len(settings.sets) < 2:
         raise SettingError(f"candidates stack: {len(settings.sets)} set; name two or more after {target}")
-    parts = [open_set(place, settings.bundle) for place in settings.sets]
+    parts = [open_set(place) for place in settings.sets]
     names = _names(settings.names, parts)
     _require_different(names, parts)
     bundle = None if settings.bundle is None else open_bundle(settings.bundle)

@@ -118,7 +118,8 @@ def candidates_info(candidates: str, /, *, bundle: str | None = None, json: bool
     candidates
         Bundle, or candidate set: folder or s3:// prefix.
     bundle
-        For a set of your own: bundle with the lexicon that its reports are coded by.
+        For a set of your own: bundle with the lexicon that its reports are coded by. Of a bundle: another
+        one of the same encoder in its place.
     json
         Write JSON instead of tables.
     """
@@ -313,7 +314,8 @@ def candidates_export(
     directory
         Folder or s3:// prefix to write; must hold nothing, or what an interrupted export left.
     bundle
-        For a set of your own: bundle with the lexicon that its reports are coded by.
+        For a set of your own: bundle with the lexicon that its reports are coded by. Of a bundle: another
+        one of the same encoder in its place.
     progress
         Show how far it is.
     """

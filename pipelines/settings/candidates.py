@@ -44,7 +44,8 @@ class CandidatesInfoSettings:
     """Bundle, or candidate set: folder or s3:// prefix."""
 
     bundle: str | None = None
-    """For a set of your own: bundle with the lexicon that its reports are coded by."""
+    """For a set of your own: bundle with the lexicon that its reports are coded by. Of a bundle: another one
+    of the same encoder in its place."""
 
     json: bool = False
     """Write JSON instead of tables."""
@@ -151,7 +152,8 @@ class CandidatesExportSettings:
     """Folder or s3:// prefix to write; must hold nothing, or what an interrupted export left."""
 
     bundle: str | None = None
-    """For a set of your own: bundle with the lexicon that its reports are coded by."""
+    """For a set of your own: bundle with the lexicon that its reports are coded by. Of a bundle: another one
+    of the same encoder in its place."""
 
     progress: bool = True
     """Show how far it is."""

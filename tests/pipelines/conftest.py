@@ -12,12 +12,16 @@ from pipelines.encode import encode
 from pipelines.manifest import list_archive
 from pipelines.ray_session import ClusterSize, ray_session
 from pipelines.settings import EncodeSettings, ManifestSettings
+from tests.s3_server import S3Server
 from tests.tiny import write_tiny_archive, write_tiny_bundle
 
 
 @pytest.fixture(scope="session")
-def cluster() -> Iterator[ClusterSize]:
-    """A Ray on this machine; the jobs of a test use it as it is. Its metrics come twice a second."""
+def cluster(s3_server: S3Server) -> Iterator[ClusterSize]:
+    """A Ray on this machine; the jobs of a test use it as it is. Its metrics come twice a second.
+
+    Its workers have the environment that it starts in: the S3 server's, whatever test comes first.
+    """
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("RAY_metrics_report_interval_ms", "500")
         with ray_session(None) as size:

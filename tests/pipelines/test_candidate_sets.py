@@ -104,6 +104,23 @@ def test_info_of_an_own_set_names_sections_where_a_bundle_is_named(
     assert named["sections"] == {"Pericardium": 12}
 
 
+@pytest.mark.parametrize("command", ["info", "export"])
+def test_a_bundle_named_beside_a_bundle_takes_its_place_or_is_refused(
+    place: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], command: str
+) -> None:
+    words = [
+        "candidates",
+        command,
+        str(place / "bundle"),
+        *([str(tmp_path / "plain")] * (command == "export")),
+    ]
+    assert main([*words, "--bundle", str(place / "other")]) == 2
+    said = capsys.readouterr().err
+    assert said.count("\n") == 1
+    assert "give one of the same encoder" in said
+    assert main([*words, "--bundle", str(place / "bundle")]) == 0
+
+
 def nearest(candidates: CandidateSet, vector: np.ndarray, k: int, without: str) -> list[tuple[float, int]]:
     scored = []
     for part in candidates.parts():

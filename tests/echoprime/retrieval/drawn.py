@@ -37,14 +37,23 @@ def drawn_matrix(
 
 
 class Drawn:
-    """A candidate set of `rows` rows on disk, and the same in memory."""
+    """A candidate set of `rows` rows on disk, and the same in memory; `heaps`: like ones together."""
 
     def __init__(
-        self, directory: Path, rows: int, files: int, seed: int, distinct: int | None = None
+        self,
+        directory: Path,
+        rows: int,
+        files: int,
+        seed: int,
+        distinct: int | None = None,
+        heaps: bool = False,
     ) -> None:
         rng = np.random.default_rng(seed)
         pool = rng.standard_normal((distinct or max(rows, 1), 32)).astype(np.float32)
         self.embeddings = pool[rng.integers(0, len(pool), rows)] if distinct else pool[:rows]
+        if heaps:
+            self.embeddings = self.embeddings * np.linspace(8, 1, 32, dtype=np.float32)
+            self.embeddings = self.embeddings[np.argsort(self.embeddings[:, 0])]
         self.studies = [f"s{number % 7}-{number}" if number % 3 else "shared" for number in range(rows)]
         self.patients = ["" if number % 4 == 0 else f"p{number % 5}" for number in range(rows)]
         self.labels = np.where(rng.random((rows, 3)) < 0.3, np.nan, rng.random((rows, 3)))
