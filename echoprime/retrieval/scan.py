@@ -3,7 +3,8 @@
 Why several passes: float32 products depend on the shape of the batch and drop exact ties, so they only say
 which rows *may* be among the k best; those are scored again by one sum in one fixed order.
 
-1. The filter scores all rows, block by block; of every group of neighbouring rows the maximum is kept.
+1. The filter scores all rows, block by block; of every group of neighbouring rows the maximum is kept, and
+   of every heap of neighbouring groups theirs, so that few of them are looked at again.
 2. A floor: a number that k rows' float64 scores reach. Of a two-sided filter it is the k-th largest
    maximum minus the slack (each maximum is another row's score); else the k-th largest float32 score, minus
    its error, of the rows that look best by the filter.
@@ -25,7 +26,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from echoprime.retrieval.filters import Filter, Float32Filter
+from echoprime.retrieval.filters import Filter, Float32Filter, folded
 from echoprime.retrieval.parts import Rows
 from echoprime.retrieval.ranges import ranges
 from echoprime.retrieval.rescoring import errors, narrow_scores, rank, rescore, runs
@@ -39,6 +40,9 @@ BLOCK_QUERIES = 512
 MOST_PASSING = 1 / 40
 """Share of the rows that a filter may let pass: scoring one of them costs as much as 20 in the product."""
 
+HEAP = 16
+"""Groups whose maxima become one."""
+
 PAIRS_AT_ONCE = 1 << 21
 """Pairs of query and row looked at together, unless one query has more: some 100 MB."""
 
@@ -47,6 +51,33 @@ Pairs = tuple[NDArray[np.int64], NDArray[np.int64]]
 
 LEAST = np.float32(np.finfo(np.float32).min)
 """The lowest threshold: lets every row pass but those left out, whose score is set to -inf."""
+
+
+@dataclass(frozen=True, eq=False)
+class Maxima:
+    """Best scores of each query, -inf where all rows are left out.
+
+    Attributes
+    ----------
+    groups
+        float32 (groups, queries).
+    heaps
+        float32 (heaps, queries): the best of the groups from `starts` on, int64 (heaps + 1,).
+    """
+
+    groups: NDArray[np.float32]
+    heaps: NDArray[np.float32]
+    starts: NDArray[np.int64]
+
+    def reaching(self, least: NDArray[np.floating]) -> Pairs:
+        """Queries and groups whose maximum is not below the query's least, by (query, group)."""
+        heap, query = np.divmod(np.flatnonzero(self.heaps >= least), self.heaps.shape[1])
+        order = np.argsort(query, kind="stable")
+        heap, query = heap[order], query[order]
+        counts = np.diff(self.starts)[heap]
+        group, query = ranges(self.starts[heap], counts), np.repeat(query, counts)
+        kept = self.groups.ravel().take(group * self.groups.shape[1] + query) >= least[query]
+        return query[kept], group[kept]
 
 
 @dataclass(frozen=True, eq=False)
@@ -145,7 +176,7 @@ class _Scan:
         maxima = self._maxima()
         floor = self._floor(maxima)
         threshold = _round_down(floor - self._slack)
-        query, group = _reaching(maxima, threshold)
+        query, group = maxima.reaching(threshold)
         counts = np.bincount(query, minlength=len(self._these))
         best_rows = np.full((len(self._these), self._k), -1, np.int64)
         best_scores = np.full((len(self._these), self._k), -np.inf)
@@ -162,9 +193,10 @@ class _Scan:
         again: list[int] = self._these[unfit].tolist()
         return again
 
-    def _maxima(self) -> NDArray[np.float32]:
-        """float32 (groups, queries): the best filter score of each group, -inf where all are left out."""
-        maxima = np.empty((len(self._filter.starts) - 1, len(self._these)), np.float32)
+    def _maxima(self) -> Maxima:
+        """The best filter scores of groups and heaps."""
+        groups = np.empty((len(self._filter.starts) - 1, len(self._these)), np.float32)
+        heaps, starts = [], [np.zeros(1, np.int64)]
         room = np.empty((BLOCK_ROWS, len(self._these)), self._filter.scores)
         order = np.argsort(self._excluded.row, kind="stable")
         query, row = self._excluded.query[order], self._excluded.row[order]
@@ -178,9 +210,12 @@ class _Scan:
             if self._lacking is not None:
                 scores[self._lacking[first:last]] = self._filter.left_out
             best = self._filter.maxima(scores, self._size)
-            maxima[place : place + len(best)] = best
+            groups[place : place + len(best)] = best
+            heaps.append(folded(np.maximum, best, HEAP))
+            starts.append(np.minimum(np.arange(1, len(heaps[-1]) + 1) * HEAP, len(best)) + place)
             place += len(best)
-        return maxima
+        none = np.empty((0, len(self._these)), np.float32)
+        return Maxima(groups, np.concatenate([none, *heaps]), np.concatenate(starts))
 
     def _passing(
         self,
@@ -207,14 +242,14 @@ class _Scan:
         kept = narrow >= _round_down(best - self._error)[query]
         return (query[kept], row[kept]), np.flatnonzero(counts > self._most)
 
-    def _floor(self, maxima: NDArray[np.float32]) -> NDArray[np.float64]:
+    def _floor(self, maxima: Maxima) -> NDArray[np.float64]:
         """Numbers that the float64 scores of k rows reach; the lowest one where there are no k rows."""
         if self._filter.two_sided:
             reached = _lower_bound(maxima, self._k)
             return np.where(reached > LEAST, reached - self._slack, LEAST)
         count = 2 * self._k
         reached = np.maximum(_lower_bound(maxima, count), LEAST)
-        query, group = _reaching(maxima, reached)
+        query, group = maxima.reaching(reached)
         # any rows will do: of many equal maxima some are enough
         few = np.arange(len(query)) - np.searchsorted(query, query) < 2 * count
         query, row = self._rows_of(query[few], group[few])
@@ -250,26 +285,20 @@ class _Scan:
         return (query, row) if kept.all() else (query[kept], row[kept])
 
 
-def _reaching(maxima: NDArray[np.float32], least: NDArray[np.floating]) -> Pairs:
-    """Queries and groups whose maximum is not below the query's least, by (query, group)."""
-    group, query = np.divmod(np.flatnonzero(maxima >= least), maxima.shape[1])
-    order = np.argsort(query, kind="stable")
-    return query[order], group[order]
+def _lower_bound(maxima: Maxima, k: int) -> NDArray[np.float64]:
+    """No more than the k-th best of each query's maxima, found without sorting them.
 
-
-def _lower_bound(maxima: NDArray[np.float32], k: int) -> NDArray[np.float64]:
-    """No more than the k-th best of each column of `maxima`, found without sorting it.
-
-    The lines are dealt out to about 5k groups; the k-th best of the groups' maxima is the score of
-    some line that k - 1 other ones reach. It lies little below the k-th best, for a tenth of the time.
+    The heaps, or few groups, are dealt out to about 5k lots; the k-th best of the lots' maxima is the score
+    of some group that k - 1 other ones reach. It lies little below the k-th best, for a tenth of the time.
     """
-    lines, columns = maxima.shape
+    best = maxima.heaps if len(maxima.heaps) >= 5 * k else maxima.groups
+    lines, columns = best.shape
     if lines < k:
         return np.full(columns, LEAST, np.float64)
     turns = max(1, lines // (5 * k))
-    groups = lines // turns
-    best = maxima[: groups * turns].reshape(turns, groups, columns).max(axis=0).T
-    bound: NDArray[np.float64] = np.partition(best, groups - k, axis=1)[:, groups - k].astype(np.float64)
+    lots = lines // turns
+    best = best[: lots * turns].reshape(turns, lots, columns).max(axis=0).T
+    bound: NDArray[np.float64] = np.partition(best, lots - k, axis=1)[:, lots - k].astype(np.float64)
     return bound
 
 
