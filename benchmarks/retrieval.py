@@ -32,7 +32,7 @@ from searching import Answer, K, Ours
 from threadpoolctl import threadpool_limits
 
 from echoprime.retrieval import CandidateSet, FilterName
-from echoprime.retrieval.first_pass import has_bfloat16
+from echoprime.retrieval.first_pass import has_int8
 from echoprime.retrieval.writing import file_name
 
 PUBLISHED_STUDIES = 8
@@ -158,8 +158,8 @@ def measure(candidates: CandidateSet, spectrum: Spectrum, studies: int, rounds: 
     index = faiss.IndexFlatIP(candidates.dimension)
     index.add(known.matrix)
     names: list[FilterName] = ["float32", "principal"]
-    if has_bfloat16():
-        names.append("bfloat16")
+    if has_int8():
+        names.append("int8")
     ours = {(name, shards): Ours(candidates, name, shards, threads) for name in names for shards in (2, 1, 8)}
     ready = {key: each.ready() for key, each in ours.items()}
     ways: dict[str, Callable[[], Answer]] = {
@@ -186,7 +186,7 @@ def measure(candidates: CandidateSet, spectrum: Spectrum, studies: int, rounds: 
     reference = answers["float32 2"]
     labels = {"published": "published way, one study at a time", "faiss": "FAISS IndexFlatIP, same batch"}
     for name, shards in ours:
-        words = {"principal": "principal directions first", "bfloat16": "bfloat16 first"}.get(name, name)
+        words = {"principal": "principal directions first", "int8": "int8 first"}.get(name, name)
         labels[f"{name} {shards}"] = f"ours, {words}, {shards} shard{'s' * (shards > 1)}"
     for name, label in labels.items():
         print(

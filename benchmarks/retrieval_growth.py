@@ -24,10 +24,10 @@ from machine import heading
 from searching import Ours
 
 from echoprime.retrieval import CandidateSet
-from echoprime.retrieval.first_pass import has_bfloat16
+from echoprime.retrieval.first_pass import has_int8
 from echoprime.retrieval.writing import file_name
 
-FILTERS = ("float32", "principal", "bfloat16") if has_bfloat16() else ("float32", "principal")
+FILTERS = ("float32", "principal", "int8") if has_int8() else ("float32", "principal")
 PLOT = Path(__file__).parent / "results" / "retrieval_growth.svg"
 
 

@@ -58,8 +58,9 @@ def ask_shards(shards: ShardActors, method: str, arguments: Sequence[Any]) -> li
     """
     import ray
 
-    put = {id(each): ray.put(each) for each in {id(each): each for each in arguments}.values()}
     asked = [place for place, each in enumerate(arguments) if each is not None]
+    distinct = {id(arguments[place]): arguments[place] for place in asked}
+    put = {name: ray.put(each) for name, each in distinct.items()}
     answers = {
         getattr(shards.handles[place], method).remote(put[id(arguments[place])]): shards.handles[place]
         for place in asked
@@ -70,7 +71,7 @@ def ask_shards(shards: ShardActors, method: str, arguments: Sequence[Any]) -> li
             break
         if attempt == TRIES:
             raise StalledError(
-                f"interpret: {len(late)} of {len(answers)} candidate shards do not answer, also after "
+                f"interpret: {len(late)} of {len(shards.handles)} candidate shards do not answer, also after "
                 f"{TRIES} new starts; look at their nodes, then run the same command again"
             )
         log.warning("%d candidate shards are started anew: no answer", len(late))

@@ -19,7 +19,7 @@ from echoprime.errors import SettingError
 from echoprime.retrieval.parts import Rows
 from echoprime.retrieval.rescoring import errors
 
-FilterName = Literal["auto", "float32", "principal", "bfloat16"]
+FilterName = Literal["auto", "float32", "principal", "int8"]
 """What a user may ask for; see `echoprime.retrieval.search.Shard`."""
 
 SINGLE_ROWS = 8192
@@ -40,7 +40,10 @@ class Filter(ABC):
     starts
         int64 (groups + 1,): first row of each group of neighbouring rows, then the number of rows.
     two_sided
-        Whether the slack bounds how far a score may be too high as well.
+        Whether the slack bounds how far a score may be too high as well, and is so small that nothing better
+        is worth looking for.
+    scored_first
+        Where it does not: of so many times k rows that look best the true scores give the floor.
     scores
         Type of what `product` gives: float32, or codes of it.
     left_out
@@ -48,6 +51,7 @@ class Filter(ABC):
     """
 
     two_sided: ClassVar[bool] = True
+    scored_first: ClassVar[int] = 2
     scores: ClassVar[type[np.generic]] = np.float32
     left_out: ClassVar[float] = -np.inf
     starts: NDArray[np.int64]
@@ -67,7 +71,12 @@ class Filter(ABC):
     def product(self, block: Any, lines: Any, out: NDArray[Any]) -> None:  # noqa: ANN401  # arrays, or tensors
         """Write the scores (rows of the block, queries) into `out`, of type `scores`."""
 
-    def maxima(self, scores: NDArray[Any], size: int) -> NDArray[np.float32]:
+    def maxima(
+        self,
+        lines: Any,  # noqa: ANN401
+        scores: NDArray[Any],
+        size: int,
+    ) -> NDArray[np.float32]:
         """(groups, queries): the best of `size` neighbouring lines each, the last group with what is left."""
         best: NDArray[np.float32] = folded(np.maximum, scores, size)
         return best

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from threading import Lock
 
+from echoprime.errors import SettingError
 from echoprime.retrieval.filters import Filter, FilterName, Float32Filter, require_filter
 from echoprime.retrieval.parts import Rows
 from echoprime.retrieval.principal import principal_filter
@@ -18,8 +19,8 @@ PAYS_AFTER = 240
 MOST_NORM = 1e18
 """Of rows longer than 1.8e19 squares overflow in float32: filters that take them could lose a neighbour."""
 
-CPU_FLAGS = frozenset(("avx512_bf16", "amx_bf16"))
-"""Linux's names of what multiplies bfloat16 faster than float32."""
+CPU_FLAGS = frozenset(("avx512_vnni", "avx_vnni", "amx_int8"))
+"""Linux's names of what multiplies whole numbers of 8 bits faster than float32."""
 
 _CPU = Path("/proc/cpuinfo")
 
@@ -35,8 +36,9 @@ class FirstPass:
         No row is longer.
     name
         `float32`: nothing is prepared, and no memory taken. `principal`: the rows' coefficients on their
-        principal directions. `bfloat16`: a copy in bfloat16. `auto`: float32 first; after `PAYS_AFTER`
-        queries the principal directions, where few hold the rows, else bfloat16, where the cores have it.
+        principal directions. `int8`: a copy in whole numbers of 8 bits. `auto`: float32 first; after
+        `PAYS_AFTER` queries int8, where the cores have it, else the principal directions, where few hold
+        the rows.
         Whatever was asked for, float32 where rows may be longer than `MOST_NORM`.
 
     Raises
@@ -77,18 +79,21 @@ class FirstPass:
         few = len(self._rows) < (LEAST_ROWS if self._name == "auto" else 1)
         if few or self._name == "float32" or not self._largest_norm <= MOST_NORM:
             return self._whole
-        if self._name != "bfloat16":
-            found = principal_filter(self._rows, self._largest_norm, wanted=self._name == "principal")
-            if found is not None or not has_bfloat16():
-                return found
+        if self._name == "principal" or (self._name == "auto" and not has_int8()):
+            return principal_filter(self._rows, self._largest_norm, wanted=self._name == "principal")
         # imports torch, 260 MB in every shard's process
-        from echoprime.retrieval.bfloat16 import BFloat16Filter
+        from echoprime.retrieval.int8 import Int8Filter
 
-        return BFloat16Filter(self._rows, self._largest_norm)
+        try:
+            return Int8Filter(self._rows, self._largest_norm)
+        except SettingError:
+            if self._name != "auto":
+                raise
+            return self._whole
 
 
-def has_bfloat16() -> bool:
-    """Whether this machine's cores multiply bfloat16 in hardware, as Linux says; elsewhere False."""
+def has_int8() -> bool:
+    """Whether this machine's cores multiply such numbers in hardware, as Linux says; elsewhere False."""
     try:
         lines = _CPU.read_text().splitlines()
     except OSError:

@@ -1,8 +1,9 @@
 """Rows left out of a search that would have been among its nearest: of the study itself, or its patient.
 
 A row is one of the k best of all rows exactly where fewer than k rows are better, and of those that are, the
-k best are at hand: the neighbours, and others that were left out. So a shard keeps those that would be among
-its own k best, and a merge those that still are: associative, and exact whatever the shards.
+k best are at hand: the neighbours, and others that were left out. So a shard keeps those that may be among
+the k best by what it has found itself, and a merge those that still are: associative, and exact whatever the
+shards.
 """
 
 from __future__ import annotations
@@ -65,8 +66,8 @@ def among_best(
 ) -> NDArray[np.int64]:
     """Which rows left out are among the k best of all, by (query, -score, row).
 
-    Where fewer than k of the others are at hand: those not below the last of them that may be, whole in
-    this sense: with one of them all better ones.
+    Where fewer than k of the others are given, rows below the last of them are dropped: who gives so few asks
+    again where that last one is among the k best.
 
     Parameters
     ----------

@@ -22,17 +22,22 @@ def merge(hits: Sequence[ShardHits], k: int | None = None) -> ShardHits:
     hits
         Answers to the same queries, from shards that share no row; at least one.
     k
-        Neighbours wanted, no more than the answers have together; None = as many as the first one has.
+        Neighbours wanted, no more than the answers have together; None = as many as each of them has.
 
     Raises
     ------
     EchoPrimeError
-        When there is none, or they answer different questions.
+        When there is none, they answer different questions, or too few neighbours.
     """
     if not hits:
         raise EchoPrimeError("merge: no shard has answered")
     first = hits[0]
-    k = k or first.k
+    if k is None:
+        k = first.k
+        if any(each.k != k for each in hits):
+            raise EchoPrimeError("merge: the shards answered different numbers of neighbours")
+    if sum(each.k for each in hits) < k:
+        raise EchoPrimeError(f"merge: the shards answered fewer than {k} neighbours")
     for other in hits[1:]:
         if other.labels.shape[::2] != first.labels.shape[::2] or not np.array_equal(
             other.section_bits, first.section_bits

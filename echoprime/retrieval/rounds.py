@@ -16,20 +16,21 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import fields
-from math import ceil, sqrt
+from functools import cache
+from math import ceil, comb
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from echoprime.errors import EchoPrimeError
 from echoprime.retrieval.hits import ShardHits
 from echoprime.retrieval.left_out import LeftOut
 from echoprime.retrieval.merge import merge, named
 
-DEVIATIONS = 5.0
-"""A share lies so many standard deviations above the mean, so that rows in no order reach it once in 10,000
-queries: few queries asked again cost a shard nearly as much as many."""
-
+CHANCE = 1e-4
+"""Of a query that a shard is asked for again, were rows in no order: few such queries cost a shard nearly as
+much as a whole batch."""
 
 AskShards = Callable[[Sequence[Mapping[str, Any] | None]], Sequence[ShardHits | None]]
 """Asks shards, at once where it can: arguments of `Shard.search`, one a shard, None for a shard that is not
@@ -51,7 +52,7 @@ def search_shards(ask: AskShards, shards: int, **arguments: Any) -> ShardHits:  
     Raises
     ------
     EchoPrimeError
-        As `Shard.search` does.
+        As `Shard.search` does, or a shard has not answered.
     """
     if shards == 1:
         return _answered(ask([arguments]))[0]
@@ -64,20 +65,31 @@ def search_shards(ask: AskShards, shards: int, **arguments: Any) -> ShardHits:  
     return _with_farther_reports(ask, shards, arguments, found)
 
 
+@cache
 def share(k: int, shards: int) -> int:
     """Neighbours that each of so many shards answers first.
 
     Examples
     --------
     >>> [share(50, shards) for shards in (1, 2, 8, 64)], share(1, 8)
-    ([50, 43, 18, 6], 1)
+    ([50, 39, 19, 8], 1)
     """
-    mean = k / shards
-    return min(k, ceil(mean + DEVIATIONS * sqrt(mean * (1 - 1 / shards))))
+    part = 1 / shards
+    least, chance = max(1, ceil(k / shards)), 0.0
+    for number in range(k, least, -1):
+        chance += shards * comb(k, number) * part**number * (1 - part) ** (k - number)
+        if chance > CHANCE:
+            return min(k, number + 1)
+    return least
 
 
 def _answered(answers: Sequence[ShardHits | None]) -> list[ShardHits]:
-    return [each for each in answers if each is not None]
+    found = [each for each in answers if each is not None]
+    if len(found) < len(answers):
+        raise EchoPrimeError(
+            f"search: {len(answers) - len(found)} of {len(answers)} shards have not answered"
+        )
+    return found
 
 
 def _lacking(answer: ShardHits, found: ShardHits) -> NDArray[np.int64]:

@@ -14,7 +14,7 @@ which rows *may* be among the k best; those are scored again by one sum in one f
 4. What is left is scored in float64 and ranked. None of the k best was lost on the way, ties included.
 
 Bounds on scores and slacks are proven where they are computed: `echoprime.retrieval.rescoring`, `.principal`,
-`.bfloat16`. Where a filter lets so many rows of a query pass that looking at them costs as much as the whole
+`.int8`. Where a filter lets so many rows of a query pass that looking at them costs as much as the whole
 float32 product, that query gets the whole product.
 """
 
@@ -22,6 +22,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from threading import local
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -43,8 +45,16 @@ MOST_PASSING = 1 / 40
 HEAP = 16
 """Groups whose maxima become one."""
 
+FEW_HEAPS = 40
+"""A group that is looked at by way of its heap costs as much as so many that are compared in their order."""
+
+FEW_GROUPS = 16_384
+"""Of so few the maxima themselves bound the k-th best: heaps save nothing."""
+
 PAIRS_AT_ONCE = 1 << 21
 """Pairs of query and row looked at together, unless one query has more: some 100 MB."""
+
+_kept = local()
 
 Pairs = tuple[NDArray[np.int64], NDArray[np.int64]]
 """Queries and rows, of the same length."""
@@ -71,13 +81,35 @@ class Maxima:
 
     def reaching(self, least: NDArray[np.floating]) -> Pairs:
         """Queries and groups whose maximum is not below the query's least, by (query, group)."""
-        heap, query = np.divmod(np.flatnonzero(self.heaps >= least), self.heaps.shape[1])
-        order = np.argsort(query, kind="stable")
-        heap, query = heap[order], query[order]
-        counts = np.diff(self.starts)[heap]
-        group, query = ranges(self.starts[heap], counts), np.repeat(query, counts)
-        kept = self.groups.ravel().take(group * self.groups.shape[1] + query) >= least[query]
-        return query[kept], group[kept]
+        columns = self.groups.shape[1]
+        heap, query = np.divmod(np.flatnonzero(self.heaps >= least), columns)
+        if len(heap) * HEAP * FEW_HEAPS < self.groups.size:
+            counts = np.diff(self.starts)[heap]
+            group, query = ranges(self.starts[heap], counts), np.repeat(query, counts)
+            kept = self.groups.ravel().take(group * columns + query) >= least[query]
+            group, query = group[kept], query[kept]
+        else:
+            group, query = np.divmod(np.flatnonzero(self.groups >= least), columns)
+        # numbers of 16 bits are sorted in a tenth of the time; there are BLOCK_QUERIES of them at most
+        order = np.argsort(query.astype(np.uint16), kind="stable")
+        return query[order], group[order]
+
+    def lower_bound(self, k: int) -> NDArray[np.float64]:
+        """No more than the k-th best of each query's maxima, found without sorting them.
+
+        The heaps, or few groups, are dealt out to about 5k lots; the k-th best of the lots' maxima is the
+        score of some group that k - 1 other ones reach. It lies little below the k-th best, for a tenth of
+        the time; farther where like rows lie in few heaps, so that more groups are looked at.
+        """
+        best = self.heaps if len(self.groups) > FEW_GROUPS else self.groups
+        lines, columns = best.shape
+        if lines < k:
+            return np.full(columns, LEAST, np.float64)
+        turns = max(1, lines // (5 * k))
+        lots = lines // turns
+        best = best[: lots * turns].reshape(turns, lots, columns).max(axis=0).T
+        bound: NDArray[np.float64] = np.partition(best, lots - k, axis=1)[:, lots - k].astype(np.float64)
+        return bound
 
 
 @dataclass(frozen=True, eq=False)
@@ -195,9 +227,9 @@ class _Scan:
 
     def _maxima(self) -> Maxima:
         """The best filter scores of groups and heaps."""
-        groups = np.empty((len(self._filter.starts) - 1, len(self._these)), np.float32)
+        groups = _kept_room("maxima", (len(self._filter.starts) - 1, len(self._these)), np.float32)
         heaps, starts = [], [np.zeros(1, np.int64)]
-        room = np.empty((BLOCK_ROWS, len(self._these)), self._filter.scores)
+        room = _kept_room("scores", (BLOCK_ROWS, len(self._these)), self._filter.scores)
         order = np.argsort(self._excluded.row, kind="stable")
         query, row = self._excluded.query[order], self._excluded.row[order]
         place = 0
@@ -209,7 +241,7 @@ class _Scan:
             scores[row[here] - first, query[here]] = self._filter.left_out
             if self._lacking is not None:
                 scores[self._lacking[first:last]] = self._filter.left_out
-            best = self._filter.maxima(scores, self._size)
+            best = self._filter.maxima(self._lines, scores, self._size)
             groups[place : place + len(best)] = best
             heaps.append(folded(np.maximum, best, HEAP))
             starts.append(np.minimum(np.arange(1, len(heaps[-1]) + 1) * HEAP, len(best)) + place)
@@ -245,10 +277,10 @@ class _Scan:
     def _floor(self, maxima: Maxima) -> NDArray[np.float64]:
         """Numbers that the float64 scores of k rows reach; the lowest one where there are no k rows."""
         if self._filter.two_sided:
-            reached = _lower_bound(maxima, self._k)
+            reached = maxima.lower_bound(self._k)
             return np.where(reached > LEAST, reached - self._slack, LEAST)
-        count = 2 * self._k
-        reached = np.maximum(_lower_bound(maxima, count), LEAST)
+        count = self._filter.scored_first * self._k
+        reached = np.maximum(maxima.lower_bound(count), LEAST)
         query, group = maxima.reaching(reached)
         # any rows will do: of many equal maxima some are enough
         few = np.arange(len(query)) - np.searchsorted(query, query) < 2 * count
@@ -285,21 +317,14 @@ class _Scan:
         return (query, row) if kept.all() else (query[kept], row[kept])
 
 
-def _lower_bound(maxima: Maxima, k: int) -> NDArray[np.float64]:
-    """No more than the k-th best of each query's maxima, found without sorting them.
-
-    The heaps, or few groups, are dealt out to about 5k lots; the k-th best of the lots' maxima is the score
-    of some group that k - 1 other ones reach. It lies little below the k-th best, for a tenth of the time.
-    """
-    best = maxima.heaps if len(maxima.heaps) >= 5 * k else maxima.groups
-    lines, columns = best.shape
-    if lines < k:
-        return np.full(columns, LEAST, np.float64)
-    turns = max(1, lines // (5 * k))
-    lots = lines // turns
-    best = best[: lots * turns].reshape(turns, lots, columns).max(axis=0).T
-    bound: NDArray[np.float64] = np.partition(best, lots - k, axis=1)[:, lots - k].astype(np.float64)
-    return bound
+def _kept_room(name: str, shape: tuple[int, int], dtype: type[np.generic]) -> NDArray[Any]:
+    """Room that the thread's next scan takes again: fresh memory costs as much as a tenth of a scan."""
+    size = shape[0] * shape[1] * np.dtype(dtype).itemsize
+    room: NDArray[np.uint8] | None = getattr(_kept, name, None)
+    if room is None or len(room) < size:
+        room = np.empty(size, np.uint8)
+        setattr(_kept, name, room)
+    return room[:size].view(dtype).reshape(shape)
 
 
 def _round_down(values: NDArray[np.float64]) -> NDArray[np.float32]:

@@ -98,7 +98,7 @@ class Shard:
             int (queries, n): the label columns wanted for each query, -1 = no label; None = all of them
             for every query, in the order of `labels`.
         near_left_out
-            Answer those rows left out, too, that would be among the k nearest.
+            Answer those rows left out, too, that would be among the k nearest; not together with `having`.
         share
             Answer only so many of the k, and of the reports only those among them, as the rounds of
             `echoprime.retrieval.rounds.search_shards` ask; None = all k, and the nearest report that has
@@ -109,8 +109,10 @@ class Shard:
         Raises
         ------
         EchoPrimeError
-            On a query that is zero or not finite, or arrays that do not fit each other.
+            On a query that is zero or not finite, or arguments that do not fit each other.
         """
+        if having and near_left_out:
+            raise EchoPrimeError("search: near_left_out is not answered for rows that have a section")
         bits = np.asarray(section_bits, np.int64)
         vectors = np.ascontiguousarray(queries, np.float32)
         answered = k if share is None else share

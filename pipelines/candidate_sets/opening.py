@@ -105,7 +105,8 @@ def open_set(named: str, bundle: str | None = None) -> OpenedSet:
     Raises
     ------
     BundleError
-        There is neither there, it is damaged, or the bundle is of another lexicon or encoder.
+        There is neither there, it is damaged, or the bundle is of another lexicon, or beside a bundle of
+        another encoder.
     """
     place = Location.parse(named)
     place.require_reachable("candidates", BundleError, must_exist=True)

@@ -7,16 +7,17 @@ import numpy as np
 import pytest
 
 from echoprime.retrieval import first_pass as module
-from echoprime.retrieval import scan
-from echoprime.retrieval.bfloat16 import BFloat16Filter
+from echoprime.retrieval import int8, scan
 from echoprime.retrieval.filters import Float32Filter
 from echoprime.retrieval.first_pass import LEAST_ROWS, PAYS_AFTER, FirstPass
+from echoprime.retrieval.int8 import Int8Filter
 from echoprime.retrieval.principal import PrincipalFilter
 from echoprime.retrieval.rescoring import lengths
 from tests.echoprime.retrieval.drawn import drawn_matrix, rows_of
 
 
-def test_auto_prepares_directions_when_it_pays():
+def test_auto_prepares_directions_when_it_pays_where_there_is_no_int8(tmp_path, monkeypatch):
+    monkeypatch.setattr(module, "_CPU", tmp_path / "none")
     rng = np.random.default_rng(5)
     matrix = drawn_matrix(rng, 40_000, 32, 2.0, 1.0)
     first_pass = FirstPass(rows_of(matrix), 100.0, "auto")
@@ -32,13 +33,13 @@ def test_auto_prepares_directions_when_it_pays():
     ("described", "wanted"),
     [
         ("processor : 0\nflags : fpu avx512f\n", Float32Filter),
-        ("flags : fpu avx512_bf16 sse\n", BFloat16Filter),
-        ("flags : fpu amx_bf16 amx_tile\n", BFloat16Filter),
-        ("flags : amx_bf16_of_another_name\n", Float32Filter),
+        ("flags : fpu avx512_vnni sse\n", Int8Filter),
+        ("flags : fpu amx_int8 amx_tile\n", Int8Filter),
+        ("flags : amx_int8_of_another_name\n", Float32Filter),
         (None, Float32Filter),
     ],
 )
-def test_auto_takes_bfloat16_where_linux_says_the_cores_have_it(tmp_path, monkeypatch, described, wanted):
+def test_auto_takes_int8_where_linux_says_the_cores_have_it(tmp_path, monkeypatch, described, wanted):
     if described is not None:
         (tmp_path / "cpuinfo").write_text(described)
     monkeypatch.setattr(module, "_CPU", tmp_path / "cpuinfo")
@@ -46,7 +47,15 @@ def test_auto_takes_bfloat16_where_linux_says_the_cores_have_it(tmp_path, monkey
     assert isinstance(FirstPass(rows_of(flat), 100.0, "auto").of(PAYS_AFTER), wanted)
 
 
-def test_torch_is_not_imported_where_nothing_multiplies_bfloat16():
+def test_auto_does_without_int8_where_products_are_inexact(tmp_path, monkeypatch):
+    (tmp_path / "cpuinfo").write_text("flags : avx512_vnni\n")
+    monkeypatch.setattr(module, "_CPU", tmp_path / "cpuinfo")
+    monkeypatch.setattr(int8, "_multiply", lambda rows, queries, out: out.fill(0))
+    flat = np.random.default_rng(1).standard_normal((LEAST_ROWS, 32)).astype(np.float32)
+    assert isinstance(FirstPass(rows_of(flat), 100.0, "auto").of(PAYS_AFTER), Float32Filter)
+
+
+def test_torch_is_not_imported_where_nothing_multiplies_int8():
     """It takes 260 MB in the process of every shard."""
     done = subprocess.run([sys.executable, "-c", WITHOUT_TORCH], capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
@@ -78,7 +87,7 @@ for matrix, name in ((near, "auto"), (flat, "auto"), (flat, "principal")):
 """
 
 
-@pytest.mark.parametrize("name", ["auto", "principal", "bfloat16"])
+@pytest.mark.parametrize("name", ["auto", "principal", "int8"])
 @pytest.mark.parametrize("largest", [1e19, 1e30])
 def test_long_rows_get_the_whole_product(name, largest):
     rng = np.random.default_rng(2)

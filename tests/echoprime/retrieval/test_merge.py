@@ -45,3 +45,14 @@ def test_answers_to_other_questions_are_refused(tmp_path):
     query = np.ones((1, 32), np.float32)
     with pytest.raises(EchoPrimeError, match="different queries"):
         merge([shard.search(query, np.array([0]), 3), shard.search(query, np.array([1]), 3)])
+
+
+def test_answers_of_other_widths_are_refused_where_no_number_is_named(tmp_path):
+    shard = Drawn(tmp_path, 10, 1, seed=0).set.shard()
+    query, bits = np.ones((1, 32), np.float32), np.array([0])
+    answers = [shard.search(query, bits, 5, share=share) for share in (2, 3)]
+    with pytest.raises(EchoPrimeError, match="different numbers of neighbours"):
+        merge(answers)
+    assert merge(answers, 5).k == 5
+    with pytest.raises(EchoPrimeError, match="fewer than 6 neighbours"):
+        merge(answers, 6)

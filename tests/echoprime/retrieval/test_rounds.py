@@ -8,10 +8,17 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from scipy.stats import binom
 
 from echoprime.errors import EchoPrimeError
 from echoprime.retrieval import rounds, search_shards
 from tests.echoprime.retrieval.drawn import Drawn
+
+
+@pytest.fixture(autouse=True)
+def no_share_of_another_chance():
+    yield
+    rounds.share.cache_clear()
 
 
 class Shards:
@@ -37,15 +44,16 @@ class Shards:
     k=st.integers(1, 14),
     distinct=st.one_of(st.none(), st.integers(1, 6)),
     count=st.integers(1, 9),
-    deviations=st.sampled_from((0.0, 1.0, rounds.DEVIATIONS)),
+    chance=st.sampled_from((rounds.CHANCE, 1.0, 1e9)),
     heaps=st.booleans(),
     near=st.booleans(),
     seed=st.integers(0, 10_000),
 )
-def test_equal_one_shard(rows, cuts, k, distinct, count, deviations, heaps, near, seed):
+def test_equal_one_shard(rows, cuts, k, distinct, count, chance, heaps, near, seed):
     """Rows that lie in heaps, ties, sections that few reports have, rows left out by the dozen."""
     with tempfile.TemporaryDirectory() as folder, pytest.MonkeyPatch.context() as patch:
-        patch.setattr(rounds, "DEVIATIONS", deviations)
+        patch.setattr(rounds, "CHANCE", chance)
+        rounds.share.cache_clear()
         drawn = Drawn(Path(folder), rows, 2, seed, distinct, heaps)
         rng = np.random.default_rng(seed + 1)
         queries = rng.standard_normal((count, 32)).astype(np.float32)
@@ -84,7 +92,6 @@ def test_rows_at_random_are_not_asked_for_again(tmp_path):
 
 
 def test_a_section_that_no_neighbour_has_is_looked_for_once(tmp_path):
-    """Though most shards have it among their own first rows, or none."""
     drawn = Drawn(tmp_path, 400, 1, seed=7)
     query, bit = drawn.embeddings[:1], 1
     assert not any(phrase[0] == bit for _, row in drawn.brute(query[0], 2) for phrase in drawn.reports[row])
@@ -94,6 +101,37 @@ def test_a_section_that_no_neighbour_has_is_looked_for_once(tmp_path):
     assert found.equals(drawn.set.shard().search(**question))
     assert found.report_rows[0] == drawn.brute(query[0], 1, section=bit)[0][1]
     assert [each.get("having", False) for each in shards.asked[-1]] == [True] * 4
+
+
+def test_shards_that_do_not_answer_are_no_answer(tmp_path):
+    shard = Drawn(tmp_path, 20, 1, seed=0).set.shard()
+    question = {"queries": np.ones((1, 32), np.float32), "section_bits": np.array([0]), "k": 5}
+    with pytest.raises(EchoPrimeError, match="1 of 2 shards have not answered"):
+        search_shards(lambda asked: [shard.search(**asked[0]), None], 2, **question)
+
+
+@pytest.mark.parametrize("k", [0, -1])
+@pytest.mark.parametrize("shards", [1, 3])
+def test_no_neighbours_are_refused(tmp_path, k, shards):
+    drawn = Drawn(tmp_path, 20, 1, seed=0)
+    with pytest.raises(EchoPrimeError, match=f"k is {k}"):
+        Shards(drawn, drawn.set.ranges(shards)).search(
+            queries=np.ones((1, 32), np.float32), section_bits=np.array([0]), k=k
+        )
+
+
+def test_rows_left_out_of_a_section_are_not_said(tmp_path):
+    shard = Drawn(tmp_path, 20, 1, seed=0).set.shard()
+    with pytest.raises(EchoPrimeError, match="near_left_out"):
+        shard.search(np.ones((1, 32), np.float32), np.array([0]), 1, having=True, near_left_out=True)
+
+
+@pytest.mark.parametrize(("k", "shards"), [(50, 2), (50, 8), (10, 64), (20, 3)])
+def test_a_share_is_the_least_that_is_mostly_enough(k, shards):
+    """By drawing lots: the chance that any shard reaches it, and the one that it reaches one less."""
+    least = rounds.share(k, shards)
+    reaches = [shards * binom.sf(number - 1, k, 1 / shards) for number in (least, least - 1)]
+    assert reaches[0] <= rounds.CHANCE < reaches[1]
 
 
 @pytest.mark.parametrize("share", [0, 6])

@@ -14,7 +14,7 @@ from echoprime.errors import EchoPrimeError
 from echoprime.retrieval import filters, merge, scan
 from tests.echoprime.retrieval.drawn import LABELS, Drawn
 
-FILTERS = ("float32", "principal", "bfloat16")
+FILTERS = ("float32", "principal", "int8")
 
 
 def ask(drawn, shards, queries, bits, k, first_pass="auto", **more):

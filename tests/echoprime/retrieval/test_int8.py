@@ -1,0 +1,107 @@
+"""The int8 filter's bound, where all roundings go the same way and nearly reach it."""
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from echoprime.errors import SettingError
+from echoprime.retrieval import int8, scan
+from echoprime.retrieval.int8 import LARGEST, Int8Filter
+from echoprime.retrieval.rescoring import lengths
+from tests.echoprime.retrieval.drawn import rows_of
+
+NOBODY = scan.Excluded(np.zeros(0, np.int64), np.zeros(0, np.int64))
+
+
+def found_and_exact(matrix, queries):
+    """The filter's scores (rows, queries), the true ones, and the slack."""
+    filter_ = Int8Filter(rows_of(matrix), float(lengths(matrix).max()))
+    lines, slack = filter_.project(queries)
+    scores = np.empty((len(matrix), len(queries)), filter_.scores)
+    for first, block in filter_.blocks(64):
+        filter_.product(block, lines, scores[first : first + len(block)])
+    found = filter_.maxima(lines, scores, 1).astype(np.float64)
+    return found, matrix.astype(np.float64) @ queries.T.astype(np.float64), slack
+
+
+def between_steps(part, used=512, scale=1.0):
+    """Rows over a range of 254 steps; the last one lies `part` of a step above one, in every number."""
+    matrix = np.zeros((70, 512), np.float32)
+    matrix[0, :used], matrix[1, :used] = LARGEST, -LARGEST
+    matrix[2:, :used] = 50 + part
+    return matrix * np.float32(scale)
+
+
+@settings(max_examples=60, deadline=None)
+@given(
+    of_rows=st.sampled_from((0.49, -0.49)),
+    of_queries=st.sampled_from((0.0, 0.49, -0.49)),
+    used=st.integers(1, 512),
+    sign=st.sampled_from((-1.0, 1.0)),
+    scale=st.integers(-60, 50),
+)
+def test_slack_holds_where_all_errors_have_one_sign(of_rows, of_queries, used, sign, scale):
+    matrix = between_steps(of_rows, used, 2.0**scale)
+    asked = np.full((2, 512), sign * (100 + of_queries), np.float32)
+    asked[1, 0] = sign * LARGEST  # the query's own steps are whole numbers
+    found, exact, slack = found_and_exact(matrix, asked)
+    assert (np.abs(found - exact) <= slack).all()
+
+
+def test_slack_is_nearly_reached():
+    """Every number of a row is rounded by half a step, all to one side: the bound cannot be smaller."""
+    found, exact, slack = found_and_exact(between_steps(0.499), np.ones((1, 512), np.float32))
+    assert 0.98 * slack[0] < exact[2, 0] - found[2, 0] <= slack[0]
+
+
+def test_the_nearest_row_is_not_lost_to_one_that_is_rounded_up():
+    sign = np.where(np.arange(512) % 2, -1, 1)
+    down, up = np.full((2, 512), 50.49)
+    down[:20], up[:] = 51.49, 50.51  # down is better in the sum by 10, and its codes are less by 492
+    others = np.random.default_rng(0).standard_normal((3000, 512)) * 10
+    matrix = np.concatenate([between_steps(0)[:2], others]).astype(np.float32)
+    matrix[1000], matrix[2000] = sign * up, sign * down
+    rows, largest = rows_of(matrix), float(lengths(matrix).max())
+    query = sign[None].astype(np.float32)
+    narrow, exact, _ = found_and_exact(matrix, query)
+    assert exact[:, 0].argmax() == 2000
+    assert narrow[:, 0].argmax() == 1000
+    found, scores = scan.nearest(rows, query, 1, largest, NOBODY, first=Int8Filter(rows, largest))
+    assert found.tolist() == [[2000]]
+    assert scores[0, 0] == pytest.approx(exact[2000, 0], rel=1e-12)
+
+
+def test_rows_that_are_all_alike_or_zero():
+    for matrix in (np.ones((40, 16), np.float32), np.zeros((40, 16), np.float32)):
+        queries = np.random.default_rng(1).standard_normal((3, 16)).astype(np.float32)
+        found, exact, slack = found_and_exact(matrix, queries)
+        assert (np.abs(found - exact) <= slack).all()
+        assert slack.max() < 1e-2
+
+
+def test_rows_left_out_are_never_a_maximum():
+    filter_ = Int8Filter(rows_of(np.eye(8, dtype=np.float32)), 1.0)
+    lines, _ = filter_.project(np.ones((2, 8), np.float32))
+    scores = np.array([[filter_.left_out, 3], [filter_.left_out, filter_.left_out]], np.int32)
+    found = filter_.maxima(lines, scores, 2)
+    assert found[0, 0] == -np.inf
+    assert np.isfinite(found[0, 1])
+
+
+@pytest.mark.parametrize("wrong", [1, -(2**20)])
+def test_products_that_are_not_exact_are_refused(monkeypatch, wrong):
+    multiply = int8._multiply
+
+    def inexact(rows, queries, out):
+        multiply(rows, queries, out)
+        out[0, 0] += wrong
+
+    monkeypatch.setattr(int8, "_multiply", inexact)
+    with pytest.raises(SettingError, match="multiplies inexactly; use float32"):
+        Int8Filter(rows_of(np.ones((4, 8), np.float32)), 3.0)
+
+
+def test_embeddings_whose_sums_float32_cannot_hold_are_refused():
+    with pytest.raises(SettingError, match="1041 numbers in an embedding"):
+        Int8Filter(rows_of(np.ones((2, 1041), np.float32)), 40.0)
