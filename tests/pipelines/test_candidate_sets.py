@@ -22,6 +22,7 @@ from echoprime.retrieval.candidate_rows import candidate_rows
 from echoprime.retrieval.study_embedding import study_embedding
 from echoprime.storage import Location
 from echoprime.tables import StudyTable
+from pipelines.candidate_sets.opening import open_set
 from pipelines.cli import main
 from tests.echoprime.release.small import NOBODY_HAS, ROWS, write_small_release
 from tests.encoded import write_encodings
@@ -118,7 +119,11 @@ def test_a_bundle_named_beside_a_bundle_takes_its_place_or_is_refused(
     said = capsys.readouterr().err
     assert said.count("\n") == 1
     assert "give one of the same encoder" in said
-    assert main([*words, "--bundle", str(place / "bundle")]) == 0
+    alike = write_tiny_bundle(tmp_path / "alike", weights=False, languages=["sn"])
+    assert main([*words, "--bundle", str(alike.location)]) == 0
+    opened = open_set(str(place / "bundle"), str(alike.location)).bundle
+    assert opened is not None
+    assert opened.location == alike.location
 
 
 def nearest(candidates: CandidateSet, vector: np.ndarray, k: int, without: str) -> list[tuple[float, int]]:
