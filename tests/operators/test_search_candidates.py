@@ -1,4 +1,4 @@
-"""Shard actors asked on a real Ray: each what is meant for it, or nothing; together what one shard answers."""
+"""Shard actors asked on a real Ray: each what is meant for it; together what one shard answers."""
 
 from __future__ import annotations
 
