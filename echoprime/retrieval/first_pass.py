@@ -79,17 +79,16 @@ class FirstPass:
         few = len(self._rows) < (LEAST_ROWS if self._name == "auto" else 1)
         if few or self._name == "float32" or not self._largest_norm <= MOST_NORM:
             return self._whole
-        if self._name == "principal" or (self._name == "auto" and not has_int8()):
-            return principal_filter(self._rows, self._largest_norm, wanted=self._name == "principal")
-        # imports torch, 260 MB in every shard's process
-        from echoprime.retrieval.int8 import Int8Filter
+        if self._name == "int8" or (self._name == "auto" and has_int8()):
+            # imports torch, 260 MB in every shard's process
+            from echoprime.retrieval.int8 import Int8Filter
 
-        try:
-            return Int8Filter(self._rows, self._largest_norm)
-        except SettingError:
-            if self._name != "auto":
-                raise
-            return self._whole
+            try:
+                return Int8Filter(self._rows, self._largest_norm)
+            except SettingError:
+                if self._name == "int8":
+                    raise
+        return principal_filter(self._rows, self._largest_norm, wanted=self._name == "principal")
 
 
 def has_int8() -> bool:

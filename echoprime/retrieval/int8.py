@@ -11,7 +11,7 @@ are measured, not bounded: of each query, and the largest of all rows.
 Rounding. n = dimension, u = 2**-24.
 - d.c is exact: below 127**2 n, which is below 2**24 for n up to 1,040; so is its float32.
 - t d.c + q.m in float32: u for the product, u for the sum, u for q.m, which is summed in float64, within
-  n 2**-53 |q| |m|. Together below 4 u (t |d| |c| + |q.m|) + 2**-43 |q| |m|.
+  n 2**-53 |q| |m|. Together below 4 u (t |d| |c| + |q.m|) + 2**-42 |q| |m|.
 - e is measured in float32: (r - m) and its quotient by s are each within u of at most 128, which is below
   2**-15 together; and s is at least 1e-30, so that what is flushed to zero does not count.
 - Underflow of t, of products and sums: below n 127**2 2**-126 and a little.
@@ -82,7 +82,8 @@ class Int8Filter(Filter):
     Raises
     ------
     SettingError
-        This machine's torch does not multiply exactly, or embeddings have more numbers than `LONGEST`.
+        This machine's torch does not multiply whole numbers, or not exactly; or embeddings have more numbers
+        than `LONGEST`.
     """
 
     two_sided = False
@@ -96,12 +97,12 @@ class Int8Filter(Filter):
         dimension = rows.parts[0].embeddings.shape[1] if rows.parts else 0
         if dimension > LONGEST:
             raise SettingError(f"--search-filter int8: {dimension} numbers in an embedding; use float32")
+        _check_products(dimension)
         self._centre, self._step = _ranges(rows, dimension)
         self._codes = np.empty((len(rows), dimension), np.int8)
         self._longest = self._farthest = 0.0
         for first, block in rows.blocks(BLOCK):
             self._code(block, self._codes[first : first + len(block)])
-        _check_products(dimension)
 
     def _code(self, block: NDArray[np.float32], out: NDArray[np.int8]) -> None:
         exact = (block - self._centre) / self._step
@@ -122,7 +123,7 @@ class Int8Filter(Filter):
         offset = wide @ centre
         slack = lengths(scaled) * self._farthest + lengths(scaled - coded) * self._longest
         slack += 2.0**-22 * (lengths(coded) * self._longest + np.abs(offset))
-        slack += 2.0**-43 * lengths(wide) * float(lengths(centre[None])[0])
+        slack += 2.0**-42 * lengths(wide) * float(lengths(centre[None])[0])
         slack += n * (LARGEST**2 + 1) * 2.0**-126
         lines = Coded(torch.from_numpy(codes.astype(np.int8)), step, offset.astype(np.float32))
         return lines, slack * (1 + 2.0**-40) + errors(queries, self._largest_norm)
@@ -189,8 +190,14 @@ def _check_products(dimension: int) -> None:
         codes[:2] = [[LARGEST], [-LARGEST]]
     found = np.empty((len(rows), len(queries)), np.int32)
     one = np.empty((len(rows), 1), np.int32)
-    _multiply(rows, torch.from_numpy(queries), found)
-    _multiply(rows, torch.from_numpy(queries[:1]), one)
+    try:
+        _multiply(rows, torch.from_numpy(queries), found)
+        _multiply(rows, torch.from_numpy(queries[:1]), one)
+    except (AttributeError, RuntimeError) as error:
+        reason = str(error).splitlines()[0]
+        raise SettingError(
+            f"--search-filter int8: torch does not multiply ({reason}); use float32"
+        ) from error
     exact = rows.astype(np.float32) @ queries.T.astype(np.float32)
     if not (np.array_equal(found, exact) and np.array_equal(one, exact[:, :1])):
         raise SettingError("--search-filter int8: this machine multiplies inexactly; use float32")

@@ -17,7 +17,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import fields
 from functools import cache
-from math import ceil, comb
+from math import ceil, exp, lgamma, log, log1p
 from typing import Any
 
 import numpy as np
@@ -74,10 +74,13 @@ def share(k: int, shards: int) -> int:
     >>> [share(50, shards) for shards in (1, 2, 8, 64)], share(1, 8)
     ([50, 39, 19, 8], 1)
     """
-    part = 1 / shards
-    least, chance = max(1, ceil(k / shards)), 0.0
-    for number in range(k, least, -1):
-        chance += shards * comb(k, number) * part**number * (1 - part) ** (k - number)
+    least = max(1, ceil(k / shards))
+    if shards == 1:
+        return least
+    chance, part = 0.0, 1 / shards
+    for number in range(k, least - 1, -1):
+        ways = lgamma(k + 1) - lgamma(number + 1) - lgamma(k - number + 1)
+        chance += shards * exp(ways + number * log(part) + (k - number) * log1p(-part))
         if chance > CHANCE:
             return min(k, number + 1)
     return least

@@ -101,7 +101,8 @@ class Maxima:
         score of some group that k - 1 other ones reach. It lies little below the k-th best, for a tenth of
         the time; farther where like rows lie in few heaps, so that more groups are looked at.
         """
-        best = self.heaps if len(self.groups) > FEW_GROUPS else self.groups
+        many = len(self.groups) > FEW_GROUPS and len(self.heaps) >= 5 * k
+        best = self.heaps if many else self.groups
         lines, columns = best.shape
         if lines < k:
             return np.full(columns, LEAST, np.float64)
@@ -318,7 +319,10 @@ class _Scan:
 
 
 def _kept_room(name: str, shape: tuple[int, int], dtype: type[np.generic]) -> NDArray[Any]:
-    """Room that the thread's next scan takes again: fresh memory costs as much as a tenth of a scan."""
+    """Room that the thread's next scan takes again: fresh memory costs as much as a tenth of a scan.
+
+    A thread keeps what its largest scan took, BLOCK_QUERIES maxima of MOST_GROUPS groups: 256 MB at most.
+    """
     size = shape[0] * shape[1] * np.dtype(dtype).itemsize
     room: NDArray[np.uint8] | None = getattr(_kept, name, None)
     if room is None or len(room) < size:

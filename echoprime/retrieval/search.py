@@ -15,8 +15,12 @@ from echoprime.retrieval.left_out import LeftOut
 from echoprime.retrieval.own_similarities import DrawnCandidates
 from echoprime.retrieval.parts import Part, Rows
 from echoprime.retrieval.ranges import ranges
+from echoprime.retrieval.rescoring import lengths
 from echoprime.retrieval.scan import Excluded, nearest
 from echoprime.retrieval.scoring_left_out import left_out_near
+
+LARGEST_PRODUCT = 1e36
+"""Of a query's and a row's lengths: filters sum in float32, which ends at 3e38."""
 
 
 class Shard:
@@ -109,7 +113,7 @@ class Shard:
         Raises
         ------
         EchoPrimeError
-            On a query that is zero or not finite, or arguments that do not fit each other.
+            On a query that is zero, not finite or too long, or arguments that do not fit each other.
         """
         if having and near_left_out:
             raise EchoPrimeError("search: near_left_out is not answered for rows that have a section")
@@ -194,6 +198,8 @@ class Shard:
             raise EchoPrimeError(
                 "search: a query is zero or not finite; leave out sections that are not assessable"
             )
+        if len(queries) and lengths(queries).max() * self.largest_norm > LARGEST_PRODUCT:
+            raise EchoPrimeError("search: a query is so long that float32 cannot hold its products")
         if bits.size and not (bits.min() >= -1 and bits.max() < SECTION_BITS):
             raise EchoPrimeError(f"search: section numbers must be -1..{SECTION_BITS - 1}")
         if columns is not None and (

@@ -6,6 +6,7 @@ import sys
 import numpy as np
 import pytest
 
+from echoprime.errors import SettingError
 from echoprime.retrieval import first_pass as module
 from echoprime.retrieval import int8, scan
 from echoprime.retrieval.filters import Float32Filter
@@ -47,12 +48,22 @@ def test_auto_takes_int8_where_linux_says_the_cores_have_it(tmp_path, monkeypatc
     assert isinstance(FirstPass(rows_of(flat), 100.0, "auto").of(PAYS_AFTER), wanted)
 
 
-def test_auto_does_without_int8_where_products_are_inexact(tmp_path, monkeypatch):
+def refuse(rows, queries, out):
+    raise RuntimeError("no such product\nfor many reasons")
+
+
+@pytest.mark.parametrize("multiply", [lambda rows, queries, out: out.fill(0), refuse])
+def test_auto_does_without_int8_where_products_are_inexact_or_refused(tmp_path, monkeypatch, multiply):
     (tmp_path / "cpuinfo").write_text("flags : avx512_vnni\n")
     monkeypatch.setattr(module, "_CPU", tmp_path / "cpuinfo")
-    monkeypatch.setattr(int8, "_multiply", lambda rows, queries, out: out.fill(0))
-    flat = np.random.default_rng(1).standard_normal((LEAST_ROWS, 32)).astype(np.float32)
+    monkeypatch.setattr(int8, "_multiply", multiply)
+    rng = np.random.default_rng(1)
+    flat = rng.standard_normal((LEAST_ROWS, 32)).astype(np.float32)
+    near = drawn_matrix(rng, LEAST_ROWS, 32, 2.0, 1.0)
     assert isinstance(FirstPass(rows_of(flat), 100.0, "auto").of(PAYS_AFTER), Float32Filter)
+    assert isinstance(FirstPass(rows_of(near), 100.0, "auto").of(PAYS_AFTER), PrincipalFilter)
+    with pytest.raises(SettingError, match=r"--search-filter int8: .*; use float32$"):
+        FirstPass(rows_of(near), 100.0, "int8").prepare()
 
 
 def test_torch_is_not_imported_where_nothing_multiplies_int8():

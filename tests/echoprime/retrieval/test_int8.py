@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from echoprime.errors import SettingError
 from echoprime.retrieval import int8, scan
 from echoprime.retrieval.int8 import LARGEST, Int8Filter
-from echoprime.retrieval.rescoring import lengths
+from echoprime.retrieval.rescoring import errors, lengths
 from tests.echoprime.retrieval.drawn import rows_of
 
 NOBODY = scan.Excluded(np.zeros(0, np.int64), np.zeros(0, np.int64))
@@ -70,6 +70,19 @@ def test_the_nearest_row_is_not_lost_to_one_that_is_rounded_up():
     found, scores = scan.nearest(rows, query, 1, largest, NOBODY, first=Int8Filter(rows, largest))
     assert found.tolist() == [[2000]]
     assert scores[0, 0] == pytest.approx(exact[2000, 0], rel=1e-12)
+
+
+@pytest.mark.parametrize("common", [0.0, 777.7, -1e6])
+@pytest.mark.parametrize("spread", [0.1, 1e-4, 1e-6])
+def test_slack_holds_without_what_other_scores_need(common, spread):
+    """Large numbers in common take most digits of float32; the room for float64 scores hides nothing here."""
+    rng = np.random.default_rng(3)
+    matrix = (rng.standard_normal((300, 512)) * spread + common).astype(np.float32)
+    queries = rng.standard_normal((20, 512)).astype(np.float32)
+    found, exact, slack = found_and_exact(matrix, queries)
+    room = slack - errors(queries, float(lengths(matrix).max()))
+    in_float64 = 2.0**-44 * lengths(queries) * float(lengths(matrix).max())
+    assert (np.abs(found - exact) <= room + in_float64).all()
 
 
 def test_rows_that_are_all_alike_or_zero():

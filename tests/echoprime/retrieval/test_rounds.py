@@ -126,7 +126,7 @@ def test_rows_left_out_of_a_section_are_not_said(tmp_path):
         shard.search(np.ones((1, 32), np.float32), np.array([0]), 1, having=True, near_left_out=True)
 
 
-@pytest.mark.parametrize(("k", "shards"), [(50, 2), (50, 8), (10, 64), (20, 3)])
+@pytest.mark.parametrize(("k", "shards"), [(50, 2), (50, 8), (10, 64), (20, 3), (2000, 2), (5000, 64)])
 def test_a_share_is_the_least_that_is_mostly_enough(k, shards):
     """By drawing lots: the chance that any shard reaches it, and the one that it reaches one less."""
     least = rounds.share(k, shards)

@@ -1,6 +1,7 @@
 """Search equals brute force in float64, whatever the batch, the shards and their order; ties included."""
 
 import tempfile
+from concurrent.futures import ThreadPoolExecutor
 from itertools import pairwise
 from pathlib import Path
 
@@ -49,13 +50,18 @@ def check_against_brute_force(drawn, hits, queries, bits, k, studies=None, patie
     count=st.integers(0, 9),
     first_pass=st.sampled_from(FILTERS),
     single=st.sampled_from((16, filters.SINGLE_ROWS)),
+    few=st.sampled_from((0, 40, 10**9)),
     seed=st.integers(0, 10_000),
     data=st.data(),
 )
-def test_equals_brute_force(rows, files, cuts, k, distinct, count, first_pass, single, seed, data):
-    """Of 16 rows and fewer every score is kept, of more the maxima of groups of 4."""
+def test_equals_brute_force(rows, files, cuts, k, distinct, count, first_pass, single, few, seed, data):
+    """Of 16 rows and fewer every score is kept, of more the maxima of groups of 4, and heaps of 2 of them."""
     with tempfile.TemporaryDirectory() as folder, pytest.MonkeyPatch.context() as patch:
         patch.setattr(filters, "SINGLE_ROWS", single)
+        patch.setattr(scan, "HEAP", 2)
+        patch.setattr(scan, "BLOCK_ROWS", 32)
+        patch.setattr(scan, "FEW_HEAPS", few)
+        patch.setattr(scan, "FEW_GROUPS", 0 if few < 10**9 else few)
         drawn = Drawn(Path(folder), rows, files, seed, distinct)
         rng = np.random.default_rng(seed + 1)
         queries = rng.standard_normal((count, 32)).astype(np.float32)
@@ -188,3 +194,26 @@ def test_wrong_questions_are_refused(tmp_path, change, message):
     question = {"queries": np.ones((1, 32), np.float32), "section_bits": np.array([0]), "k": 3}
     with pytest.raises(EchoPrimeError, match=message):
         drawn.set.shard().search(**{**question, **change})
+
+
+def test_searches_of_several_threads_and_filters_do_not_share_their_room(tmp_path):
+    """Each thread's scans follow each other, of several shapes and types."""
+    drawn = Drawn(tmp_path, 9000, 2, seed=11)
+    shards = [drawn.set.shard(first_pass=name) for name in FILTERS]
+    queries = np.random.default_rng(12).standard_normal((40, 32)).astype(np.float32)
+    expected = {k: shards[0].search(queries, np.full(40, -1), k) for k in (1, 9, 40)}
+
+    def ask(turn):
+        k, part = (1, 9, 40)[turn % 3], slice(turn % 5, 40)
+        hits = shards[turn % len(shards)].search(queries[part], np.full(40, -1)[part], k)
+        np.testing.assert_array_equal(hits.rows, expected[k].rows[part])
+        np.testing.assert_array_equal(hits.scores, expected[k].scores[part])
+
+    with ThreadPoolExecutor(3) as pool:
+        list(pool.map(ask, range(24)))
+
+
+def test_a_query_whose_products_float32_cannot_hold_is_refused(tmp_path):
+    shard = Drawn(tmp_path, 10, 1, seed=0).set.shard()
+    with pytest.raises(EchoPrimeError, match="so long that float32 cannot hold its products"):
+        shard.search(np.full((1, 32), 1e36, np.float32), np.array([0]), 3)
