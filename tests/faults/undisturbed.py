@@ -111,17 +111,17 @@ class Undisturbed:
 
 
 @contextmanager
-def undisturbed(server: S3Server, folder: Path) -> Iterator[Undisturbed]:
-    """Fill a bucket, and run once."""
+def undisturbed(server: S3Server, folder: Path, studies: int = STUDIES) -> Iterator[Undisturbed]:
+    """Fill a bucket with so many studies, and run once."""
     write_tiny_bundle(folder / "bundle")
-    write_tiny_archive(folder / "archive", studies=STUDIES)
+    write_tiny_archive(folder / "archive", studies=studies)
     bucket = server.make_bucket()
     upload(server, bucket, folder)
     found = Undisturbed(server, bucket, folder, {})
     with found.job("undisturbed") as job:
         assert job.wait() == 0, job.said()
     found.rows.update({table: all_rows(found.place / "undisturbed" / table) for table in TABLES})
-    assert {table: len(rows) for table, rows in found.rows.items()} == dict.fromkeys(TABLES, STUDIES)
+    assert {table: len(rows) for table, rows in found.rows.items()} == dict.fromkeys(TABLES, studies)
     yield found
 
 
