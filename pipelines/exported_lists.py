@@ -11,7 +11,15 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from echoprime.tables import StudyTable
-from echoprime.tables.schema import CLIP_SPREAD, CONTRADICTION, GRADES, PHENOTYPE, SECTION, SENTENCE, SEVERITY
+from echoprime.tables.evidence_types import (
+    CLIP_SPREAD,
+    CONTRADICTION,
+    GRADES,
+    PHENOTYPE,
+    SECTION,
+    SENTENCE,
+    SEVERITY,
+)
 
 KEYS = ("study_id", "study_key")
 """Before the columns of every list; the notice stands behind them."""

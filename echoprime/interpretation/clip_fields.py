@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from echoprime.interpretation.clip_values import ClipValues
 from echoprime.interpretation.nested import known, lists
-from echoprime.tables.schema import CLIP_SPREAD
+from echoprime.tables.evidence_types import CLIP_SPREAD
 
 
 def clips_field(

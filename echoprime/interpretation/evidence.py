@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from echoprime.interpretation.nested import known, lists, structs
 from echoprime.retrieval import Origins, ShardHits, StudyQueries
 from echoprime.retrieval.ranges import ranges
-from echoprime.tables.schema import NEIGHBOUR, SECTION
+from echoprime.tables.evidence_types import NEIGHBOUR, SECTION
 
 
 def sections_column(

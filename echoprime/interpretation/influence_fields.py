@@ -14,7 +14,7 @@ from echoprime.interpretation.nested import known, lists, structs
 from echoprime.interpretation.phenotypes import Plan
 from echoprime.retrieval import NO_VIEW, StudyQueries
 from echoprime.retrieval.ranges import ranges
-from echoprime.tables.schema import VIDEO_INFLUENCE, VIEW_INFLUENCE
+from echoprime.tables.evidence_types import VIDEO_INFLUENCE, VIEW_INFLUENCE
 
 
 def influence_fields(

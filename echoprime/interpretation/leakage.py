@@ -16,8 +16,8 @@ from numpy.typing import NDArray
 
 from echoprime.bundle.phenotypes import UNITS
 from echoprime.tables import StudyTable, newest_rows
+from echoprime.tables.evidence_types import PHENOTYPE
 from echoprime.tables.files import read_rows
-from echoprime.tables.schema import PHENOTYPE
 
 FIELDS = ("phenotype", "value", "left_out", "value_with_left_out")
 """What is read of each entry of an interpretation's `phenotypes`, in the order of the schema."""

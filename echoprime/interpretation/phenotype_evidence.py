@@ -21,7 +21,7 @@ from echoprime.interpretation.set_shares import set_shares
 from echoprime.interpretation.spread import QUANTILES, mean_interval, share_interval, weighted_quantiles
 from echoprime.interpretation.values_with import values_with_left_out
 from echoprime.retrieval import Origins, ShardHits, StudyQueries
-from echoprime.tables.schema import NO_LABEL, NO_VIDEO_COUNTS, NOTHING_ENCODED, PHENOTYPE
+from echoprime.tables.evidence_types import NO_LABEL, NO_VIDEO_COUNTS, NOTHING_ENCODED, PHENOTYPE
 
 _REASONS = ("", NOTHING_ENCODED, NO_VIDEO_COUNTS, NO_LABEL)
 LEAST_COMPARED = 500

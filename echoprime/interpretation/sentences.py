@@ -15,7 +15,7 @@ from echoprime.interpretation.lexicon import decode_phrase
 from echoprime.interpretation.neighbour_phrases import NeighbourPhrases
 from echoprime.interpretation.nested import lists, structs
 from echoprime.retrieval import ShardHits
-from echoprime.tables.schema import SENTENCE
+from echoprime.tables.evidence_types import SENTENCE
 
 
 @dataclass(frozen=True, eq=False)

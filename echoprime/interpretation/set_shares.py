@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from echoprime.interpretation.nested import lists, structs
 from echoprime.interpretation.phenotypes import Plan
 from echoprime.retrieval import Origins, ShardHits
-from echoprime.tables.schema import SET_SHARE
+from echoprime.tables.evidence_types import SET_SHARE
 
 
 def set_shares(hits: ShardHits, position: NDArray[np.int64], plan: Plan, origins: Origins) -> Any:  # noqa: ANN401  # pyarrow has no types

@@ -7,7 +7,7 @@ from typing import Any
 
 from echoprime.bundle.phenotypes import UNITS
 from echoprime.pages.page import number, words
-from echoprime.tables.schema import GRADES
+from echoprime.tables.evidence_types import GRADES
 
 
 def severity_rows(interpretation: Mapping[str, Any]) -> list[dict[str, Any]]:

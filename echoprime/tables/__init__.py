@@ -3,6 +3,15 @@
 from __future__ import annotations
 
 from echoprime.tables.delta import StudyTable
+from echoprime.tables.evidence_types import (
+    NEIGHBOUR,
+    NO_LABEL,
+    NO_VIDEO_COUNTS,
+    NOT_ASSESSABLE,
+    NOTHING_ENCODED,
+    PHENOTYPE,
+    SECTION,
+)
 from echoprime.tables.identity import interpreted_kinds
 from echoprime.tables.lock import OutputLock, WriterLock
 from echoprime.tables.newest import newest_rows
@@ -16,15 +25,8 @@ from echoprime.tables.schema import (
     INTERPRETABLE,
     INTERPRETATIONS_VERSION,
     MANIFEST,
-    NEIGHBOUR,
-    NO_LABEL,
-    NO_VIDEO_COUNTS,
-    NOT_ASSESSABLE,
-    NOTHING_ENCODED,
-    PHENOTYPE,
     REGIONS,
     SCHEMA_VERSION,
-    SECTION,
     STATUSES,
     STUDY_KINDS,
     TIMESTAMP,

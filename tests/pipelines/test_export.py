@@ -11,7 +11,7 @@ import pytest
 
 from echoprime.bundle import Bundle
 from echoprime.interpretation import StudyClips
-from echoprime.tables.schema import PHENOTYPE
+from echoprime.tables.evidence_types import PHENOTYPE
 from pipelines.export import export_tables
 from pipelines.exported_lists import LISTS
 from pipelines.settings import ExportSettings

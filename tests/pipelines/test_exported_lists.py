@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
-from echoprime.tables.schema import GRADES
+from echoprime.tables.evidence_types import GRADES
 from pipelines.export import export_tables
 from pipelines.exported_lists import LISTS
 from pipelines.settings import ExportSettings

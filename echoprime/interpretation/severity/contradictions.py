@@ -24,7 +24,7 @@ from echoprime.interpretation.sentences import Sentences
 from echoprime.interpretation.severity.grading import FIRST_GRADE, PhraseGrades
 from echoprime.interpretation.severity.structures import Structure
 from echoprime.retrieval import StudyQueries
-from echoprime.tables.schema import CONTRADICTION, GRADES
+from echoprime.tables.evidence_types import CONTRADICTION, GRADES
 
 APART, FAR_APART = 2, 4
 """One whole grade, and two, in steps of `GRADES`."""

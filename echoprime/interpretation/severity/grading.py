@@ -12,7 +12,7 @@ from echoprime.bundle import Bundle, Lexicon
 from echoprime.interpretation.severity.structures import STRUCTURES, Structure, read_structures
 from echoprime.interpretation.severity.wording import WORDS, Wording
 from echoprime.storage import canonical_hash
-from echoprime.tables.schema import GRADES
+from echoprime.tables.evidence_types import GRADES
 
 LANGUAGE = "en"
 """Of the words: phrases are read in English, and known by their numbers in every language."""

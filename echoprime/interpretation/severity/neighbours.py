@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from echoprime.interpretation.neighbour_phrases import NeighbourPhrases
 from echoprime.interpretation.nested import lists, structs
 from echoprime.interpretation.severity.grading import FIRST_GRADE, UNGRADED, PhraseGrades
-from echoprime.tables.schema import GRADE_SCALE, GRADES, SEVERITY
+from echoprime.tables.evidence_types import GRADE_SCALE, GRADES, SEVERITY
 
 _CODES = FIRST_GRADE + len(GRADES)
 

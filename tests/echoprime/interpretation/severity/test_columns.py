@@ -12,7 +12,7 @@ import pytest
 from echoprime.interpretation.lexicon import decode_phrase
 from echoprime.interpretation.severity import PhraseGrades, Structure, Wording, read_structures
 from echoprime.retrieval.writing import value_text
-from echoprime.tables.schema import GRADE_SCALE, GRADES
+from echoprime.tables.evidence_types import GRADE_SCALE, GRADES
 from tests.echoprime.interpretation.severity.conftest import Interpreted, K
 
 STRUCTURES = {each.name: each for each in read_structures()}

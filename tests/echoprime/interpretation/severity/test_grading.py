@@ -13,7 +13,7 @@ from echoprime.bundle import Lexicon
 from echoprime.interpretation.severity import PhraseGrades, read_structures
 from echoprime.interpretation.severity.grading import FIRST_GRADE, SILENT, UNGRADED, code
 from echoprime.interpretation.severity.words import KINDS, Word
-from echoprime.tables.schema import GRADE_SCALE, GRADES
+from echoprime.tables.evidence_types import GRADE_SCALE, GRADES
 from tests.tiny import phenotypes
 
 MINIATURE = Path(__file__).parents[3] / "data" / "release" / "assets" / "all_phr.json"

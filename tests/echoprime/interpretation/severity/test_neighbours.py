@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from echoprime.bundle import Lexicon
 from echoprime.interpretation.neighbour_phrases import NeighbourPhrases
 from echoprime.interpretation.severity import PhraseGrades, severity_column
-from echoprime.tables.schema import GRADE_SCALE, GRADES
+from echoprime.tables.evidence_types import GRADE_SCALE, GRADES
 from tests.echoprime.interpretation.severity.test_grading import MINIATURE
 
 LEXICON = Lexicon.from_phrases(json.loads(MINIATURE.read_text()))

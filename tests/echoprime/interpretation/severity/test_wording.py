@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from echoprime.interpretation.severity import Wording
-from echoprime.tables.schema import GRADES
+from echoprime.tables.evidence_types import GRADES
 
 MV, AV, TV, PV = "mitral_valve", "aortic_valve", "tricuspid_valve", "pulmonic_valve"
 LV, RV, LA, RA = "left_ventricle", "right_ventricle", "left_atrium", "right_atrium"
