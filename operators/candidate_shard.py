@@ -34,16 +34,16 @@ class CandidateShard:
         The set; from a bucket it is copied once to each node and verified.
     first, last
         Range of rows, the last one excluded.
-    first_pass
+    search_filter
         The filter of its searches.
     """
 
     def __init__(
-        self, candidates: Candidates, first: int, last: int, first_pass: FilterName = "auto"
+        self, candidates: Candidates, first: int, last: int, search_filter: FilterName = "auto"
     ) -> None:
         self._candidates = candidates
         self._range = first, last
-        self._first_pass = first_pass
+        self._first_pass = search_filter
 
     @cached_property
     def _shard(self) -> Shard:
@@ -84,7 +84,7 @@ class ShardActors:
         *,
         shards: int,
         run_id: str,
-        first_pass: FilterName = "auto",
+        search_filter: FilterName = "auto",
         stall_seconds: float = STALL_SECONDS,
     ) -> ShardActors:
         """Start the actors, spread over the nodes.
@@ -97,7 +97,7 @@ class ShardActors:
             How many.
         run_id
             Part of the actors' names.
-        first_pass
+        search_filter
             The filter of their searches.
         stall_seconds
             As the attribute.
@@ -114,7 +114,7 @@ class ShardActors:
                     max_restarts=RESTARTS,
                     max_task_retries=-1,
                     scheduling_strategy="SPREAD",
-                ).remote(candidates, first, last, first_pass)
+                ).remote(candidates, first, last, search_filter)
             )
         return cls(tuple(handles), stall_seconds)
 

@@ -147,7 +147,7 @@ def _interpret(job: _Job, table: StudyTable, result: JobResult, cluster: Cluster
     shards = ShardActors.start(
         job.choices.candidates,
         shards=count,
-        first_pass=job.settings.search_filter,
+        search_filter=job.settings.search_filter,
         run_id=result.run_id,
         # half of it, since those who wait for a shard are silent as well
         stall_seconds=job.settings.stall_seconds / 2,

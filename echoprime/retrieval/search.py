@@ -38,7 +38,7 @@ class Shard:
         No row of the set is longer.
     dimension
         Numbers in an embedding.
-    first_pass
+    search_filter
         The filter of its searches, see `echoprime.retrieval.first_pass`; no answer depends on it.
     """
 
@@ -50,7 +50,7 @@ class Shard:
         labels: tuple[str, ...],
         largest_norm: float,
         dimension: int,
-        first_pass: FilterName = "auto",
+        search_filter: FilterName = "auto",
     ) -> None:
         self.lo = lo
         self.hi = hi
@@ -58,7 +58,7 @@ class Shard:
         self.largest_norm = largest_norm
         self.dimension = dimension
         self._rows = Rows(parts)
-        self._first_pass = FirstPass(self._rows, largest_norm, first_pass)
+        self._first_pass = FirstPass(self._rows, largest_norm, search_filter)
 
     def __len__(self) -> int:
         return len(self._rows)

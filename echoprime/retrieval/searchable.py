@@ -75,11 +75,11 @@ class Candidates(ABC):
         cuts = [self.rows * number // shards for number in range(shards + 1)]
         return list(pairwise(cuts))
 
-    def shard(self, lo: int = 0, hi: int | None = None, first_pass: FilterName = "auto") -> Shard:
+    def shard(self, lo: int = 0, hi: int | None = None, search_filter: FilterName = "auto") -> Shard:
         """Rows `lo` to `hi` (not with it; None = to the end), memory-mapped; they may span files."""
         hi = self.rows if hi is None else hi
         parts = tuple(self.parts(lo, hi))
-        return Shard(parts, lo, hi, self.labels, self.largest_norm, self.dimension, first_pass)
+        return Shard(parts, lo, hi, self.labels, self.largest_norm, self.dimension, search_filter)
 
     @abstractmethod
     def parts(self, lo: int = 0, hi: int | None = None) -> Iterator[Part]:

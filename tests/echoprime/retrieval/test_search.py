@@ -18,8 +18,8 @@ from tests.echoprime.retrieval.drawn import LABELS, Drawn
 FILTERS = ("float32", "principal", "int8")
 
 
-def ask(drawn, shards, queries, bits, k, first_pass="auto", **more):
-    searched = [drawn.set.shard(lo, hi, first_pass) for lo, hi in shards]
+def ask(drawn, shards, queries, bits, k, search_filter="auto", **more):
+    searched = [drawn.set.shard(lo, hi, search_filter) for lo, hi in shards]
     return merge([shard.search(queries, bits, k, **more) for shard in searched])
 
 
@@ -48,13 +48,13 @@ def check_against_brute_force(drawn, hits, queries, bits, k, studies=None, patie
     k=st.integers(1, 12),
     distinct=st.one_of(st.none(), st.integers(1, 6)),
     count=st.integers(0, 9),
-    first_pass=st.sampled_from(FILTERS),
+    search_filter=st.sampled_from(FILTERS),
     single=st.sampled_from((16, filters.SINGLE_ROWS)),
     few=st.sampled_from((0, 40, 10**9)),
     seed=st.integers(0, 10_000),
     data=st.data(),
 )
-def test_equals_brute_force(rows, files, cuts, k, distinct, count, first_pass, single, few, seed, data):
+def test_equals_brute_force(rows, files, cuts, k, distinct, count, search_filter, single, few, seed, data):
     """Of 16 rows and fewer every score is kept, of more the maxima of groups of 4, and heaps of 2 of them."""
     with tempfile.TemporaryDirectory() as folder, pytest.MonkeyPatch.context() as patch:
         patch.setattr(filters, "SINGLE_ROWS", single)
@@ -71,7 +71,7 @@ def test_equals_brute_force(rows, files, cuts, k, distinct, count, first_pass, s
         patients = [["", "p1", "p2"][number % 3] for number in range(count)]
         edges = sorted({0, rows, *(min(cut, rows) for cut in cuts)})
         shards = data.draw(st.permutations(list(pairwise(edges))))
-        more = {"exclude_study": studies, "exclude_patient": patients, "first_pass": first_pass}
+        more = {"exclude_study": studies, "exclude_patient": patients, "search_filter": search_filter}
         hits = ask(drawn, shards, queries, bits, k, **more)
         check_against_brute_force(drawn, hits, queries, bits, k, studies, patients)
         whole = ask(drawn, [(0, rows)], queries, bits, k, **more)
@@ -86,15 +86,15 @@ def test_equals_brute_force(rows, files, cuts, k, distinct, count, first_pass, s
                 k,
                 exclude_study=studies[here],
                 exclude_patient=patients[here],
-                first_pass=first_pass,
+                search_filter=search_filter,
             )
             np.testing.assert_array_equal(alone.rows, hits.rows[here])
             np.testing.assert_array_equal(alone.scores, hits.scores[here])
             np.testing.assert_array_equal(alone.report_rows, hits.report_rows[here])
 
 
-@pytest.mark.parametrize("first_pass", FILTERS)
-def test_many_blocks(tmp_path, monkeypatch, first_pass):
+@pytest.mark.parametrize("search_filter", FILTERS)
+def test_many_blocks(tmp_path, monkeypatch, search_filter):
     """Blocks of 16 rows and 8 queries, groups of 4 rows, over files whose ends cut blocks and groups."""
     monkeypatch.setattr(filters, "SINGLE_ROWS", 16)
     monkeypatch.setattr(scan, "BLOCK_ROWS", 16)
@@ -105,22 +105,22 @@ def test_many_blocks(tmp_path, monkeypatch, first_pass):
     studies = [["", "shared", "s1-1"][number % 3] for number in range(30)]
     patients = [["", "p1"][number % 2] for number in range(30)]
     hits = ask(
-        drawn, [(0, 700)], queries, bits, 5, first_pass, exclude_study=studies, exclude_patient=patients
+        drawn, [(0, 700)], queries, bits, 5, search_filter, exclude_study=studies, exclude_patient=patients
     )
     check_against_brute_force(drawn, hits, queries, bits, 5, studies, patients)
 
 
-@pytest.mark.parametrize("first_pass", FILTERS)
-def test_long_runs_of_ties_are_ranked_by_row(tmp_path, first_pass):
+@pytest.mark.parametrize("search_filter", FILTERS)
+def test_long_runs_of_ties_are_ranked_by_row(tmp_path, search_filter):
     drawn = Drawn(tmp_path, 400, 1, seed=5, distinct=1)
     query = drawn.embeddings[:1]
-    hits = ask(drawn, [(0, 150), (150, 400)], query, np.array([0]), 7, first_pass)
+    hits = ask(drawn, [(0, 150), (150, 400)], query, np.array([0]), 7, search_filter)
     assert hits.rows.tolist() == [list(range(7))]
     assert len(set(hits.scores[0].tolist())) == 1
 
 
-@pytest.mark.parametrize("first_pass", FILTERS)
-def test_row_that_float32_would_lose_is_found(tmp_path, first_pass):
+@pytest.mark.parametrize("search_filter", FILTERS)
+def test_row_that_float32_would_lose_is_found(tmp_path, search_filter):
     """Two rows whose float32 scores are equal or swapped, and whose float64 scores are not."""
     drawn = Drawn(tmp_path / "a", 300, 1, seed=6)
     rng = np.random.default_rng(7)
@@ -140,7 +140,7 @@ def test_row_that_float32_would_lose_is_found(tmp_path, first_pass):
     drawn.set = CandidateSet.open(tmp_path / "b")
     queries = rng.standard_normal((20, 32)).astype(np.float32)
     narrow = np.argsort(-(queries @ drawn.embeddings.T), axis=1, kind="stable")[:, :10]
-    hits = ask(drawn, [(0, 300)], queries, np.zeros(20, int), 10, first_pass)
+    hits = ask(drawn, [(0, 300)], queries, np.zeros(20, int), 10, search_filter)
     check_against_brute_force(drawn, hits, queries, np.zeros(20, int), 10)
     assert (narrow != hits.rows).any()  # the float32 order would have been wrong
 
@@ -199,7 +199,7 @@ def test_wrong_questions_are_refused(tmp_path, change, message):
 def test_searches_of_several_threads_and_filters_do_not_share_their_room(tmp_path):
     """Each thread's scans follow each other, of several shapes and types."""
     drawn = Drawn(tmp_path, 9000, 2, seed=11)
-    shards = [drawn.set.shard(first_pass=name) for name in FILTERS]
+    shards = [drawn.set.shard(search_filter=name) for name in FILTERS]
     queries = np.random.default_rng(12).standard_normal((40, 32)).astype(np.float32)
     expected = {k: shards[0].search(queries, np.full(40, -1), k) for k in (1, 9, 40)}
 
