@@ -187,7 +187,7 @@ def test_ctrl_c_leaves_the_job_running_and_stop_ends_it(nodes: RayNodes, bucket:
     assert "stopped" in stopped.stdout
     logs = jobs(nodes, "logs", job, "--follow")
     assert logs.returncode == 130
-    assert "The same command goes on from there." in logs.stdout
+    assert "The same command does the rest." in logs.stdout
 
 
 def test_a_reader_that_goes_away_leaves_the_job_running(nodes: RayNodes, bucket: Location) -> None:

@@ -83,7 +83,7 @@ def test_ctrl_c_keeps_what_is_finished_and_says_how_to_go_on(
     words = command(archive, bundle, output)
     code, said = start_and_stop(words, output, 1, signal.SIGINT)
     assert code == 130
-    assert "The same command goes on from there." in said
+    assert "The same command does the rest." in said
     assert "Traceback" not in said
     assert 1 <= committed(output) < STUDIES
     assert subprocess.run(words, capture_output=True, check=False).returncode == 0
