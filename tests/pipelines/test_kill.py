@@ -18,7 +18,7 @@ from tests.tiny import write_tiny_archive
 
 pytestmark = [pytest.mark.ray, pytest.mark.slow]
 
-STUDIES = 30
+STUDIES = 150
 """So many that no run can end by itself before its signal arrives."""
 
 

@@ -38,7 +38,8 @@ for job in ("encode", "interpret"):
             metrics.set("echoprime_studies_left", 5)
             time.sleep(0.3)
             lines = [line for line in served().splitlines() if line.startswith("ray_echoprime_studies")]
-        found.append({line.partition("{")[0]: [f'pipeline="{job}"' in line, line.split()[-1]] for line in lines})
+        tag = f'pipeline="{job}"'
+        found.append({line.partition("{")[0]: [tag in line, line.split()[-1]] for line in lines})
 print(json.dumps(found))
 """
 
