@@ -27,7 +27,7 @@ from machine import heading
 from processes import Measured, measure
 
 MEMORY_GB = 2
-"""What the issue asks for."""
+"""Peak memory that a step may take, at most."""
 
 SAMPLED = 1_000
 """Studies whose keys are computed plainly."""
