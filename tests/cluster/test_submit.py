@@ -137,11 +137,14 @@ def test_a_lost_connection_loses_no_line(nodes: RayNodes, bucket: Location, loca
             words, env=environment(nodes), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
         )
         assert process.stdout is not None
+        assert process.stderr is not None
         first = process.stdout.readline()
         for seconds in (4.0, 2.0):
             proxy.cut(seconds)
             time.sleep(seconds + 3)
-        rest, said = process.communicate(timeout=300)
+        # not communicate(), which does not know what came with the first line
+        rest, said = process.stdout.read(), process.stderr.read()
+        process.wait(timeout=300)
         assert proxy.cuts
     assert process.returncode == 0, said
     assert "the connection is lost" in said
