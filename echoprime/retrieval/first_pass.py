@@ -16,6 +16,9 @@ LEAST_ROWS = 16_384
 PAYS_AFTER = 240
 """Queries, sixteen studies, after which `auto` prepares a filter: it costs about as much as they do."""
 
+FEW = 1 / 8
+"""Share of a row's numbers: multiplying so many in float32 costs half of what all in int8 do."""
+
 MOST_NORM = 1e18
 """Of rows longer than 1.8e19 squares overflow in float32: filters that take them could lose a neighbour."""
 
@@ -37,8 +40,8 @@ class FirstPass:
     name
         `float32`: nothing is prepared, and no memory taken. `principal`: the rows' coefficients on their
         principal directions. `int8`: a copy in whole numbers of 8 bits. `auto`: float32 first; after
-        `PAYS_AFTER` queries int8, where the cores have it, else the principal directions, where few hold
-        the rows.
+        `PAYS_AFTER` queries the principal directions, where few hold the rows, else int8, where the cores
+        have it. Where they have not, more directions are few.
         Whatever was asked for, float32 where rows may be longer than `MOST_NORM`.
 
     Raises
@@ -76,10 +79,15 @@ class FirstPass:
         return self._made
 
     def _make(self) -> Filter | None:
-        few = len(self._rows) < (LEAST_ROWS if self._name == "auto" else 1)
-        if few or self._name == "float32" or not self._largest_norm <= MOST_NORM:
+        short = len(self._rows) < (LEAST_ROWS if self._name == "auto" else 1)
+        if short or self._name == "float32" or not self._largest_norm <= MOST_NORM:
             return self._whole
         if self._name == "int8" or (self._name == "auto" and has_int8()):
+            few = (
+                principal_filter(self._rows, self._largest_norm, widest=FEW) if self._name == "auto" else None
+            )
+            if few is not None:
+                return few
             # imports torch, 260 MB in every shard's process
             from echoprime.retrieval.int8 import Int8Filter
 

@@ -134,7 +134,9 @@ class PrincipalFilter(Filter):
         return found
 
 
-def principal_filter(rows: Rows, largest_norm: float, *, wanted: bool = False) -> PrincipalFilter | None:
+def principal_filter(
+    rows: Rows, largest_norm: float, *, wanted: bool = False, widest: float = 1.0
+) -> PrincipalFilter | None:
     """The narrowest filter whose directions leave out no more than `LEFT_OUT` of the rows.
 
     Parameters
@@ -145,12 +147,14 @@ def principal_filter(rows: Rows, largest_norm: float, *, wanted: bool = False) -
         No row is longer.
     wanted
         Make the widest where all leave out more; else None.
+    widest
+        Of `WIDTHS` only those up to this are tried.
     """
     sample = rows.spread(SAMPLE).astype(np.float64)
     moments = sample.T @ sample
     values, vectors = np.linalg.eigh(moments)
     held = np.cumsum(values[::-1])
-    counts = sorted({max(1, int(share * len(moments)) - 1) for share in WIDTHS})
+    counts = sorted({max(1, int(share * len(moments)) - 1) for share in WIDTHS if share <= widest})
     enough = [count for count in counts if held[count - 1] >= (1 - LEFT_OUT) * held[-1]]
     if not enough and not wanted:
         return None

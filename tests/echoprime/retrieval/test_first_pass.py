@@ -48,6 +48,21 @@ def test_auto_takes_int8_where_linux_says_the_cores_have_it(tmp_path, monkeypatc
     assert isinstance(FirstPass(rows_of(flat), 100.0, "auto").of(PAYS_AFTER), wanted)
 
 
+def test_auto_takes_few_directions_before_int8_and_int8_before_many(tmp_path, monkeypatch):
+    (tmp_path / "cpuinfo").write_text("flags : avx512_vnni\n")
+    monkeypatch.setattr(module, "_CPU", tmp_path / "cpuinfo")
+    rng = np.random.default_rng(1)
+    steep, gentle = (drawn_matrix(rng, LEAST_ROWS, 64, decay, 1.0) for decay in (2.0, 0.9))
+    few = FirstPass(rows_of(steep), 100.0, "auto").of(PAYS_AFTER)
+    assert isinstance(few, PrincipalFilter)
+    assert few.width <= 64 * module.FEW
+    assert isinstance(FirstPass(rows_of(gentle), 100.0, "auto").of(PAYS_AFTER), Int8Filter)
+    monkeypatch.setattr(module, "_CPU", tmp_path / "none")
+    many = FirstPass(rows_of(gentle), 100.0, "auto").of(PAYS_AFTER)
+    assert isinstance(many, PrincipalFilter)
+    assert many.width > 64 * module.FEW
+
+
 def refuse(rows, queries, out):
     raise RuntimeError("no such product\nfor many reasons")
 
@@ -59,7 +74,7 @@ def test_auto_does_without_int8_where_products_are_inexact_or_refused(tmp_path, 
     monkeypatch.setattr(int8, "_multiply", multiply)
     rng = np.random.default_rng(1)
     flat = rng.standard_normal((LEAST_ROWS, 32)).astype(np.float32)
-    near = drawn_matrix(rng, LEAST_ROWS, 32, 2.0, 1.0)
+    near = drawn_matrix(rng, LEAST_ROWS, 64, 0.9, 1.0)  # more directions than are taken before int8
     assert isinstance(FirstPass(rows_of(flat), 100.0, "auto").of(PAYS_AFTER), Float32Filter)
     assert isinstance(FirstPass(rows_of(near), 100.0, "auto").of(PAYS_AFTER), PrincipalFilter)
     with pytest.raises(SettingError, match=r"--search-filter int8: .*; use float32$"):
