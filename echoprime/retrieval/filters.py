@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from echoprime.errors import SettingError
 from echoprime.retrieval.parts import Rows
-from echoprime.retrieval.rescoring import errors
+from echoprime.retrieval.rescoring import errors, runs
 
 FilterName = Literal["auto", "float32", "principal", "int8"]
 """What a user may ask for; see `echoprime.retrieval.search.Shard`."""
@@ -30,6 +30,10 @@ LEAST_GROUP = 4
 
 MOST_GROUPS = 131_072
 """Maxima of one query at most, half a megabyte."""
+
+
+GATHERED_AT_ONCE = 4096
+"""Rows whose codes are gathered at once."""
 
 
 class Filter(ABC):
@@ -117,6 +121,34 @@ class Float32Filter(Filter):
         self, block: NDArray[np.float32], lines: NDArray[np.float32], out: NDArray[np.float32]
     ) -> None:
         np.matmul(block, lines.T, out=out)
+
+
+class CodedFilter(Filter):
+    """A filter that keeps codes of all rows in memory, multiplied in their place.
+
+    Parameters
+    ----------
+    codes
+        (rows, width), filled by the filter itself.
+    """
+
+    def __init__(self, codes: NDArray[Any]) -> None:
+        self._codes = codes
+        self.starts = group_starts([len(codes)])
+
+    def blocks(self, size: int) -> Iterator[tuple[int, NDArray[Any]]]:
+        for first in range(0, len(self._codes), size):
+            yield first, self._codes[first : first + size]
+
+    def _gathered(
+        self, query: NDArray[np.int64], row: NDArray[np.int64]
+    ) -> Iterator[tuple[int, slice, NDArray[Any]]]:
+        """(query, places of its next pairs, codes of their rows); the codes last until the next ones."""
+        room = np.empty((GATHERED_AT_ONCE, self._codes.shape[1]), self._codes.dtype)
+        for line, first, last in runs(query, GATHERED_AT_ONCE):
+            # mode="clip" writes without a second copy; the rows are all within.
+            codes = np.take(self._codes, row[first:last], axis=0, out=room[: last - first], mode="clip")
+            yield line, slice(first, last), codes
 
 
 def folded(by: np.ufunc, scores: NDArray[Any], size: int) -> NDArray[Any]:

@@ -22,7 +22,6 @@ few. So products of the largest codes are compared once with exact ones when the
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -31,9 +30,9 @@ import torch
 from numpy.typing import NDArray
 
 from echoprime.errors import SettingError
-from echoprime.retrieval.filters import Filter, folded, group_starts
+from echoprime.retrieval.filters import CodedFilter, folded
 from echoprime.retrieval.parts import Rows
-from echoprime.retrieval.rescoring import errors, lengths, runs
+from echoprime.retrieval.rescoring import errors, lengths
 from echoprime.retrieval.scan import BLOCK_QUERIES, BLOCK_ROWS
 
 BLOCK = 4096
@@ -69,7 +68,7 @@ class Coded:
     offset: NDArray[np.float32]
 
 
-class Int8Filter(Filter):
+class Int8Filter(CodedFilter):
     """Codes of all rows, a quarter of the matrix's size.
 
     Parameters
@@ -93,13 +92,12 @@ class Int8Filter(Filter):
 
     def __init__(self, rows: Rows, largest_norm: float) -> None:
         self._largest_norm = largest_norm
-        self.starts = group_starts([len(rows)])
         dimension = rows.parts[0].embeddings.shape[1] if rows.parts else 0
         if dimension > LONGEST:
             raise SettingError(f"--search-filter int8: {dimension} numbers in an embedding; use float32")
         _check_products(dimension)
         self._centre, self._step = _ranges(rows, dimension)
-        self._codes = np.empty((len(rows), dimension), np.int8)
+        super().__init__(np.empty((len(rows), dimension), np.int8))
         self._longest = self._farthest = 0.0
         for first, block in rows.blocks(BLOCK):
             self._code(block, self._codes[first : first + len(block)])
@@ -128,34 +126,32 @@ class Int8Filter(Filter):
         lines = Coded(torch.from_numpy(codes.astype(np.int8)), step, offset.astype(np.float32))
         return lines, slack * (1 + 2.0**-40) + errors(queries, self._largest_norm)
 
-    def blocks(self, size: int) -> Iterator[tuple[int, NDArray[np.int8]]]:
-        for first in range(0, len(self._codes), size):
-            yield first, self._codes[first : first + size]
-
     def product(self, block: NDArray[np.int8], lines: Coded, out: NDArray[np.int32]) -> None:
         _multiply(block, lines.codes, out)
 
     def maxima(self, lines: Coded, scores: NDArray[Any], size: int) -> NDArray[np.float32]:
         best = folded(np.maximum, scores, size)
-        found = best.astype(np.float32)
-        found *= lines.step
-        found += lines.offset
+        found = _scores(best, lines.step, lines.offset)
         none = best == self.left_out
         if none.any():
             found[none] = -np.inf
         return found
 
     def bounds(self, lines: Coded, query: NDArray[np.int64], row: NDArray[np.int64]) -> NDArray[np.float32]:
-        scores = np.empty(len(row), np.int32)
-        room = np.empty((BLOCK, self._codes.shape[1]), np.int8)
-        for line, first, last in runs(query, BLOCK):
-            # mode="clip" writes without a second copy; the rows are all within.
-            codes = np.take(self._codes, row[first:last], axis=0, out=room[: last - first], mode="clip")
-            _multiply(codes, lines.codes[line : line + 1], scores[first:last, None])
-        found = scores.astype(np.float32)
-        found *= lines.step[query]
-        found += lines.offset[query]
-        return found
+        products = np.empty(len(row), np.int32)
+        for line, here, codes in self._gathered(query, row):
+            _multiply(codes, lines.codes[line : line + 1], products[here, None])
+        return _scores(products, lines.step[query], lines.offset[query])
+
+
+def _scores(
+    products: NDArray[np.int32], step: NDArray[np.float32], offset: NDArray[np.float32]
+) -> NDArray[np.float32]:
+    """t d.c + q.m, rounded in one way wherever it is computed."""
+    found = products.astype(np.float32)
+    found *= step
+    found += offset
+    return found
 
 
 def _ranges(rows: Rows, dimension: int) -> tuple[NDArray[np.float32], NDArray[np.float32]]:

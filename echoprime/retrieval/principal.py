@@ -22,14 +22,12 @@ true one.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 import numpy as np
 from numpy.typing import NDArray
 
-from echoprime.retrieval.filters import Filter, group_starts
+from echoprime.retrieval.filters import CodedFilter
 from echoprime.retrieval.parts import Rows
-from echoprime.retrieval.rescoring import errors, lengths, relative_error, runs
+from echoprime.retrieval.rescoring import errors, lengths, relative_error
 
 SAMPLE = 8192
 """Rows, evenly over the shard, from which the directions are found."""
@@ -49,7 +47,7 @@ BLOCK = 4096
 _U = 2.0**-24
 
 
-class PrincipalFilter(Filter):
+class PrincipalFilter(CodedFilter):
     """Coefficients of all rows on some directions, and the norm of the rest: float32 (rows, width).
 
     Parameters
@@ -72,19 +70,18 @@ class PrincipalFilter(Filter):
         self._eta = float(np.linalg.norm(wide.T @ wide - np.eye(count))) + 2.0**-40
         widest = float(lengths(wide.T).max(initial=0.0))
         self._rho = relative_error(dimension, _U) * count**0.5 * widest
-        self.starts = group_starts([len(rows)])
-        self._coded = np.empty((len(rows), count + 1), np.float32)
+        super().__init__(np.empty((len(rows), count + 1), np.float32))
         for first, block in rows.blocks(BLOCK):
-            self._code(block, self._coded[first : first + len(block)])
+            self._code(block, self._codes[first : first + len(block)])
         self._longest = max(
-            (float(lengths(self._coded[at : at + BLOCK]).max()) for at in range(0, len(rows), BLOCK)),
+            (float(lengths(self._codes[at : at + BLOCK]).max()) for at in range(0, len(rows), BLOCK)),
             default=0.0,
         )
 
     @property
     def width(self) -> int:
         """Numbers multiplied for each row."""
-        return int(self._coded.shape[1])
+        return int(self._codes.shape[1])
 
     def _code(self, block: NDArray[np.float32], out: NDArray[np.float32]) -> None:
         dimension = block.shape[1]
@@ -113,10 +110,6 @@ class PrincipalFilter(Filter):
         underflow = directions.size * 2.0**-126 * (1 + of_a)
         return lines, beside + rounding + underflow + errors(queries, self._largest_norm)
 
-    def blocks(self, size: int) -> Iterator[tuple[int, NDArray[np.float32]]]:
-        for first in range(0, len(self._coded), size):
-            yield first, self._coded[first : first + size]
-
     def product(
         self, block: NDArray[np.float32], lines: NDArray[np.float32], out: NDArray[np.float32]
     ) -> None:
@@ -126,11 +119,8 @@ class PrincipalFilter(Filter):
         self, lines: NDArray[np.float32], query: NDArray[np.int64], row: NDArray[np.int64]
     ) -> NDArray[np.float32]:
         found = np.empty(len(row), np.float32)
-        room = np.empty((BLOCK, self.width), np.float32)
-        for line, first, last in runs(query, BLOCK):
-            # mode="clip" writes without a second copy; the rows are all within.
-            coded = np.take(self._coded, row[first:last], axis=0, out=room[: last - first], mode="clip")
-            np.matmul(coded, lines[line], out=found[first:last])
+        for line, here, codes in self._gathered(query, row):
+            np.matmul(codes, lines[line], out=found[here])
         return found
 
 

@@ -28,7 +28,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from echoprime.retrieval.filters import Filter, Float32Filter, folded
+from echoprime.retrieval.filters import Filter, Float32Filter
+from echoprime.retrieval.maxima import LEAST, Heaps, Maxima, Pairs
 from echoprime.retrieval.parts import Rows
 from echoprime.retrieval.ranges import ranges
 from echoprime.retrieval.rescoring import errors, narrow_scores, rank, rescore, runs
@@ -42,75 +43,10 @@ BLOCK_QUERIES = 512
 MOST_PASSING = 1 / 40
 """Share of the rows that a filter may let pass: scoring one of them costs as much as 20 in the product."""
 
-HEAP = 16
-"""Groups whose maxima become one."""
-
-FEW_HEAPS = 40
-"""A group that is looked at by way of its heap costs as much as so many that are compared in their order."""
-
-FEW_GROUPS = 16_384
-"""Of so few the maxima themselves bound the k-th best: heaps save nothing."""
-
 PAIRS_AT_ONCE = 1 << 21
 """Pairs of query and row looked at together, unless one query has more: some 100 MB."""
 
 _kept = local()
-
-Pairs = tuple[NDArray[np.int64], NDArray[np.int64]]
-"""Queries and rows, of the same length."""
-
-LEAST = np.float32(np.finfo(np.float32).min)
-"""The lowest threshold: lets every row pass but those left out, whose score is set to -inf."""
-
-
-@dataclass(frozen=True, eq=False)
-class Maxima:
-    """Best scores of each query, -inf where all rows are left out.
-
-    Attributes
-    ----------
-    groups
-        float32 (groups, queries).
-    heaps
-        float32 (heaps, queries): the best of the groups from `starts` on, int64 (heaps + 1,).
-    """
-
-    groups: NDArray[np.float32]
-    heaps: NDArray[np.float32]
-    starts: NDArray[np.int64]
-
-    def reaching(self, least: NDArray[np.floating]) -> Pairs:
-        """Queries and groups whose maximum is not below the query's least, by (query, group)."""
-        columns = self.groups.shape[1]
-        heap, query = np.divmod(np.flatnonzero(self.heaps >= least), columns)
-        if len(heap) * HEAP * FEW_HEAPS < self.groups.size:
-            counts = np.diff(self.starts)[heap]
-            group, query = ranges(self.starts[heap], counts), np.repeat(query, counts)
-            kept = self.groups.ravel().take(group * columns + query) >= least[query]
-            group, query = group[kept], query[kept]
-        else:
-            group, query = np.divmod(np.flatnonzero(self.groups >= least), columns)
-        # numbers of 16 bits are sorted in a tenth of the time; there are BLOCK_QUERIES of them at most
-        order = np.argsort(query.astype(np.uint16), kind="stable")
-        return query[order], group[order]
-
-    def lower_bound(self, k: int) -> NDArray[np.float64]:
-        """No more than the k-th best of each query's maxima, found without sorting them.
-
-        The heaps, or few groups, are dealt out to about 5k lots; the k-th best of the lots' maxima is the
-        score of some group that k - 1 other ones reach. It lies little below the k-th best, for a tenth of
-        the time; farther where like rows lie in few heaps, so that more groups are looked at.
-        """
-        many = len(self.groups) > FEW_GROUPS and len(self.heaps) >= 5 * k
-        best = self.heaps if many else self.groups
-        lines, columns = best.shape
-        if lines < k:
-            return np.full(columns, LEAST, np.float64)
-        turns = max(1, lines // (5 * k))
-        lots = lines // turns
-        best = best[: lots * turns].reshape(turns, lots, columns).max(axis=0).T
-        bound: NDArray[np.float64] = np.partition(best, lots - k, axis=1)[:, lots - k].astype(np.float64)
-        return bound
 
 
 @dataclass(frozen=True, eq=False)
@@ -229,7 +165,7 @@ class _Scan:
     def _maxima(self) -> Maxima:
         """The best filter scores of groups and heaps."""
         groups = _kept_room("maxima", (len(self._filter.starts) - 1, len(self._these)), np.float32)
-        heaps, starts = [], [np.zeros(1, np.int64)]
+        heaps = Heaps(len(self._these))
         room = _kept_room("scores", (BLOCK_ROWS, len(self._these)), self._filter.scores)
         order = np.argsort(self._excluded.row, kind="stable")
         query, row = self._excluded.query[order], self._excluded.row[order]
@@ -244,11 +180,9 @@ class _Scan:
                 scores[self._lacking[first:last]] = self._filter.left_out
             best = self._filter.maxima(self._lines, scores, self._size)
             groups[place : place + len(best)] = best
-            heaps.append(folded(np.maximum, best, HEAP))
-            starts.append(np.minimum(np.arange(1, len(heaps[-1]) + 1) * HEAP, len(best)) + place)
+            heaps.add(best)
             place += len(best)
-        none = np.empty((0, len(self._these)), np.float32)
-        return Maxima(groups, np.concatenate([none, *heaps]), np.concatenate(starts))
+        return heaps.maxima(groups)
 
     def _passing(
         self,

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from echoprime.retrieval import scan
+from echoprime.retrieval import maxima as module
 
 
 def drawn(rng, lengths, queries, left_out):
@@ -13,13 +13,10 @@ def drawn(rng, lengths, queries, left_out):
     blocks = [rng.integers(0, 9, (length, queries)).astype(np.float32) for length in lengths]
     for block in blocks:
         block[rng.random(block.shape) < left_out] = -np.inf
-    heaps, starts, place = [], [0], 0
+    heaps = module.Heaps(queries)
     for block in blocks:
-        for first in range(0, len(block), scan.HEAP):
-            heaps.append(block[first : first + scan.HEAP].max(axis=0))
-            starts.append(place + min(first + scan.HEAP, len(block)))
-        place += len(block)
-    return scan.Maxima(np.concatenate(blocks), np.stack(heaps), np.array(starts))
+        heaps.add(block)
+    return heaps.maxima(np.concatenate(blocks))
 
 
 @settings(max_examples=80, deadline=None)
@@ -34,13 +31,13 @@ def drawn(rng, lengths, queries, left_out):
 def test_both_ways_find_the_same(lengths, queries, left_out, few, k, seed):
     rng = np.random.default_rng(seed)
     maxima = drawn(rng, lengths, queries, left_out)
-    least = rng.choice([scan.LEAST, np.float32(4), np.float32(8), np.float32(9)], queries)
+    least = rng.choice([module.LEAST, np.float32(4), np.float32(8), np.float32(9)], queries)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(scan, "FEW_HEAPS", few)
-        patch.setattr(scan, "FEW_GROUPS", few)
+        patch.setattr(module, "FEW_HEAPS", few)
+        patch.setattr(module, "FEW_GROUPS", few)
         query, group = maxima.reaching(least)
         bound = maxima.lower_bound(k)
     expected = np.argwhere((maxima.groups >= least).T)
     assert np.stack([query, group], axis=1).tolist() == expected.tolist()
     reached = (maxima.groups >= bound).sum(axis=0)
-    assert ((reached >= k) | (bound <= scan.LEAST)).all()
+    assert ((reached >= k) | (bound <= module.LEAST)).all()

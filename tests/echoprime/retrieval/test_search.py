@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from echoprime.errors import EchoPrimeError
-from echoprime.retrieval import filters, merge, scan
+from echoprime.retrieval import filters, maxima, merge, scan
 from tests.echoprime.retrieval.drawn import LABELS, Drawn
 
 FILTERS = ("float32", "principal", "int8")
@@ -58,10 +58,10 @@ def test_equals_brute_force(rows, files, cuts, k, distinct, count, search_filter
     """Of 16 rows and fewer every score is kept, of more the maxima of groups of 4, and heaps of 2 of them."""
     with tempfile.TemporaryDirectory() as folder, pytest.MonkeyPatch.context() as patch:
         patch.setattr(filters, "SINGLE_ROWS", single)
-        patch.setattr(scan, "HEAP", 2)
+        patch.setattr(maxima, "HEAP", 2)
         patch.setattr(scan, "BLOCK_ROWS", 32)
-        patch.setattr(scan, "FEW_HEAPS", few)
-        patch.setattr(scan, "FEW_GROUPS", 0 if few < 10**9 else few)
+        patch.setattr(maxima, "FEW_HEAPS", few)
+        patch.setattr(maxima, "FEW_GROUPS", 0 if few < 10**9 else few)
         drawn = Drawn(Path(folder), rows, files, seed, distinct)
         rng = np.random.default_rng(seed + 1)
         queries = rng.standard_normal((count, 32)).astype(np.float32)
