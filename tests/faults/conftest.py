@@ -5,9 +5,7 @@ from __future__ import annotations
 import os
 import random
 import secrets
-import tempfile
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 
@@ -69,11 +67,7 @@ def kill_table() -> Iterator[FaultTable]:
 @pytest.fixture(scope="session")
 def store(s3_server: S3Server) -> Iterator[Undisturbed]:
     """An archive in a bucket, and the rows of a run that nothing disturbed."""
-    # not pytest's folder: Ray puts sockets below it, whose paths may have 107 characters
-    with (
-        tempfile.TemporaryDirectory(prefix="f-", ignore_cleanup_errors=True) as folder,
-        undisturbed(s3_server, Path(folder)) as found,
-    ):
+    with undisturbed(s3_server) as found:
         yield found
 
 

@@ -5,10 +5,8 @@ from __future__ import annotations
 import os
 import random
 import signal
-import tempfile
 import time
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 
@@ -30,10 +28,7 @@ STUDIES = 480
 @pytest.fixture(scope="module")
 def store(s3_server: S3Server) -> Iterator[Undisturbed]:
     """As the other tests', of more studies."""
-    with (
-        tempfile.TemporaryDirectory(prefix="f-", ignore_cleanup_errors=True) as folder,
-        undisturbed(s3_server, Path(folder), STUDIES) as found,
-    ):
+    with undisturbed(s3_server, STUDIES) as found:
         yield found
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import tempfile
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -111,8 +112,14 @@ class Undisturbed:
 
 
 @contextmanager
-def undisturbed(server: S3Server, folder: Path, studies: int = STUDIES) -> Iterator[Undisturbed]:
+def undisturbed(server: S3Server, studies: int = STUDIES) -> Iterator[Undisturbed]:
     """Fill a bucket with so many studies, and run once."""
+    # not pytest's folder: Ray puts sockets below it, whose paths may have 107 characters
+    with tempfile.TemporaryDirectory(prefix="f-", ignore_cleanup_errors=True) as folder:
+        yield _filled(server, Path(folder), studies)
+
+
+def _filled(server: S3Server, folder: Path, studies: int) -> Undisturbed:
     write_tiny_bundle(folder / "bundle")
     write_tiny_archive(folder / "archive", studies=studies)
     bucket = server.make_bucket()
@@ -122,7 +129,7 @@ def undisturbed(server: S3Server, folder: Path, studies: int = STUDIES) -> Itera
         assert job.wait() == 0, job.said()
     found.rows.update({table: all_rows(found.place / "undisturbed" / table) for table in TABLES})
     assert {table: len(rows) for table, rows in found.rows.items()} == dict.fromkeys(TABLES, studies)
-    yield found
+    return found
 
 
 def upload(server: S3Server, bucket: str, folder: Path) -> None:
