@@ -6,9 +6,10 @@ from pathlib import Path
 from threading import Lock
 
 from echoprime.errors import SettingError
+from echoprime.retrieval.coordinates import WholeRows, principal_directions
 from echoprime.retrieval.filters import Filter, FilterName, Float32Filter, require_filter
 from echoprime.retrieval.parts import Rows
-from echoprime.retrieval.principal import principal_filter
+from echoprime.retrieval.principal import PrincipalFilter
 
 LEAST_ROWS = 16_384
 """Of fewer rows the whole product takes so little that a filter saves nothing."""
@@ -17,7 +18,14 @@ PAYS_AFTER = 240
 """Queries, sixteen studies, after which `auto` prepares a filter: it costs about as much as they do."""
 
 FEW = 1 / 8
-"""Share of a row's numbers: multiplying so many in float32 costs half of what all in int8 do."""
+"""Share of a row's numbers: multiplying so many in float32 costs half of what all in int8 do, and fewer in
+int8 save nothing."""
+
+MOST_REST = 0.15
+"""Of `principal_directions` in float32: measured on drawn rows, with fewer or more a search takes longer."""
+
+MOST_REST_INT8 = 0.08
+"""In int8, where more numbers cost less."""
 
 MOST_NORM = 1e18
 """Of rows longer than 1.8e19 squares overflow in float32: filters that take them could lose a neighbour."""
@@ -38,10 +46,11 @@ class FirstPass:
     largest_norm
         No row is longer.
     name
-        `float32`: nothing is prepared, and no memory taken. `principal`: the rows' coefficients on their
-        principal directions. `int8`: a copy in whole numbers of 8 bits. `auto`: float32 first; after
-        `PAYS_AFTER` queries the principal directions, where few hold the rows, else int8, where the cores
-        have it. Where they have not, more directions are few.
+        `float32`: nothing is prepared, and no memory taken. `principal`: the rows' coordinates on their
+        principal directions. `int8`: the same in whole numbers of 8 bits, or all numbers of a row where few
+        directions leave too much. `auto`: float32 first; after `PAYS_AFTER` queries `principal` where few
+        directions hold the rows, else `int8` where the cores have it, else `principal` where half as many
+        directions as numbers do.
         Whatever was asked for, float32 where rows may be longer than `MOST_NORM`.
 
     Raises
@@ -81,22 +90,27 @@ class FirstPass:
     def _make(self) -> Filter | None:
         short = len(self._rows) < (LEAST_ROWS if self._name == "auto" else 1)
         if short or self._name == "float32" or not self._largest_norm <= MOST_NORM:
-            return self._whole
-        if self._name == "int8" or (self._name == "auto" and has_int8()):
-            few = (
-                principal_filter(self._rows, self._largest_norm, widest=FEW) if self._name == "auto" else None
-            )
-            if few is not None:
-                return few
-            # imports torch, 260 MB in every shard's process
-            from echoprime.retrieval.int8 import Int8Filter
-
+            return None
+        if self._name == "int8":
+            return self._int8()
+        found = principal_directions(
+            self._rows, self._largest_norm, MOST_REST, wanted=self._name == "principal"
+        )
+        few = found is not None and found.width <= FEW * self._rows.parts[0].embeddings.shape[1]
+        if self._name == "auto" and not few and has_int8():
             try:
-                return Int8Filter(self._rows, self._largest_norm)
+                return self._int8()
             except SettingError:
-                if self._name == "int8":
-                    raise
-        return principal_filter(self._rows, self._largest_norm, wanted=self._name == "principal")
+                pass
+        return None if found is None else PrincipalFilter(self._rows, found)
+
+    def _int8(self) -> Filter:
+        # imports torch, 260 MB in every shard's process
+        from echoprime.retrieval.int8 import Int8Filter
+
+        found = principal_directions(self._rows, self._largest_norm, MOST_REST_INT8, least=FEW)
+        whole = WholeRows(self._rows.parts[0].embeddings.shape[1], self._largest_norm)
+        return Int8Filter(self._rows, found or whole)
 
 
 def has_int8() -> bool:

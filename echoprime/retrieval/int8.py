@@ -1,6 +1,9 @@
 """A filter in whole numbers of 8 bits, for cores that multiply them faster than float32 (VNNI, AMX).
 
-Codes. Of each dimension the rows' range is cut into 254 steps: m is its middle, s its step, both float32. A
+Coded are the rows' own numbers, or their coordinates along few principal directions, whose products bound the
+scores (`echoprime.retrieval.coordinates`).
+
+Codes. Of each number the rows' range is cut into 254 steps: m is its middle, s its step, both float32. A
 row r is coded as c = round((r - m) / s), whole numbers from -127 to 127; a query q, through p = q s, as
 d = round(p / t) with a step t of its own. All products of two vectors are meant number by number first.
 
@@ -8,13 +11,14 @@ The error. q.r = q.m + p.((r - m) / s), where the last factor is c + e. So q.r i
 and |q.r - (q.m + t d.c)| = |p.e + (p - t d).c| <= |p| |e| + |p - t d| |c|, by Cauchy and Schwarz. These norms
 are measured, not bounded: of each query, and the largest of all rows.
 
-Rounding. n = dimension, u = 2**-24.
-- d.c is exact: below 127**2 n, which is below 2**24 for n up to 1,040; so is its float32.
-- t d.c + q.m in float32: u for the product, u for the sum, u for q.m, which is summed in float64, within
-  n 2**-53 |q| |m|. Together below 4 u (t |d| |c| + |q.m|) + 2**-42 |q| |m|.
+Rounding. n = coordinates.
+- d.c is exact: below 127**2 n, so below 2**31 for n up to 133,000. It is the filter's score.
+- q.m is summed in float64, within n 2**-53 |q| |m|; with what subtracting it from a threshold rounds, below
+  2**-42 |q| |m|. p is within 2**-53 of itself, number by number, and p - t d within 2**-52 |p|.
+- What a threshold stands for in d.c is else rounded by a few 2**-53 of a number below 2**32: one whole number
+  is left for it.
 - e is measured in float32: (r - m) and its quotient by s are each within u of at most 128, which is below
   2**-15 together; and s is at least 1e-30, so that what is flushed to zero does not count.
-- Underflow of t, of products and sums: below n 127**2 2**-126 and a little.
 
 Libraries may compute otherwise where the hardware lacks it: some add two products in 16 bits, which are too
 few. So products of the largest codes are compared once with exact ones when the filter is made.
@@ -23,32 +27,29 @@ few. So products of the largest codes are compared once with exact ones when the
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 
 from echoprime.errors import SettingError
-from echoprime.retrieval.filters import CodedFilter, folded
+from echoprime.retrieval.coordinates import Coordinates
+from echoprime.retrieval.filters import CodedFilter
 from echoprime.retrieval.parts import Rows
-from echoprime.retrieval.rescoring import errors, lengths
+from echoprime.retrieval.principal import BLOCK
+from echoprime.retrieval.rescoring import lengths
 from echoprime.retrieval.scan import BLOCK_QUERIES, BLOCK_ROWS
-
-BLOCK = 4096
-"""Rows coded at once."""
 
 LARGEST = 127
 """Of the codes: -128 has no opposite."""
-
-LONGEST = 1040
-"""Numbers in an embedding, at most: sums of products of codes are exact in float32."""
 
 LEAST_STEP = 1e-30
 """Rows that differ by less are coded alike."""
 
 _ROUNDING = 2.0**-15
 """Of each number of e, see above."""
+
+_SCORES = np.iinfo(np.int32)
 
 
 @dataclass(frozen=True, eq=False)
@@ -58,114 +59,87 @@ class Coded:
     Attributes
     ----------
     codes
-        int8 (queries, dimension).
+        int8 (queries, width).
     step, offset
-        float32 (queries,): t and q.m.
+        float64 (queries,): t and q.m.
     """
 
     codes: torch.Tensor
-    step: NDArray[np.float32]
-    offset: NDArray[np.float32]
+    step: NDArray[np.float64]
+    offset: NDArray[np.float64]
 
 
 class Int8Filter(CodedFilter):
-    """Codes of all rows, a quarter of the matrix's size.
+    """Codes of all rows' coordinates, a byte a number.
 
     Parameters
     ----------
     rows
         To search in.
-    largest_norm
-        No row is longer.
+    coordinates
+        Which.
 
     Raises
     ------
     SettingError
-        This machine's torch does not multiply whole numbers, or not exactly; or embeddings have more numbers
-        than `LONGEST`.
+        This machine's torch does not multiply whole numbers, or not exactly.
     """
 
-    two_sided = False
-    scored_first = 1  # errors are far below the slack, so the rows that look best are nearly the best
     scores = np.int32
-    left_out = int(np.iinfo(np.int32).min)
+    left_out, above_all = int(_SCORES.min), int(_SCORES.max)
 
-    def __init__(self, rows: Rows, largest_norm: float) -> None:
-        self._largest_norm = largest_norm
-        dimension = rows.parts[0].embeddings.shape[1] if rows.parts else 0
-        if dimension > LONGEST:
-            raise SettingError(f"--search-filter int8: {dimension} numbers in an embedding; use float32")
-        _check_products(dimension)
-        self._centre, self._step = _ranges(rows, dimension)
-        super().__init__(np.empty((len(rows), dimension), np.int8))
-        self._longest = self._farthest = 0.0
+    def __init__(self, rows: Rows, coordinates: Coordinates) -> None:
+        check_products(coordinates.width)
+        self._coordinates = coordinates
+        super().__init__(np.empty((len(rows), coordinates.width), np.int8))
+        self._centre, self._step = _ranges(rows, coordinates)
+        self._longest = self._longest_code = self._farthest = 0.0
         for first, block in rows.blocks(BLOCK):
-            self._code(block, self._codes[first : first + len(block)])
+            self._code(coordinates.of_rows(block), self._codes[first : first + len(block)])
 
-    def _code(self, block: NDArray[np.float32], out: NDArray[np.int8]) -> None:
-        exact = (block - self._centre) / self._step
+    def _code(self, found: NDArray[np.float32], out: NDArray[np.int8]) -> None:
+        exact = (found - self._centre) / self._step
         rounded = np.clip(np.rint(exact), -LARGEST, LARGEST)
         out[:] = rounded
-        beside = lengths(exact - rounded).max(initial=0.0) + _ROUNDING * block.shape[1] ** 0.5
+        beside = lengths(exact - rounded).max(initial=0.0) + _ROUNDING * self.width**0.5
         self._farthest = max(self._farthest, float(beside))
-        self._longest = max(self._longest, float(lengths(rounded).max(initial=0.0)))
+        self._longest = max(self._longest, float(lengths(found).max(initial=0.0)))
+        self._longest_code = max(self._longest_code, float(lengths(rounded).max(initial=0.0)))
 
     def project(self, queries: NDArray[np.float32]) -> tuple[Coded, NDArray[np.float64]]:
-        n = queries.shape[1]
-        wide, centre = queries.astype(np.float64), self._centre.astype(np.float64)
+        lines, slack = self._coordinates.of_queries(queries, self._longest)
+        wide, centre = lines.astype(np.float64), self._centre.astype(np.float64)
         scaled = wide * self._step
         largest = np.abs(scaled).max(axis=1, initial=0.0)
-        step = np.maximum(largest / LARGEST, 2.0**-126).astype(np.float32)
+        step = np.maximum(largest / LARGEST, 2.0**-126).astype(np.float32).astype(np.float64)
         codes = np.clip(np.rint(scaled / step[:, None]), -LARGEST, LARGEST)
-        coded = codes * step[:, None]
-        offset = wide @ centre
-        slack = lengths(scaled) * self._farthest + lengths(scaled - coded) * self._longest
-        slack += 2.0**-22 * (lengths(coded) * self._longest + np.abs(offset))
-        slack += 2.0**-42 * lengths(wide) * float(lengths(centre[None])[0])
-        slack += n * (LARGEST**2 + 1) * 2.0**-126
-        lines = Coded(torch.from_numpy(codes.astype(np.int8)), step, offset.astype(np.float32))
-        return lines, slack * (1 + 2.0**-40) + errors(queries, self._largest_norm)
+        of_code = lengths(scaled - codes * step[:, None]) + 2.0**-50 * lengths(scaled)
+        coding = lengths(scaled) * self._farthest + of_code * self._longest_code
+        coding += 2.0**-42 * lengths(wide) * float(lengths(centre[None])[0])
+        coded = Coded(torch.from_numpy(codes.astype(np.int8)), step, wide @ centre)
+        return coded, slack + coding * (1 + 2.0**-40)
 
     def product(self, block: NDArray[np.int8], lines: Coded, out: NDArray[np.int32]) -> None:
         _multiply(block, lines.codes, out)
 
-    def maxima(self, lines: Coded, scores: NDArray[Any], size: int) -> NDArray[np.float32]:
-        best = folded(np.maximum, scores, size)
-        found = _scores(best, lines.step, lines.offset)
-        none = best == self.left_out
-        if none.any():
-            found[none] = -np.inf
-        return found
-
-    def bounds(self, lines: Coded, query: NDArray[np.int64], row: NDArray[np.int64]) -> NDArray[np.float32]:
-        products = np.empty(len(row), np.int32)
-        for line, here, codes in self._gathered(query, row):
-            _multiply(codes, lines.codes[line : line + 1], products[here, None])
-        return _scores(products, lines.step[query], lines.offset[query])
+    def least(self, lines: Coded, threshold: NDArray[np.float64]) -> NDArray[np.int32]:
+        exact = np.floor((threshold - lines.offset) / lines.step) - 1
+        least: NDArray[np.int32] = np.clip(exact, _SCORES.min + 1, _SCORES.max).astype(np.int32)
+        return least
 
 
-def _scores(
-    products: NDArray[np.int32], step: NDArray[np.float32], offset: NDArray[np.float32]
-) -> NDArray[np.float32]:
-    """t d.c + q.m, rounded in one way wherever it is computed."""
-    found = products.astype(np.float32)
-    found *= step
-    found += offset
-    return found
-
-
-def _ranges(rows: Rows, dimension: int) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-    """Middle and step of each dimension."""
-    lowest, highest = np.full(dimension, np.inf), np.full(dimension, -np.inf)
+def _ranges(rows: Rows, coordinates: Coordinates) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    """Middle and step of each coordinate."""
+    lowest, highest = np.full(coordinates.width, np.inf), np.full(coordinates.width, -np.inf)
     for _, block in rows.blocks(BLOCK):
-        lowest = np.minimum(lowest, block.min(axis=0))
-        highest = np.maximum(highest, block.max(axis=0))
+        found = coordinates.of_rows(block)
+        lowest = np.minimum(lowest, found.min(axis=0))
+        highest = np.maximum(highest, found.max(axis=0))
     if not len(rows):
-        return np.zeros(dimension, np.float32), np.ones(dimension, np.float32)
+        return np.zeros(coordinates.width, np.float32), np.ones(coordinates.width, np.float32)
     centre = ((lowest + highest) / 2).astype(np.float32)
-    widest = np.maximum(highest - centre, centre - lowest)
-    step = np.maximum(widest / LARGEST, LEAST_STEP)
-    # a dimension in which rows hardly differ must not take the query's steps from the others
+    step = np.maximum(np.maximum(highest - centre, centre - lowest) / LARGEST, LEAST_STEP)
+    # a coordinate in which rows hardly differ must not take the query's steps from the others
     step = np.maximum(step, step.max(initial=0.0) * 2.0**-20)
     return centre, step.astype(np.float32)
 
@@ -175,11 +149,17 @@ def _multiply(rows: NDArray[np.int8], queries: torch.Tensor, out: NDArray[np.int
     torch._int_mm(torch.from_numpy(rows), queries.T, out=torch.from_numpy(out))  # no public name yet
 
 
-def _check_products(dimension: int) -> None:
-    """As many rows and queries as a search multiplies: libraries take another way for another shape."""
+def check_products(width: int) -> None:
+    """Multiply as many rows and queries as a search does: libraries take another way for another shape.
+
+    Raises
+    ------
+    SettingError
+        See `Int8Filter`.
+    """
     rng = np.random.default_rng(0)
     rows, queries = (
-        rng.integers(-LARGEST, LARGEST + 1, (count, dimension)).astype(np.int8)
+        rng.integers(-LARGEST, LARGEST + 1, (count, width)).astype(np.int8)
         for count in (BLOCK_ROWS, BLOCK_QUERIES)
     )
     for codes in (rows, queries):
@@ -194,6 +174,6 @@ def _check_products(dimension: int) -> None:
         raise SettingError(
             f"--search-filter int8: torch does not multiply ({reason}); use float32"
         ) from error
-    exact = rows.astype(np.float32) @ queries.T.astype(np.float32)
+    exact = rows.astype(np.float64) @ queries.T.astype(np.float64)
     if not (np.array_equal(found, exact) and np.array_equal(one, exact[:, :1])):
         raise SettingError("--search-filter int8: this machine multiplies inexactly; use float32")

@@ -118,12 +118,12 @@ def _still_asked(
     bits: NDArray[np.int64],
 ) -> NDArray[np.int64]:
     """Of the texts that the shards answered, those of rows that are still neighbours, or the report."""
-    asked = np.zeros(int(keys.max(initial=-1)) + 1, np.bool_)
-    for each in (rows, report_rows[:, None]):
-        pairs = (each * SECTION_BITS + bits[:, None])[(each >= 0) & (bits >= 0)[:, None]]
-        asked[pairs[pairs < len(asked)]] = True
+    pairs = [
+        (each * SECTION_BITS + bits[:, None])[(each >= 0) & (bits >= 0)[:, None]]
+        for each in (rows, report_rows[:, None])
+    ]
     # the answers to two rounds may hold the same text
-    return np.unique(keys[asked[keys]])
+    return np.intersect1d(keys, np.concatenate(pairs))
 
 
 def _chosen(

@@ -25,6 +25,12 @@ RESCORED_AT_ONCE = 64
 GATHERED_AT_ONCE = 512
 """Rows gathered at once for their float32 scores: 1 MB."""
 
+FEW_PAIRS = 64
+"""Pairs a query, in the mean, below which its rows are not multiplied together."""
+
+PAIRS_AT_ONCE = 128
+"""Of such pairs so many at once: half a megabyte."""
+
 
 def errors(queries: NDArray[np.float32], largest_norm: float) -> NDArray[np.float64]:
     """How far a float32 score may be from the float64 score of the same pair, one bound a query.
@@ -62,9 +68,32 @@ def narrow_scores(
 ) -> NDArray[np.float32]:
     """float32 scores of pairs, ordered by query; `errors` bounds them."""
     scores = np.empty(len(row), np.float32)
+    if len(row) < FEW_PAIRS * len(queries):
+        return _few_scores(rows, queries, query, row, scores)
     room = np.empty((GATHERED_AT_ONCE, queries.shape[1]), np.float32)
     for line, found, out in _gathered(rows, query, row, room, scores):
         np.matmul(found, queries[line], out=out)
+    return scores
+
+
+def _few_scores(
+    rows: Rows,
+    queries: NDArray[np.float32],
+    query: NDArray[np.int64],
+    row: NDArray[np.int64],
+    scores: NDArray[np.float32],
+) -> NDArray[np.float32]:
+    """The same where few pairs are of one query: a call for each query would cost more than the products."""
+    found, asked = np.empty((2, PAIRS_AT_ONCE, queries.shape[1]), np.float32)
+    for part, start, chosen in rows.by_part(row):
+        out = np.empty(len(chosen), np.float32)
+        for first in range(0, len(chosen), PAIRS_AT_ONCE):
+            here = chosen[first : first + PAIRS_AT_ONCE]
+            n = len(here)
+            np.take(part, row[here] - start, axis=0, out=found[:n], mode="clip")
+            np.take(queries, query[here], axis=0, out=asked[:n], mode="clip")
+            np.einsum("ij,ij->i", found[:n], asked[:n], out=out[first : first + n])
+        scores[chosen] = out
     return scores
 
 

@@ -3,15 +3,14 @@
 Why several passes: float32 products depend on the shape of the batch and drop exact ties, so they only say
 which rows *may* be among the k best; those are scored again by one sum in one fixed order.
 
-1. The filter scores all rows, block by block; of every group of neighbouring rows the maximum is kept, and
-   of every heap of neighbouring groups theirs, so that few of them are looked at again.
-2. A floor: a number that k rows' float64 scores reach. Of a two-sided filter it is the k-th largest
-   maximum minus the slack (each maximum is another row's score); else the k-th largest float32 score, minus
-   its error, of the rows that look best by the filter.
-3. No row whose score plus slack is below the floor is among the k best. Groups whose maximum is not, then
-   rows in them, then by float32 (k rows have a float32 score of at least T, so a float64 score of at least
-   T - e, and each of the k best a float32 score of at least T - 2e).
-4. What is left is scored in float64 and ranked. None of the k best was lost on the way, ties included.
+1. The filter scores the rows block by block, in an order that spreads over all of them. A row passes whose
+   score plus slack is not below its query's floor: a number that k rows' float64 scores reach.
+2. The floor rises as rows come: to the k-th largest score minus the slack where the filter is two-sided, else
+   to the k-th largest float32 score, minus its error, of the rows that look best by the filter. What passed
+   before and is below it now is forgotten.
+3. Of what is left float32 scores say more: k rows have one of at least T, so a float64 score of at least
+   T - e, and each of the k best a float32 score of at least T - 2e.
+4. The rest is scored in float64 and ranked. None of the k best was lost on the way, ties included.
 
 Bounds on scores and slacks are proven where they are computed: `echoprime.retrieval.rescoring`, `.principal`,
 `.int8`. Where a filter lets so many rows of a query pass that looking at them costs as much as the whole
@@ -20,31 +19,37 @@ float32 product, that query gets the whole product.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from math import gcd
 from threading import local
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from echoprime.retrieval.filters import Filter, Float32Filter
-from echoprime.retrieval.maxima import LEAST, Heaps, Maxima, Pairs
+from echoprime.retrieval.filters import LEAST, Filter, Float32Filter, round_down
 from echoprime.retrieval.parts import Rows
-from echoprime.retrieval.ranges import ranges
-from echoprime.retrieval.rescoring import errors, narrow_scores, rank, rescore, runs
+from echoprime.retrieval.passed import Pairs, Passed, best, kth_best, lower_bound
+from echoprime.retrieval.rescoring import errors, narrow_scores, rank, rescore
 
 BLOCK_ROWS = 1024
-"""Rows multiplied at once: with 512 queries 2 MB of scores, in the caches until their maxima are taken."""
+"""Rows multiplied at once: with 512 queries 2 MB of scores, in the caches until they are compared."""
 
 BLOCK_QUERIES = 512
 """Queries multiplied at once: each row that BLAS copies for its kernel is used so often."""
 
-MOST_PASSING = 1 / 40
-"""Share of the rows that a filter may let pass: scoring one of them costs as much as 20 in the product."""
+RISE = 4
+"""The floor is raised whenever so many times the rows have been seen."""
 
-PAIRS_AT_ONCE = 1 << 21
-"""Pairs of query and row looked at together, unless one query has more: some 100 MB."""
+MOST_PASSING = 1 / 40
+"""Share of the rows that a filter may let pass: scoring one of them costs as much as 40 in the product."""
+
+FEW_ROWS = 4096
+"""So many may pass whatever their share."""
+
+PASSED_AT_ONCE = 1 << 22
+"""Pairs of query and row that are kept, 100 MB; of more the best are ranked before others come."""
 
 _kept = local()
 
@@ -131,152 +136,130 @@ class _Scan:
         self._these = these
         self._queries = np.ascontiguousarray(queries[these], np.float32)
         self._k = k
-        self._excluded = excluded.of(these, len(queries))
+        mine = excluded.of(these, len(queries))
+        order = np.argsort(mine.row, kind="stable")
+        self._excluded = Excluded(mine.query[order], mine.row[order])
         self._lacking = lacking
         self._lines, self._slack = first.project(self._queries)
         self._error = errors(self._queries, largest_norm)
         # every row may pass in float32: there is nothing cheaper to fall back to
-        self._whole = isinstance(first, Float32Filter)
-        self._most = len(rows) if self._whole else max(4 * k, int(len(rows) * MOST_PASSING))
-        self._size = int(np.diff(first.starts).max(initial=1))
+        whole = isinstance(first, Float32Filter)
+        self._most = len(rows) if whole else max(4 * k, FEW_ROWS, int(len(rows) * MOST_PASSING))
+        self._unfit = np.zeros(len(these), np.bool_)
+        self._passed = Passed(len(these), first.scores)
+        self._floor = np.full(len(these), LEAST, np.float64)
+        self._raise(self._floor)
+        self._best_rows = np.full((len(these), k), -1, np.int64)
+        self._best_scores = np.full((len(these), k), -np.inf)
 
     def into(self, found_rows: NDArray[np.int64], found_scores: NDArray[np.float64]) -> list[int]:
         """Write the k best of each query into its line; returns the queries of which too many rows pass."""
-        maxima = self._maxima()
-        floor = self._floor(maxima)
-        threshold = _round_down(floor - self._slack)
-        query, group = maxima.reaching(threshold)
-        counts = np.bincount(query, minlength=len(self._these))
-        best_rows = np.full((len(self._these), self._k), -1, np.int64)
-        best_scores = np.full((len(self._these), self._k), -np.inf)
-        unfit = np.flatnonzero(counts > self._most)
-        fit = counts <= self._most
-        for lines in _shares(counts * fit * self._size, PAIRS_AT_ONCE):
-            here = slice(*np.searchsorted(query, (lines.start, lines.stop)))
-            kept = fit[query[here]]
-            pairs, too_many = self._passing(query[here][kept], group[here][kept], floor, threshold)
-            scores = rescore(self._rows, self._queries, *pairs)
-            rank(pairs[0] - lines.start, pairs[1], scores, best_rows[lines], best_scores[lines])
-            unfit = np.union1d(unfit, too_many)
-        found_rows[self._these], found_scores[self._these] = best_rows, best_scores
-        again: list[int] = self._these[unfit].tolist()
+        seen = due = 0
+        for first, block in _spread(self._filter.blocks(BLOCK_ROWS)):
+            scores = self._scores(first, block)
+            if not seen:
+                self._begin(first, scores)
+            self._passed.add(first, scores, self._least)
+            seen += len(scores)
+            due = due or RISE * seen
+            if seen >= due or self._passed.count > PASSED_AT_ONCE:
+                self._look_again()
+                due = RISE * seen
+                if self._unfit.all():
+                    break
+                if self._passed.count > PASSED_AT_ONCE // 2:
+                    self._rank()
+        self._look_again()
+        self._rank()
+        found_rows[self._these], found_scores[self._these] = self._best_rows, self._best_scores
+        again: list[int] = self._these[self._unfit].tolist()
         return again
 
-    def _maxima(self) -> Maxima:
-        """The best filter scores of groups and heaps."""
-        groups = _kept_room("maxima", (len(self._filter.starts) - 1, len(self._these)), np.float32)
-        heaps = Heaps(len(self._these))
-        room = _kept_room("scores", (BLOCK_ROWS, len(self._these)), self._filter.scores)
-        order = np.argsort(self._excluded.row, kind="stable")
-        query, row = self._excluded.query[order], self._excluded.row[order]
-        place = 0
-        for first, block in self._filter.blocks(BLOCK_ROWS):
-            last = first + len(block)
-            scores = room[: len(block)]
-            self._filter.product(block, self._lines, scores)
-            here = slice(*np.searchsorted(row, (first, last)))
-            scores[row[here] - first, query[here]] = self._filter.left_out
-            if self._lacking is not None:
-                scores[self._lacking[first:last]] = self._filter.left_out
-            best = self._filter.maxima(self._lines, scores, self._size)
-            groups[place : place + len(best)] = best
-            heaps.add(best)
-            place += len(best)
-        return heaps.maxima(groups)
-
-    def _passing(
-        self,
-        query: NDArray[np.int64],
-        group: NDArray[np.int64],
-        floor: NDArray[np.float64],
-        threshold: NDArray[np.float32],
-    ) -> tuple[Pairs, NDArray[np.int64]]:
-        """Pairs that may be among the k best, by (query, row), and the queries that have too many of them."""
-        query, row = self._rows_of(query, group)
-        bounds = self._filter.bounds(self._lines, query, row)
-        if bounds is not None:
-            # these products may be rounded otherwise than the maxima were; the slack covers both
-            kept = bounds >= threshold[query]
-            query, row = query[kept], row[kept]
-        elif self._size == 1 and self._whole:
-            return (query, row), query[:0]  # the maxima are the float32 scores
-        counts = np.bincount(query, minlength=len(self._these))
-        if (counts > self._most).any():
-            kept = counts[query] <= self._most
-            query, row = query[kept], row[kept]
-        narrow = narrow_scores(self._rows, self._queries, query, row)
-        best = np.maximum(floor, self._kth(query, narrow) - self._error)
-        kept = narrow >= _round_down(best - self._error)[query]
-        return (query[kept], row[kept]), np.flatnonzero(counts > self._most)
-
-    def _floor(self, maxima: Maxima) -> NDArray[np.float64]:
-        """Numbers that the float64 scores of k rows reach; the lowest one where there are no k rows."""
-        if self._filter.two_sided:
-            reached = maxima.lower_bound(self._k)
-            return np.where(reached > LEAST, reached - self._slack, LEAST)
-        count = self._filter.scored_first * self._k
-        reached = np.maximum(maxima.lower_bound(count), LEAST)
-        query, group = maxima.reaching(reached)
-        # any rows will do: of many equal maxima some are enough
-        few = np.arange(len(query)) - np.searchsorted(query, query) < 2 * count
-        query, row = self._rows_of(query[few], group[few])
-        bounds = self._filter.bounds(self._lines, query, row)
-        if bounds is not None:
-            kept = bounds >= self._kth(query, bounds, count)[query]
-            query, row = query[kept], row[kept]
-        narrow = narrow_scores(self._rows, self._queries, query, row)
-        return self._kth(query, narrow) - self._error
-
-    def _kth(
-        self, query: NDArray[np.int64], values: NDArray[np.float32], k: int | None = None
-    ) -> NDArray[np.float64]:
-        """The k-th largest of each query's values, the lowest number where there are fewer."""
-        k = k or self._k
-        found = np.full(len(self._these), LEAST, np.float64)
-        for line, first, last in runs(query, max(1, len(query))):
-            if last - first >= k:
-                found[line] = np.partition(values[first:last], last - first - k)[last - first - k]
-        return found
-
-    def _rows_of(self, query: NDArray[np.int64], group: NDArray[np.int64]) -> Pairs:
-        """The rows of groups that are not left out of their query, in the same order."""
-        first = self._filter.starts[group]
-        counts = self._filter.starts[group + 1] - first
-        query, row = np.repeat(query, counts), ranges(first, counts)
-        kept = np.ones(len(row), np.bool_)
+    def _scores(self, first: int, block: Any) -> NDArray[Any]:  # noqa: ANN401
+        """(rows, queries) of the next block; they last until the next one's."""
+        last = first + len(block)
+        scores = _kept_room((len(block), len(self._these)), self._filter.scores)
+        self._filter.product(block, self._lines, scores)
+        here = slice(*np.searchsorted(self._excluded.row, (first, last)))
+        scores[self._excluded.row[here] - first, self._excluded.query[here]] = self._filter.left_out
         if self._lacking is not None:
-            kept &= ~self._lacking[row]
-        if len(self._excluded.row):
-            n = self._filter.starts[-1]
-            kept &= ~np.isin(query * n + row, self._excluded.query * n + self._excluded.row)
-        return (query, row) if kept.all() else (query[kept], row[kept])
+            scores[self._lacking[first:last]] = self._filter.left_out
+        return scores
+
+    def _begin(self, first: int, scores: NDArray[Any]) -> None:
+        """Find a floor in the first block, of which every row would pass else."""
+        few = lower_bound(scores, self._k)
+        if few is not None:
+            passed = Passed(len(self._these), self._filter.scores)
+            passed.add(first, scores, np.maximum(few, self._least))
+            self._raise_by(best(passed.keep(self._least), self._k))
+
+    def _look_again(self) -> None:
+        """Raise the floor to what the rows that passed have shown, and forget those that are below it."""
+        self._raise_by(best(self._passed.keep(self._least), self._k))
+        left = self._passed.keep(self._least)
+        self._unfit |= np.bincount(left.query, minlength=len(self._these)) > self._most
+        if self._unfit.any():
+            self._raise(self._floor)
+            self._passed.keep(self._least)
+
+    def _raise_by(self, found: Pairs) -> None:
+        if self._filter.two_sided:
+            reached = self._kth(found.query, found.score) - self._slack
+        else:
+            narrow = narrow_scores(self._rows, self._queries, found.query, found.row)
+            reached = self._kth(found.query, narrow) - self._error
+        self._raise(reached)
+
+    def _raise(self, reached: NDArray[np.float64]) -> None:
+        """The floor of those queries for which more is reached."""
+        self._floor = np.maximum(self._floor, reached)
+        self._least = self._filter.least(self._lines, self._floor - self._slack)
+        self._least[self._unfit] = self._filter.above_all
+
+    def _rank(self) -> None:
+        """Rank what has passed with the k best so far, by float64 scores."""
+        passed = self._passed.keep(self._least)
+        self._passed.forget()
+        query, row = passed.query, passed.row
+        if not self._filter.two_sided:
+            narrow = narrow_scores(self._rows, self._queries, query, row)
+            reached = np.maximum(self._floor, self._kth(query, narrow) - self._error)
+            kept = narrow >= round_down(reached - self._error)[query]
+            query, row = query[kept], row[kept]
+        scores = rescore(self._rows, self._queries, query, row)
+        line, place = np.nonzero(self._best_rows >= 0)
+        query = np.concatenate([line, query])
+        row = np.concatenate([self._best_rows[line, place], row])
+        scores = np.concatenate([self._best_scores[line, place], scores])
+        order = np.lexsort((row, query))
+        self._best_rows[:], self._best_scores[:] = -1, -np.inf
+        rank(query[order], row[order], scores[order], self._best_rows, self._best_scores)
+        self._raise(self._best_scores[:, -1])
+
+    def _kth(self, query: NDArray[np.int64], values: NDArray[Any]) -> NDArray[np.float64]:
+        return kth_best(query, values, self._k, len(self._these), float(LEAST))
 
 
-def _kept_room(name: str, shape: tuple[int, int], dtype: type[np.generic]) -> NDArray[Any]:
-    """Room that the thread's next scan takes again: fresh memory costs as much as a tenth of a scan.
+def _spread(blocks: Sequence[tuple[int, Any]]) -> Iterator[tuple[int, Any]]:
+    """All of them, the first ones already from everywhere: like rows often lie together.
 
-    A thread keeps what its largest scan took, BLOCK_QUERIES maxima of MOST_GROUPS groups: 256 MB at most.
+    Examples
+    --------
+    >>> [first for first, _ in _spread([(at, None) for at in range(8)])]
+    [0, 5, 2, 7, 4, 1, 6, 3]
     """
+    step = max(1, round(len(blocks) * 0.618))
+    while gcd(step, len(blocks)) > 1:
+        step += 1
+    for number in range(len(blocks)):
+        yield blocks[number * step % len(blocks)]
+
+
+def _kept_room(shape: tuple[int, int], dtype: type[np.generic]) -> NDArray[Any]:
+    """Room that the thread's next block takes again, 2 MB."""
     size = shape[0] * shape[1] * np.dtype(dtype).itemsize
-    room: NDArray[np.uint8] | None = getattr(_kept, name, None)
+    room: NDArray[np.uint8] | None = getattr(_kept, "room", None)
     if room is None or len(room) < size:
-        room = np.empty(size, np.uint8)
-        setattr(_kept, name, room)
+        room = _kept.room = np.empty(size, np.uint8)
     return room[:size].view(dtype).reshape(shape)
-
-
-def _round_down(values: NDArray[np.float64]) -> NDArray[np.float32]:
-    """The next float32 below, and never below the lowest, so that comparing in float32 keeps no less."""
-    lower: NDArray[np.float32] = np.nextafter(np.maximum(values, LEAST).astype(np.float32), LEAST)
-    return lower
-
-
-def _shares(counts: NDArray[np.int64], most: int) -> Iterator[slice]:
-    """Runs of lines whose counts add up to no more than `most`, or of one line."""
-    first, total = 0, 0
-    for line, count in enumerate(counts.tolist()):
-        if line > first and total + count > most:
-            yield slice(first, line)
-            first, total = line, 0
-        total += count
-    yield slice(first, len(counts))

@@ -7,6 +7,7 @@ from hypothesis import strategies as st
 
 from echoprime.errors import SettingError
 from echoprime.retrieval import int8, scan
+from echoprime.retrieval.coordinates import WholeRows
 from echoprime.retrieval.int8 import LARGEST, Int8Filter
 from echoprime.retrieval.rescoring import errors, lengths
 from tests.echoprime.retrieval.drawn import rows_of
@@ -14,15 +15,18 @@ from tests.echoprime.retrieval.drawn import rows_of
 NOBODY = scan.Excluded(np.zeros(0, np.int64), np.zeros(0, np.int64))
 
 
+def made(matrix):
+    return Int8Filter(rows_of(matrix), WholeRows(matrix.shape[1], float(lengths(matrix).max())))
+
+
 def found_and_exact(matrix, queries):
     """The filter's scores (rows, queries), the true ones, and the slack."""
-    filter_ = Int8Filter(rows_of(matrix), float(lengths(matrix).max()))
+    filter_ = made(matrix)
     lines, slack = filter_.project(queries)
     scores = np.empty((len(matrix), len(queries)), filter_.scores)
     for first, block in filter_.blocks(64):
         filter_.product(block, lines, scores[first : first + len(block)])
-    found = filter_.maxima(lines, scores, 1).astype(np.float64)
-    return found, matrix.astype(np.float64) @ queries.T.astype(np.float64), slack
+    return scores * lines.step + lines.offset, matrix.astype(np.float64) @ queries.T.astype(np.float64), slack
 
 
 def between_steps(part, used=512, scale=1.0):
@@ -67,7 +71,7 @@ def test_the_nearest_row_is_not_lost_to_one_that_is_rounded_up():
     narrow, exact, _ = found_and_exact(matrix, query)
     assert exact[:, 0].argmax() == 2000
     assert narrow[:, 0].argmax() == 1000
-    found, scores = scan.nearest(rows, query, 1, largest, NOBODY, first=Int8Filter(rows, largest))
+    found, scores = scan.nearest(rows, query, 1, largest, NOBODY, first=made(matrix))
     assert found.tolist() == [[2000]]
     assert scores[0, 0] == pytest.approx(exact[2000, 0], rel=1e-12)
 
@@ -93,13 +97,29 @@ def test_rows_that_are_all_alike_or_zero():
         assert slack.max() < 1e-2
 
 
-def test_rows_left_out_are_never_a_maximum():
-    filter_ = Int8Filter(rows_of(np.eye(8, dtype=np.float32)), 1.0)
-    lines, _ = filter_.project(np.ones((2, 8), np.float32))
-    scores = np.array([[filter_.left_out, 3], [filter_.left_out, filter_.left_out]], np.int32)
-    found = filter_.maxima(lines, scores, 2)
-    assert found[0, 0] == -np.inf
-    assert np.isfinite(found[0, 1])
+@settings(max_examples=60, deadline=None)
+@given(
+    common=st.sampled_from((0.0, 777.7, -1e6)),
+    spread=st.sampled_from((1.0, 1e-3, 1e-6)),
+    above=st.floats(-3, 3),
+    seed=st.integers(0, 1000),
+)
+def test_a_threshold_in_codes_is_never_above_what_it_stands_for(common, spread, above, seed):
+    """Also where the offset is so large that the threshold's last digits are those of many codes."""
+    rng = np.random.default_rng(seed)
+    matrix = (rng.standard_normal((60, 64)) * spread + common).astype(np.float32)
+    filter_ = made(matrix)
+    queries = rng.standard_normal((5, 64)).astype(np.float32)
+    lines, slack = filter_.project(queries)
+    scores = np.empty((60, 5), np.int32)
+    filter_.product(filter_.blocks(64)[0][1], lines, scores)
+    threshold = np.median(scores * lines.step + lines.offset, axis=0) + above * slack
+    least = filter_.least(lines, threshold)
+    room = 2.0**-42 * lengths(queries) * float(lengths(matrix).max())  # which the slack has for it
+    reaching = scores * lines.step + lines.offset >= threshold + room
+    assert (scores >= least)[reaching].all()
+    assert (filter_.least(lines, np.full(5, np.inf)) == filter_.above_all).all()
+    assert (filter_.least(lines, np.full(5, -np.inf)) > filter_.left_out).all()
 
 
 @pytest.mark.parametrize("wrong", [1, -(2**20)])
@@ -112,9 +132,4 @@ def test_products_that_are_not_exact_are_refused(monkeypatch, wrong):
 
     monkeypatch.setattr(int8, "_multiply", inexact)
     with pytest.raises(SettingError, match="multiplies inexactly; use float32"):
-        Int8Filter(rows_of(np.ones((4, 8), np.float32)), 3.0)
-
-
-def test_embeddings_whose_sums_float32_cannot_hold_are_refused():
-    with pytest.raises(SettingError, match="1041 numbers in an embedding"):
-        Int8Filter(rows_of(np.ones((2, 1041), np.float32)), 40.0)
+        made(np.ones((4, 8), np.float32))

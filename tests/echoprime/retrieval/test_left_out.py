@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from echoprime.retrieval import filters, merge, scoring_left_out
+from echoprime.retrieval import merge, scan, scoring_left_out
 from echoprime.retrieval.left_out import LeftOut
 from tests.echoprime.retrieval.drawn import Drawn
 from tests.echoprime.retrieval.test_search import FILTERS
@@ -33,15 +33,15 @@ def expected(drawn, query, k, study, patient):
     distinct=st.one_of(st.none(), st.integers(1, 6)),
     count=st.integers(1, 9),
     first_pass=st.sampled_from(FILTERS),
-    single=st.sampled_from((16, filters.SINGLE_ROWS)),
+    block=st.sampled_from((8, scan.BLOCK_ROWS)),
     one_by_one=st.sampled_from((0, 4, scoring_left_out.ONE_BY_ONE)),
     seed=st.integers(0, 10_000),
     data=st.data(),
 )
-def test_equal_brute_force(rows, files, cuts, k, distinct, count, first_pass, single, one_by_one, seed, data):
+def test_equal_brute_force(rows, files, cuts, k, distinct, count, first_pass, block, one_by_one, seed, data):
     """A third of the drawn rows is of one study, a sixth of one patient: scored each, or searched."""
     with tempfile.TemporaryDirectory() as folder, pytest.MonkeyPatch.context() as patch:
-        patch.setattr(filters, "SINGLE_ROWS", single)
+        patch.setattr(scan, "BLOCK_ROWS", block)
         patch.setattr(scoring_left_out, "ONE_BY_ONE", one_by_one)
         drawn = Drawn(Path(folder), rows, files, seed, distinct)
         rng = np.random.default_rng(seed + 1)

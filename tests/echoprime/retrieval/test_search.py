@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from echoprime.errors import EchoPrimeError
-from echoprime.retrieval import filters, maxima, merge, scan
+from echoprime.retrieval import merge, scan
 from tests.echoprime.retrieval.drawn import LABELS, Drawn
 
 FILTERS = ("float32", "principal", "int8")
@@ -49,19 +49,17 @@ def check_against_brute_force(drawn, hits, queries, bits, k, studies=None, patie
     distinct=st.one_of(st.none(), st.integers(1, 6)),
     count=st.integers(0, 9),
     search_filter=st.sampled_from(FILTERS),
-    single=st.sampled_from((16, filters.SINGLE_ROWS)),
-    few=st.sampled_from((0, 40, 10**9)),
+    block=st.sampled_from((8, 32)),
+    at_once=st.sampled_from((40, scan.PASSED_AT_ONCE)),
     seed=st.integers(0, 10_000),
     data=st.data(),
 )
-def test_equals_brute_force(rows, files, cuts, k, distinct, count, search_filter, single, few, seed, data):
-    """Of 16 rows and fewer every score is kept, of more the maxima of groups of 4, and heaps of 2 of them."""
+def test_equals_brute_force(rows, files, cuts, k, distinct, count, search_filter, block, at_once, seed, data):
+    """Floors rise after blocks of a few rows; of many pairs the best are ranked early."""
     with tempfile.TemporaryDirectory() as folder, pytest.MonkeyPatch.context() as patch:
-        patch.setattr(filters, "SINGLE_ROWS", single)
-        patch.setattr(maxima, "HEAP", 2)
-        patch.setattr(scan, "BLOCK_ROWS", 32)
-        patch.setattr(maxima, "FEW_HEAPS", few)
-        patch.setattr(maxima, "FEW_GROUPS", 0 if few < 10**9 else few)
+        patch.setattr(scan, "BLOCK_ROWS", block)
+        patch.setattr(scan, "PASSED_AT_ONCE", at_once)
+        patch.setattr(scan, "FEW_ROWS", 8)
         drawn = Drawn(Path(folder), rows, files, seed, distinct)
         rng = np.random.default_rng(seed + 1)
         queries = rng.standard_normal((count, 32)).astype(np.float32)
@@ -95,8 +93,7 @@ def test_equals_brute_force(rows, files, cuts, k, distinct, count, search_filter
 
 @pytest.mark.parametrize("search_filter", FILTERS)
 def test_many_blocks(tmp_path, monkeypatch, search_filter):
-    """Blocks of 16 rows and 8 queries, groups of 4 rows, over files whose ends cut blocks and groups."""
-    monkeypatch.setattr(filters, "SINGLE_ROWS", 16)
+    """Blocks of 16 rows and 8 queries, over files whose ends cut blocks and groups."""
     monkeypatch.setattr(scan, "BLOCK_ROWS", 16)
     monkeypatch.setattr(scan, "BLOCK_QUERIES", 8)
     drawn = Drawn(tmp_path, 700, 3, seed=3, distinct=150)
