@@ -225,7 +225,7 @@ def test_what_decides_stands_there_where_it_was_asked_for() -> None:
         ["ejection fraction", "55.0", "2 (A4C)", "51.5 (-3.5)", "A4C", "no value"],
         ["tavr", "0.50", "1 (A4C)", "no value", "SSN", "no value", "|A4C"],
     ]
-    assert "no (unstable)" in asked
+    assert 'no<br><span class="quiet">unstable</span>' in asked
     assert "no video shows a view that counts" in asked
     assert "What decides" not in page(study, found, [not_shown("x")] * 2)
 
@@ -239,11 +239,13 @@ def test_a_value_says_how_far_it_moves_with_the_clips() -> None:
     text = page(study, found, [not_shown("x")] * 2)
     assert '55.0 %<br><span class="quiet">51.0 to 57.0</span>' in text
     assert '0.50<br><span class="quiet">0.50 to 0.80</span>' in text
-    assert text.count("no (turns by clip)") == 1
+    assert text.count('no<br><span class="quiet">turns by clip</span>') == 1
+    assert "that of several clips a video" in text
     assert "by one clip of each video alone" in text
     plain = page(study, interpretation(), [not_shown("x")] * 2)
     assert "by clip" not in plain
     assert "by one clip" not in plain
+    assert "several clips" not in plain
 
 
 def test_a_study_unlike_the_candidates_is_warned_of() -> None:
