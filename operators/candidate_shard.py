@@ -3,7 +3,7 @@
 It asks for a hundredth of a core, since shards that ask for whole ones starve the job without a word, and
 for no memory: its rows are memory-mapped and shared with the page cache. (Its filter's memory is its own: by
 default none for few rows or queries, else a sixteenth to a half of the rows' in principal directions, or a
-quarter at most in int8, with 260 MB for torch, see `echoprime.retrieval.first_pass`; and some 100 MB of what
+quarter at most in int8, with 260 MB for torch, see `echoprime.retrieval.first_pass`; and some 200 MB of what
 passes a search's first scores.)
 """
 

@@ -16,8 +16,9 @@ Rounding. n = 512, u = 2**-24, gamma as in `echoprime.retrieval.rescoring`, R th
 - W'e = W'r - W'Wc = -x - Ec, so |W'e| <= (rho + eta g) |r|.
 - |e|**2 = |r|**2 - |c|**2 + 2c.x + c'Ec <= |r|**2 - |c|**2 + (2 g rho + eta g**2) |r|**2, where both squares
   are float32 sums, each within gamma(n) of itself. The root is kept rounded up.
-- a is computed in float64, within n sqrt(d) 2**-53 |q| < 2**-38 |q|, and rounded to float32, which moves a.c
-  by at most 2**-24 |a| |c|. |p| gets the 2**-38 |q| on top and is rounded up.
+- a is computed in float64, within n**1.5 2**-53 |q|, and rounded to float32, which moves a.c by at most
+  2**-24 |a| |c|, and by 2**-126 sqrt(d) |c| where numbers are so small. |p| gets n**1.5 2**-52 |q| on top and
+  is rounded up.
 The slack is the sum of these for the largest norms, and `errors`, by which a float64 score may be above the
 true one. Who multiplies the numbers adds the error of that product.
 """
@@ -127,7 +128,7 @@ class Directions:
     ) -> tuple[NDArray[np.float32], NDArray[np.float64]]:
         wide, directions = queries.astype(np.float64), self._directions.astype(np.float64)
         a = wide @ directions
-        in_float64 = 2.0**-38 * lengths(wide)
+        in_float64 = len(directions) ** 1.5 * 2.0**-52 * lengths(wide)
         rest = lengths(wide - a @ directions.T) + in_float64
         lines = np.empty((len(queries), self.width), np.float32)
         lines[:, :-1] = a
@@ -136,7 +137,7 @@ class Directions:
         g = 1 + self._eta + self._rho
         beside = of_a * (self._rho + self._eta * g) * self._largest_norm
         rounding = longest * (2.0**-23 * of_a + in_float64)
-        underflow = directions.size * 2.0**-126 * (1 + of_a)
+        underflow = directions.size * 2.0**-126 * (1 + of_a + longest)
         return lines, beside + rounding + underflow + errors(queries, self._largest_norm)
 
 

@@ -13,10 +13,9 @@ are measured, not bounded: of each query, and the largest of all rows.
 
 Rounding. n = coordinates.
 - d.c is exact: below 127**2 n, so below 2**31 for n up to 133,000. It is the filter's score.
-- q.m is summed in float64, within n 2**-53 |q| |m|; with what subtracting it from a threshold rounds, below
-  2**-42 |q| |m|. p is within 2**-53 of itself, number by number, and p - t d within 2**-52 |p|.
-- What a threshold stands for in d.c is else rounded by a few 2**-53 of a number below 2**32: one whole number
-  is left for it.
+- What is computed in float64 - q.m, p, p - t d, and what a threshold stands for in d.c - is together within
+  n**2 2**-50 |q| |r|. `errors` has 2**-24 n |q| |r| for float32 products of whole rows, which are not made
+  here. The threshold is rounded down to a whole number.
 - e is measured in float32: (r - m) and its quotient by s are each within u of at most 128, which is below
   2**-15 together; and s is at least 1e-30, so that what is flushed to zero does not count.
 
@@ -113,17 +112,16 @@ class Int8Filter(CodedFilter):
         largest = np.abs(scaled).max(axis=1, initial=0.0)
         step = np.maximum(largest / LARGEST, 2.0**-126).astype(np.float32).astype(np.float64)
         codes = np.clip(np.rint(scaled / step[:, None]), -LARGEST, LARGEST)
-        of_code = lengths(scaled - codes * step[:, None]) + 2.0**-50 * lengths(scaled)
-        coding = lengths(scaled) * self._farthest + of_code * self._longest_code
-        coding += 2.0**-42 * lengths(wide) * float(lengths(centre[None])[0])
+        beside = lengths(scaled - codes * step[:, None])
+        coding = lengths(scaled) * self._farthest + beside * self._longest_code
         coded = Coded(torch.from_numpy(codes.astype(np.int8)), step, wide @ centre)
-        return coded, slack + coding * (1 + 2.0**-40)
+        return coded, slack + coding
 
     def product(self, block: NDArray[np.int8], lines: Coded, out: NDArray[np.int32]) -> None:
         _multiply(block, lines.codes, out)
 
     def least(self, lines: Coded, threshold: NDArray[np.float64]) -> NDArray[np.int32]:
-        exact = np.floor((threshold - lines.offset) / lines.step) - 1
+        exact = np.floor((threshold - lines.offset) / lines.step)
         least: NDArray[np.int32] = np.clip(exact, _SCORES.min + 1, _SCORES.max).astype(np.int32)
         return least
 

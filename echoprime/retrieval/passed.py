@@ -17,6 +17,9 @@ DENSE = 1 / 64
 WIDE = 16
 """Queries with up to so many times k values are looked at together."""
 
+PADDED_AT_ONCE = 1 << 21
+"""Numbers that this may take, with their places 25 MB; of more each query is looked at alone."""
+
 
 @dataclass(frozen=True, eq=False)
 class Pairs:
@@ -90,11 +93,14 @@ class Passed:
 
 
 def best(pairs: Pairs, count: int) -> Pairs:
-    """The `count` of each query that score best; of more that score alike some are enough."""
+    """The `count` of each query that score best; of those that score as the last of them the first ones."""
     least = kth_best(pairs.query, pairs.score, count, int(pairs.query.max(initial=-1)) + 1, -np.inf)
-    found = pairs.chosen(pairs.score >= least[pairs.query])
-    place = np.arange(len(found.query)) - np.searchsorted(found.query, found.query)
-    return found.chosen(place < 2 * count)
+    found = pairs.chosen(pairs.score >= least.take(pairs.query))
+    last = np.flatnonzero(found.score == least.take(found.query))
+    place = np.arange(len(last)) - np.searchsorted(found.query[last], found.query[last])
+    kept = np.ones(len(found.query), np.bool_)
+    kept[last[place >= count]] = False
+    return found.chosen(kept)
 
 
 def kth_best(
@@ -112,8 +118,10 @@ def kth_best(
     counts = np.diff(starts)
     few = counts <= WIDE * k
     lines = np.flatnonzero(few & (counts >= k))
+    width = int(counts[lines].max(initial=0))
+    if len(lines) * width > PADDED_AT_ONCE:
+        few[:], lines = False, lines[:0]
     if len(lines):
-        width = int(counts[lines].max())
         place = starts[lines, None] + np.arange(width)
         padded = np.where(
             np.arange(width) < counts[lines, None], values.take(place, mode="clip"), _lowest(values.dtype)

@@ -3,7 +3,8 @@
 The error of a float32 product. Let u = 2**-24, n = 512, gamma = n*u / (1 - n*u). Whatever the order of
 summation, with or without fused multiply-add, it differs from the true product by at most
 gamma * |query| * |row| (Higham, Accuracy and Stability of Numerical Algorithms, 3.1), and the float64 score
-by as much with u = 2**-53; underflow adds at most n * 2**-149, n * 2**-126 where it is flushed to zero.
+by as much with u = 2**-53; underflow adds at most n * 2**-149, where it is flushed to zero n * 2**-126 of
+products and n * 2**-126 * (|query| + |row|) of factors.
 `errors` is the sum of these, with `largest_norm` for |row|.
 """
 
@@ -42,7 +43,8 @@ def errors(queries: NDArray[np.float32], largest_norm: float) -> NDArray[np.floa
     """
     n = queries.shape[1]
     gamma = sum(relative_error(n, u) for u in (2.0**-24, 2.0**-53))
-    bound: NDArray[np.float64] = gamma * lengths(queries) * largest_norm + n * 2.0**-126
+    norms = lengths(queries)
+    bound: NDArray[np.float64] = gamma * norms * largest_norm + n * 2.0**-126 * (1 + norms + largest_norm)
     return bound
 
 

@@ -43,13 +43,13 @@ RISE = 4
 """The floor is raised whenever so many times the rows have been seen."""
 
 MOST_PASSING = 1 / 40
-"""Share of the rows that a filter may let pass: scoring one of them costs as much as 40 in the product."""
+"""Share of the rows that may pass a filter: scoring one of them costs as much as 40 in the product."""
 
-FEW_ROWS = 4096
+FEW_ROWS = 1024
 """So many may pass whatever their share."""
 
-PASSED_AT_ONCE = 1 << 22
-"""Pairs of query and row that are kept, 100 MB; of more the best are ranked before others come."""
+PASSED_AT_ONCE = 1 << 21
+"""Pairs of query and row that are kept, some 200 MB; of more the best are ranked before others come."""
 
 _kept = local()
 
@@ -107,12 +107,14 @@ def nearest(
     whole = Float32Filter(rows, largest_norm)
     lacking = None if having is None else (rows.sections >> np.uint32(having)) & 1 == 0
     again: list[int] = []
-    for lo in range(0, len(queries), BLOCK_QUERIES):
-        these = np.arange(lo, min(lo + BLOCK_QUERIES, len(queries)))
+    # of many neighbours fewer queries are kept at once
+    size = min(BLOCK_QUERIES, max(1, PASSED_AT_ONCE // (8 * k)))
+    for lo in range(0, len(queries), size):
+        these = np.arange(lo, min(lo + size, len(queries)))
         scan = _Scan(first or whole, rows, queries, these, k, largest_norm, excluded, lacking)
         again += scan.into(found_rows, found_scores)
-    for lo in range(0, len(again), BLOCK_QUERIES):
-        these = np.array(again[lo : lo + BLOCK_QUERIES])
+    for lo in range(0, len(again), size):
+        these = np.array(again[lo : lo + size])
         _Scan(whole, rows, queries, these, k, largest_norm, excluded, lacking).into(found_rows, found_scores)
     return found_rows, found_scores
 
@@ -145,6 +147,7 @@ class _Scan:
         # every row may pass in float32: there is nothing cheaper to fall back to
         whole = isinstance(first, Float32Filter)
         self._most = len(rows) if whole else max(4 * k, FEW_ROWS, int(len(rows) * MOST_PASSING))
+        self._ranked = np.zeros(len(these), np.int64)
         self._unfit = np.zeros(len(these), np.bool_)
         self._passed = Passed(len(these), first.scores)
         self._floor = np.full(len(these), LEAST, np.float64)
@@ -198,7 +201,7 @@ class _Scan:
         """Raise the floor to what the rows that passed have shown, and forget those that are below it."""
         self._raise_by(best(self._passed.keep(self._least), self._k))
         left = self._passed.keep(self._least)
-        self._unfit |= np.bincount(left.query, minlength=len(self._these)) > self._most
+        self._unfit |= self._ranked + np.bincount(left.query, minlength=len(self._these)) > self._most
         if self._unfit.any():
             self._raise(self._floor)
             self._passed.keep(self._least)
@@ -222,6 +225,7 @@ class _Scan:
         passed = self._passed.keep(self._least)
         self._passed.forget()
         query, row = passed.query, passed.row
+        self._ranked += np.bincount(query, minlength=len(self._these))
         if not self._filter.two_sided:
             narrow = narrow_scores(self._rows, self._queries, query, row)
             reached = np.maximum(self._floor, self._kth(query, narrow) - self._error)

@@ -8,8 +8,8 @@ from threadpoolctl import threadpool_limits
 
 from echoprime.errors import SettingError
 from echoprime.retrieval import CandidateSet, merge, scan, write_candidates
-from echoprime.retrieval.coordinates import WholeRows, principal_directions
-from echoprime.retrieval.filters import LEAST, Float32Filter, require_filter
+from echoprime.retrieval.coordinates import Directions, WholeRows, principal_directions
+from echoprime.retrieval.filters import LEAST, Float32Filter, require_filter, round_down
 from echoprime.retrieval.int8 import Int8Filter
 from echoprime.retrieval.principal import PrincipalFilter
 from echoprime.retrieval.rescoring import lengths
@@ -50,8 +50,8 @@ def scores_of(filter_, queries, count):
 @given(
     name=st.sampled_from(ALL),
     decay=st.sampled_from((0.0, 0.5, 1.0, 3.0)),
-    scale=st.sampled_from((1e-30, 1e-6, 1.0, 1e6)),
-    of_query=st.sampled_from((1e-6, 1.0, 1e6)),
+    scale=st.sampled_from((1e-30, 1e-6, 1.0, 1e6, 1e15)),
+    of_query=st.sampled_from((1e-44, 1e-41, 1e-6, 1.0, 1e6)),
     near=st.booleans(),
     seed=st.integers(0, 10_000),
 )
@@ -73,6 +73,42 @@ def test_slack_holds(name, decay, scale, of_query, near, seed):
     assert (lowest > filter_.left_out).all()
     assert (found >= lowest).all()
     assert (found < filter_.above_all).all()
+
+
+@given(st.floats(-3e38, 3e38))
+def test_rounding_down_never_lifts_a_threshold(value):
+    assert float(round_down(np.array([value]))[0]) < value or value <= float(LEAST)
+
+
+@pytest.mark.parametrize("stretched", [1 + 1e-3, 1 - 1e-3])
+def test_slack_has_room_for_directions_that_are_not_quite_orthonormal(stretched):
+    """So far off that what other roundings take hides nothing."""
+    rng = np.random.default_rng(3)
+    matrix = drawn_matrix(rng, 300, 64, 1.0, 1.0)
+    largest = float(lengths(matrix).max())
+    basis, _ = np.linalg.qr(rng.standard_normal((64, 8)))
+    directions = Directions((basis * stretched).astype(np.float32), largest)
+    queries = rng.standard_normal((20, 64)).astype(np.float32)
+    found = directions.of_rows(matrix)
+    lines, slack = directions.of_queries(queries, float(lengths(found).max()))
+    bound = found.astype(np.float64) @ lines.T.astype(np.float64)
+    exact = matrix.astype(np.float64) @ queries.T.astype(np.float64)
+    assert (exact <= bound + slack).all()
+
+
+def test_rows_of_few_directions_are_found_by_queries_next_to_nothing():
+    """Numbers too small for float32 are rounded by as much whatever they are multiplied with."""
+    rng = np.random.default_rng(4)
+    matrix = (rng.standard_normal((2000, 3)) @ rng.standard_normal((3, 64)) * 1e15).astype(np.float32)
+    queries = (rng.standard_normal((20, 64)) * 1e-43).astype(np.float32)
+    queries = queries[queries.any(axis=1)]
+    rows, largest = rows_of(matrix), float(lengths(matrix).max())
+    nobody = scan.Excluded(np.zeros(0, np.int64), np.zeros(0, np.int64))
+    expected = scan.nearest(rows, queries, 5, largest, nobody)
+    for name in ALL:
+        found = scan.nearest(rows, queries, 5, largest, nobody, first=made(name, rows, largest))
+        np.testing.assert_array_equal(found[0], expected[0])
+        np.testing.assert_array_equal(found[1], expected[1])
 
 
 @pytest.mark.parametrize("name", ALL)
@@ -167,6 +203,45 @@ def test_query_that_too_many_rows_pass_gets_the_whole_product(monkeypatch):
     assert used
     for mine, theirs in zip(found, expected, strict=True):
         np.testing.assert_array_equal(mine, theirs)
+
+
+def test_what_a_filter_lets_pass_is_bounded(monkeypatch):
+    """Where all rows pass they are neither kept nor scored one by one: the whole product costs less."""
+    rng = np.random.default_rng(4)
+    matrix = rng.standard_normal((8000, 64)).astype(np.float32)
+    rows, largest = rows_of(matrix), float(lengths(matrix).max())
+    queries = rng.standard_normal((30, 64)).astype(np.float32)
+    nobody = scan.Excluded(np.zeros(0, np.int64), np.zeros(0, np.int64))
+    expected = scan.nearest(rows, queries, 5, largest, nobody)
+    monkeypatch.setattr(scan, "FEW_ROWS", 20)
+    monkeypatch.setattr(scan, "BLOCK_ROWS", 64)
+    monkeypatch.setattr(scan, "PASSED_AT_ONCE", 3000)
+    scored = []
+    narrow = scan.narrow_scores
+    monkeypatch.setattr(scan, "narrow_scores", lambda *each: scored.append(len(each[2])) or narrow(*each))
+    found = scan.nearest(rows, queries, 5, largest, nobody, first=made("principal", rows, largest))
+    assert sum(scored) < 0.1 * len(rows) * len(queries)
+    for mine, theirs in zip(found, expected, strict=True):
+        np.testing.assert_array_equal(mine, theirs)
+
+
+@pytest.mark.parametrize("name", ["float32", "int8"])
+def test_many_ties_are_ranked_before_they_fill_the_memory(monkeypatch, name):
+    rng = np.random.default_rng(5)
+    matrix = np.repeat(rng.standard_normal((4, 32)).astype(np.float32), 500, axis=0)
+    rows, largest = rows_of(matrix), float(lengths(matrix).max())
+    monkeypatch.setattr(scan, "BLOCK_ROWS", 32)
+    monkeypatch.setattr(scan, "PASSED_AT_ONCE", 1000)
+    monkeypatch.setattr(scan, "FEW_ROWS", 10**6)
+    kept, ranked = [], []
+    add, rank = scan.Passed.add, scan.rank
+    monkeypatch.setattr(scan.Passed, "add", lambda self, *each: add(self, *each) or kept.append(self.count))
+    monkeypatch.setattr(scan, "rank", lambda *each: ranked.append(1) or rank(*each))
+    nobody = scan.Excluded(np.zeros(0, np.int64), np.zeros(0, np.int64))
+    found, _ = scan.nearest(rows, matrix[::500], 7, largest, nobody, first=made(name, rows, largest))
+    assert found.tolist() == [list(range(first, first + 7)) for first in range(0, 2000, 500)]
+    assert max(kept) <= 1000 + 32 * 4
+    assert len(ranked) > 1
 
 
 def test_unknown_filter_is_refused():

@@ -1,5 +1,7 @@
 """The int8 filter's bound, where all roundings go the same way and nearly reach it."""
 
+from fractions import Fraction
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -101,23 +103,27 @@ def test_rows_that_are_all_alike_or_zero():
 @given(
     common=st.sampled_from((0.0, 777.7, -1e6)),
     spread=st.sampled_from((1.0, 1e-3, 1e-6)),
-    above=st.floats(-3, 3),
+    of_query=st.sampled_from((1e-20, 1.0, 1e6)),
     seed=st.integers(0, 1000),
 )
-def test_a_threshold_in_codes_is_never_above_what_it_stands_for(common, spread, above, seed):
-    """Also where the offset is so large that the threshold's last digits are those of many codes."""
+def test_a_threshold_stands_for_the_lowest_score_that_reaches_it(common, spread, of_query, seed):
+    """In exact fractions, but for what float64 rounds, for which the slack has room."""
     rng = np.random.default_rng(seed)
     matrix = (rng.standard_normal((60, 64)) * spread + common).astype(np.float32)
     filter_ = made(matrix)
-    queries = rng.standard_normal((5, 64)).astype(np.float32)
+    queries = (rng.standard_normal((5, 64)) * of_query).astype(np.float32)
     lines, slack = filter_.project(queries)
     scores = np.empty((60, 5), np.int32)
     filter_.product(filter_.blocks(64)[0][1], lines, scores)
-    threshold = np.median(scores * lines.step + lines.offset, axis=0) + above * slack
-    least = filter_.least(lines, threshold)
-    room = 2.0**-42 * lengths(queries) * float(lengths(matrix).max())  # which the slack has for it
-    reaching = scores * lines.step + lines.offset >= threshold + room
-    assert (scores >= least)[reaching].all()
+    room = 2.0**-44 * 64 * lengths(queries) * float(lengths(matrix).max())
+    assert (room < slack / 100).all()
+    for row in range(0, 60, 9):
+        threshold = scores[row] * lines.step + lines.offset
+        least = filter_.least(lines, threshold).tolist()
+        for line in range(5):
+            stands_for = Fraction(lines.step[line]) * least[line] + Fraction(lines.offset[line])
+            off = stands_for - Fraction(threshold[line])
+            assert -Fraction(lines.step[line]) - Fraction(room[line]) <= off <= Fraction(room[line])
     assert (filter_.least(lines, np.full(5, np.inf)) == filter_.above_all).all()
     assert (filter_.least(lines, np.full(5, -np.inf)) > filter_.left_out).all()
 
