@@ -67,7 +67,7 @@ test-gpu: install ## tests that need a GPU
 	$(PYTEST) -m gpu
 
 bench: install ## every script under benchmarks/ that needs no GPU, no Daft and no FAISS, one after the other
-	for script in $$(ls benchmarks/*.py | grep -v -e /gpu_ -e daft -e /retrieval); do $(BIN)/python $$script || exit 1; done
+	for script in $$(ls benchmarks/*.py | grep -v -e /gpu_ -e daft -e /retrieval -e /killed); do $(BIN)/python $$script || exit 1; done
 
 # Daft wants an older pyarrow than constraints.txt has: its own comes first on its path, torch and the rest from .venv.
 build/daft/installed: benchmarks/daft.txt $(VENV)/installed
@@ -84,9 +84,10 @@ build/faiss/installed: benchmarks/faiss.txt $(VENV)/installed
 	$(BIN)/python -m pip install --quiet --no-deps --target build/faiss --requirement benchmarks/faiss.txt
 	touch $@
 
-bench-retrieval: build/faiss/installed ## the search at full size against the published way and FAISS (minutes, 10 GB)
+bench-retrieval: build/faiss/installed ## the search at full size: against the published way and FAISS, grown, with shards killed (minutes, 10 GB)
 	PYTHONPATH=build/faiss $(BIN)/python benchmarks/retrieval.py
 	$(BIN)/python benchmarks/retrieval_growth.py
+	$(BIN)/python benchmarks/killed_shards.py
 
 bench-gpu: install ## encoder and JPEG decoding on a GPU
 	for script in benchmarks/gpu_*.py; do $(BIN)/python $$script || exit 1; done

@@ -33,7 +33,7 @@ from numpy.typing import NDArray
 from echoprime.retrieval.parts import Rows
 from echoprime.retrieval.rescoring import errors, lengths, relative_error
 
-SAMPLE = 8192
+SAMPLE = 4096
 """Rows, evenly over the shard, from which the directions are found."""
 
 WIDTHS = (1 / 16, 1 / 8, 3 / 16, 1 / 4, 3 / 8, 1 / 2)
@@ -162,14 +162,14 @@ def principal_directions(
     """
     sample = rows.spread(SAMPLE).astype(np.float64)
     moments, mean = sample.T @ sample / len(sample), sample.mean(axis=0)
-    values, vectors = np.linalg.eigh(moments)
-    rest = moments.trace() - np.cumsum(values[::-1])
+    rest = moments.trace() - np.cumsum(np.linalg.eigvalsh(moments)[::-1])
     deviation = float(np.linalg.norm(moments - np.outer(mean, mean)))
     counts = sorted({max(1, int(share * len(moments)) - 1) for share in WIDTHS if share >= least})
     enough = [count for count in counts if rest[count - 1] <= most_rest * deviation]
     if not enough and not wanted:
         return None
     count = (enough or counts[-1:])[0]
+    _, vectors = np.linalg.eigh(moments)
     turn, _ = np.linalg.qr(np.random.default_rng(0).standard_normal((count, count)))
     directions = vectors[:, ::-1][:, :count] @ turn
     return Directions(np.ascontiguousarray(directions, np.float32), largest_norm)
