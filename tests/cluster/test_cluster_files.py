@@ -161,7 +161,11 @@ def test_secrets_are_named_and_never_written(name: str) -> None:
 @pytest.mark.parametrize("memory", [8, 16, 32, 64, 256])
 @pytest.mark.parametrize("size", [1, 2, 3, 4, 5, 9, 10, 24])
 def test_shared_memory_that_is_enough_is_what_ray_uses(
-    size: int, memory: int, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+    size: int,
+    memory: int,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+    tmp_path: Path,
 ) -> None:
     """By Ray's own two functions, which decide it when a node starts."""
     import ray._common.utils
@@ -170,7 +174,7 @@ def test_shared_memory_that_is_enough_is_what_ray_uses(
     monkeypatch.setattr(utils, "get_shared_memory_bytes", lambda: size << 30)
     monkeypatch.setattr(ray._common.utils, "get_system_memory", lambda: memory << 30)
     wanted = utils.resolve_object_store_memory(memory << 30)
-    place, *_ = services.determine_plasma_store_config(wanted, "/tmp/ray")
+    place, *_ = services.determine_plasma_store_config(wanted, str(tmp_path))
     assert (place == "/dev/shm") == (shared_memory(size << 30, memory << 30).state == "ok")
 
 
