@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 import math
 import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -101,6 +103,15 @@ def section_labels() -> NDArray[np.int64]:
     columns[:, 0] = np.arange(SECTIONS)
     columns[: len(LABELS) - SECTIONS, 1] = np.arange(SECTIONS, len(LABELS))
     return columns
+
+
+@contextmanager
+def drawn_set(folder: Path | None, rows: int, spectrum: Spectrum) -> Iterator[tuple[CandidateSet, Path]]:
+    """The set that lies in the folder, written where there is none; without a folder for this once."""
+    with tempfile.TemporaryDirectory() as scratch:
+        place = folder or Path(scratch)
+        there = (place / "candidates.json").exists()
+        yield CandidateSet.open(place) if there else write(place, rows, spectrum), place
 
 
 def write(directory: Path, rows: int, spectrum: Spectrum, files: int = 1) -> CandidateSet:

@@ -11,7 +11,6 @@ from __future__ import annotations
 import argparse
 import os
 import signal
-import tempfile
 import threading
 import time
 from pathlib import Path
@@ -19,11 +18,10 @@ from typing import Any
 
 import numpy as np
 import ray
-from drawn_candidates import SECTIONS, Spectrum, queries, section_labels, write
+from drawn_candidates import SECTIONS, Spectrum, drawn_set, queries
 from machine import heading
-from searching import K
+from searching import K, asking
 
-from echoprime.retrieval import CandidateSet
 from echoprime.retrieval.writing import file_name
 from operators.candidate_shard import ShardActors
 from operators.search_candidates import search_candidates
@@ -56,18 +54,10 @@ def main() -> None:
     parser.add_argument("--studies", type=int, default=64)
     parser.add_argument("--folder", type=Path, help="where the drawn set lies, or is written")
     asked = parser.parse_args()
-    with tempfile.TemporaryDirectory() as scratch:
-        folder = asked.folder or Path(scratch)
-        there = (folder / "candidates.json").exists()
-        spectrum = Spectrum(1.0)
-        candidates = CandidateSet.open(folder) if there else write(folder, asked.rows, spectrum)
+    spectrum = Spectrum(1.0)
+    with drawn_set(asked.folder, asked.rows, spectrum) as (candidates, folder):
         matrix = np.load(folder / file_name("embeddings", 0, 1), mmap_mode="r")
-        question = {
-            "queries": queries(spectrum, matrix, asked.studies),
-            "section_bits": np.tile(np.arange(SECTIONS), asked.studies),
-            "columns": np.tile(section_labels(), (asked.studies, 1)),
-            "k": K,
-        }
+        question = asking(queries(spectrum, matrix, asked.studies))
         with ray_session(None):
             shards = ShardActors.start(candidates, shards=asked.shards, run_id="killed")
             measure(shards, question, asked.kills, candidates.rows)

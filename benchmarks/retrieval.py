@@ -13,7 +13,6 @@ from __future__ import annotations
 import argparse
 import resource
 import statistics
-import tempfile
 import time
 import warnings
 from collections.abc import Callable
@@ -25,7 +24,7 @@ import faiss
 import numpy as np
 import pyarrow as pa
 import torch
-from drawn_candidates import SECTIONS, Spectrum, queries, section_labels, write
+from drawn_candidates import SECTIONS, Spectrum, drawn_set, queries, section_labels
 from machine import heading
 from numpy.typing import NDArray
 from searching import Answer, K, Ours
@@ -143,10 +142,7 @@ def main() -> None:
     torch.set_num_threads(asked.threads)
     faiss.omp_set_num_threads(asked.threads)
     spectrum = Spectrum(asked.decay)
-    with tempfile.TemporaryDirectory() as scratch:
-        folder = asked.folder or Path(scratch)
-        there = (folder / "candidates.json").exists()
-        candidates = CandidateSet.open(folder) if there else write(folder, asked.rows, spectrum)
+    with drawn_set(asked.folder, asked.rows, spectrum) as (candidates, _):
         measure(candidates, spectrum, asked.studies, asked.rounds, asked.threads)
 
 

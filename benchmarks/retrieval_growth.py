@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from drawn_candidates import SECTIONS, Spectrum, queries, write
+from drawn_candidates import SECTIONS, Spectrum, drawn_set, queries
 from machine import heading
 from searching import Ours
 
@@ -129,11 +129,9 @@ def main() -> None:
     parser.add_argument("--folder", type=Path, help="where the drawn set lies, or is written")
     asked = parser.parse_args()
     found = {}
-    with tempfile.TemporaryDirectory() as scratch:
-        folder = asked.folder or Path(scratch) / "drawn"
-        if not (folder / "candidates.json").exists():
-            write(folder, asked.rows, Spectrum(asked.decay))
-        rows = CandidateSet.open(folder).rows
+    drawn = drawn_set(asked.folder, asked.rows, Spectrum(asked.decay))
+    with drawn as (candidates, folder), tempfile.TemporaryDirectory() as scratch:
+        rows = candidates.rows
         for times in asked.repeated:
             place = Path(scratch) / str(times)
             place.mkdir()

@@ -42,6 +42,17 @@ def one_thread_each(threads: int) -> Iterator[ThreadPoolExecutor]:
         torch.set_num_threads(before)
 
 
+def asking(asked: NDArray[np.float32], part: slice = slice(None)) -> dict[str, Any]:
+    """A search's arguments for some of the queries, those of all sections of each study."""
+    studies = len(asked) // SECTIONS
+    return {
+        "queries": asked[part],
+        "section_bits": np.tile(np.arange(SECTIONS), studies)[part],
+        "columns": np.tile(section_labels(), (studies, 1))[part],
+        "k": K,
+    }
+
+
 class Ours:
     """The library: shards searched by a few threads, merged."""
 
@@ -60,16 +71,13 @@ class Ours:
 
     def run(self, asked: NDArray[np.float32]) -> Answer:
         """A part of the queries a thread, which asks one shard after the other."""
-        bits = np.tile(np.arange(SECTIONS), len(asked) // SECTIONS)
-        columns = np.tile(section_labels(), (len(asked) // SECTIONS, 1))
 
         def ask(arguments: Sequence[Mapping[str, Any] | None]) -> list[ShardHits | None]:
             pairs = zip(self.shards, arguments, strict=True)
             return [None if each is None else shard.search(**each) for shard, each in pairs]
 
         def search(part: slice) -> ShardHits:
-            question = {"queries": asked[part], "section_bits": bits[part], "columns": columns[part]}
-            return search_shards(ask, len(self.shards), **question, k=K)
+            return search_shards(ask, len(self.shards), **asking(asked, part))
 
         cuts = np.linspace(0, len(asked), self.threads + 1).astype(int)
         with one_thread_each(self.threads) as pool:

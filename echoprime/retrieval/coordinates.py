@@ -141,15 +141,41 @@ class Directions:
         return lines, beside + rounding + underflow + errors(queries, self._largest_norm)
 
 
+class Moments:
+    """Second moments of a sample of rows, float64 (dimension, dimension), and what they say.
+
+    Parameters
+    ----------
+    rows
+        At least one.
+
+    Attributes
+    ----------
+    matrix
+        The moments.
+    rest
+        float64 (dimension,): what of the mean square norm one direction leaves, the first two, and so on.
+    deviation
+        Standard deviation of the scores of two rows.
+    """
+
+    def __init__(self, rows: Rows) -> None:
+        sample = rows.spread(SAMPLE).astype(np.float64)
+        self.matrix, mean = sample.T @ sample / len(sample), sample.mean(axis=0)
+        # values alone: mostly too few directions are enough for anybody to ask for the vectors
+        self.rest = self.matrix.trace() - np.cumsum(np.linalg.eigvalsh(self.matrix)[::-1])
+        self.deviation = float(np.linalg.norm(self.matrix - np.outer(mean, mean)))
+
+
 def principal_directions(
-    rows: Rows, largest_norm: float, most_rest: float, *, least: float = 0.0, wanted: bool = False
+    moments: Moments, largest_norm: float, most_rest: float, *, least: float = 0.0, wanted: bool = False
 ) -> Directions | None:
     """The fewest directions, of `WIDTHS`, whose rest cannot hide much.
 
     Parameters
     ----------
-    rows
-        To search in, at least one.
+    moments
+        Of the rows.
     largest_norm
         No row is longer.
     most_rest
@@ -160,16 +186,13 @@ def principal_directions(
     wanted
         Take the most directions where all leave more; else None.
     """
-    sample = rows.spread(SAMPLE).astype(np.float64)
-    moments, mean = sample.T @ sample / len(sample), sample.mean(axis=0)
-    rest = moments.trace() - np.cumsum(np.linalg.eigvalsh(moments)[::-1])
-    deviation = float(np.linalg.norm(moments - np.outer(mean, mean)))
-    counts = sorted({max(1, int(share * len(moments)) - 1) for share in WIDTHS if share >= least})
-    enough = [count for count in counts if rest[count - 1] <= most_rest * deviation]
+    numbers = len(moments.matrix)
+    counts = sorted({max(1, int(share * numbers) - 1) for share in WIDTHS if share >= least})
+    enough = [count for count in counts if moments.rest[count - 1] <= most_rest * moments.deviation]
     if not enough and not wanted:
         return None
     count = (enough or counts[-1:])[0]
-    _, vectors = np.linalg.eigh(moments)
+    _, vectors = np.linalg.eigh(moments.matrix)
     turn, _ = np.linalg.qr(np.random.default_rng(0).standard_normal((count, count)))
     directions = vectors[:, ::-1][:, :count] @ turn
     return Directions(np.ascontiguousarray(directions, np.float32), largest_norm)

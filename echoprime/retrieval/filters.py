@@ -57,9 +57,9 @@ class Filter(ABC):
     def blocks(self, size: int) -> Sequence[tuple[int, Any]]:
         """First row and content of at most `size` rows each; together all rows."""
 
-    @abstractmethod
     def product(self, block: Any, lines: Any, out: NDArray[Any]) -> None:  # noqa: ANN401  # arrays, or tensors
         """Write the scores (rows of the block, queries) into `out`, of type `scores`."""
+        np.matmul(block, lines.T, out=out)
 
     def least(self, lines: Any, threshold: NDArray[np.float64]) -> NDArray[Any]:  # noqa: ANN401
         """Of each query the filter score, or a lower one, that stands for `threshold`."""
@@ -88,11 +88,6 @@ class Float32Filter(Filter):
 
     def blocks(self, size: int) -> Sequence[tuple[int, NDArray[np.float32]]]:
         return list(self._rows.blocks(size))
-
-    def product(
-        self, block: NDArray[np.float32], lines: NDArray[np.float32], out: NDArray[np.float32]
-    ) -> None:
-        np.matmul(block, lines.T, out=out)
 
 
 class CodedFilter(Filter):

@@ -6,7 +6,7 @@ from pathlib import Path
 from threading import Lock
 
 from echoprime.errors import SettingError
-from echoprime.retrieval.coordinates import WholeRows, principal_directions
+from echoprime.retrieval.coordinates import Moments, WholeRows, principal_directions
 from echoprime.retrieval.filters import Filter, FilterName, Float32Filter, require_filter
 from echoprime.retrieval.parts import Rows
 from echoprime.retrieval.principal import PrincipalFilter
@@ -15,7 +15,7 @@ LEAST_ROWS = 16_384
 """Of fewer rows the whole product takes so little that a filter saves nothing."""
 
 PAYS_AFTER = 240
-"""Queries, sixteen studies, after which `auto` prepares a filter: it costs about as much as they do."""
+"""Queries, sixteen studies, after which `auto` prepares a filter: it costs half to twice what they do."""
 
 FEW = 1 / 8
 """Share of a row's numbers: multiplying so many in float32 costs half of what all in int8 do, and fewer in
@@ -91,25 +91,24 @@ class FirstPass:
         short = len(self._rows) < (LEAST_ROWS if self._name == "auto" else 1)
         if short or self._name == "float32" or not self._largest_norm <= MOST_NORM:
             return None
+        moments = Moments(self._rows)
         if self._name == "int8":
-            return self._int8()
-        found = principal_directions(
-            self._rows, self._largest_norm, MOST_REST, wanted=self._name == "principal"
-        )
-        few = found is not None and found.width <= FEW * self._rows.parts[0].embeddings.shape[1]
+            return self._int8(moments)
+        found = principal_directions(moments, self._largest_norm, MOST_REST, wanted=self._name == "principal")
+        few = found is not None and found.width <= FEW * len(moments.matrix)
         if self._name == "auto" and not few and has_int8():
             try:
-                return self._int8()
+                return self._int8(moments)
             except SettingError:
                 pass
         return None if found is None else PrincipalFilter(self._rows, found)
 
-    def _int8(self) -> Filter:
+    def _int8(self, moments: Moments) -> Filter:
         # imports torch, 260 MB in every shard's process
         from echoprime.retrieval.int8 import Int8Filter
 
-        found = principal_directions(self._rows, self._largest_norm, MOST_REST_INT8, least=FEW)
-        whole = WholeRows(self._rows.parts[0].embeddings.shape[1], self._largest_norm)
+        found = principal_directions(moments, self._largest_norm, MOST_REST_INT8, least=FEW)
+        whole = WholeRows(len(moments.matrix), self._largest_norm)
         return Int8Filter(self._rows, found or whole)
 
 

@@ -88,7 +88,7 @@ class Int8Filter(CodedFilter):
     left_out, above_all = int(_SCORES.min), int(_SCORES.max)
 
     def __init__(self, rows: Rows, coordinates: Coordinates) -> None:
-        check_products(coordinates.width)
+        _check_products(coordinates.width)
         self._coordinates = coordinates
         super().__init__(np.empty((len(rows), coordinates.width), np.int8))
         self._centre, self._step = _ranges(rows, coordinates)
@@ -147,7 +147,7 @@ def _multiply(rows: NDArray[np.int8], queries: torch.Tensor, out: NDArray[np.int
     torch._int_mm(torch.from_numpy(rows), queries.T, out=torch.from_numpy(out))  # no public name yet
 
 
-def check_products(width: int) -> None:
+def _check_products(width: int) -> None:
     """Multiply as many rows and queries as a search does: libraries take another way for another shape.
 
     Raises

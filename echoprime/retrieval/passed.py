@@ -123,18 +123,13 @@ def kth_best(
         few[:], lines = False, lines[:0]
     if len(lines):
         place = starts[lines, None] + np.arange(width)
-        padded = np.where(
-            np.arange(width) < counts[lines, None], values.take(place, mode="clip"), _lowest(values.dtype)
-        )
+        mine = np.arange(width) < counts[lines, None]
+        padded = np.where(mine, values.take(place, mode="clip"), values.min())
         found[lines] = np.partition(padded, width - k, axis=1)[:, width - k]
     for line in np.flatnonzero(~few & (counts >= k)).tolist():  # long runs of ties
-        mine = values[starts[line] : starts[line + 1]]
-        found[line] = np.partition(mine, len(mine) - k)[len(mine) - k]
+        run = values[starts[line] : starts[line + 1]]
+        found[line] = np.partition(run, len(run) - k)[len(run) - k]
     return found
-
-
-def _lowest(dtype: np.dtype[Any]) -> float:
-    return -np.inf if dtype.kind == "f" else int(np.iinfo(dtype).min)
 
 
 def lower_bound(scores: NDArray[Any], k: int) -> NDArray[Any] | None:

@@ -40,8 +40,3 @@ class PrincipalFilter(CodedFilter):
     def project(self, queries: NDArray[np.float32]) -> tuple[NDArray[np.float32], NDArray[np.float64]]:
         lines, slack = self._coordinates.of_queries(queries, self._longest)
         return lines, slack + relative_error(self.width, 2.0**-24) * lengths(lines) * self._longest
-
-    def product(
-        self, block: NDArray[np.float32], lines: NDArray[np.float32], out: NDArray[np.float32]
-    ) -> None:
-        np.matmul(block, lines.T, out=out)

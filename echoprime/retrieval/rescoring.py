@@ -71,31 +71,15 @@ def narrow_scores(
     """float32 scores of pairs, ordered by query; `errors` bounds them."""
     scores = np.empty(len(row), np.float32)
     if len(row) < FEW_PAIRS * len(queries):
-        return _few_scores(rows, queries, query, row, scores)
+        # a call for each query would cost more than the products
+        room, asked = np.empty((2, PAIRS_AT_ONCE, queries.shape[1]), np.float32)
+        for here, found, out in _gathered(rows, np.zeros_like(query), row, room, scores):
+            lines = np.take(queries, query[here], axis=0, out=asked[: len(here)], mode="clip")
+            np.einsum("ij,ij->i", found, lines, out=out)
+        return scores
     room = np.empty((GATHERED_AT_ONCE, queries.shape[1]), np.float32)
-    for line, found, out in _gathered(rows, query, row, room, scores):
-        np.matmul(found, queries[line], out=out)
-    return scores
-
-
-def _few_scores(
-    rows: Rows,
-    queries: NDArray[np.float32],
-    query: NDArray[np.int64],
-    row: NDArray[np.int64],
-    scores: NDArray[np.float32],
-) -> NDArray[np.float32]:
-    """The same where few pairs are of one query: a call for each query would cost more than the products."""
-    found, asked = np.empty((2, PAIRS_AT_ONCE, queries.shape[1]), np.float32)
-    for part, start, chosen in rows.by_part(row):
-        out = np.empty(len(chosen), np.float32)
-        for first in range(0, len(chosen), PAIRS_AT_ONCE):
-            here = chosen[first : first + PAIRS_AT_ONCE]
-            n = len(here)
-            np.take(part, row[here] - start, axis=0, out=found[:n], mode="clip")
-            np.take(queries, query[here], axis=0, out=asked[:n], mode="clip")
-            np.einsum("ij,ij->i", found[:n], asked[:n], out=out[first : first + n])
-        scores[chosen] = out
+    for here, found, out in _gathered(rows, query, row, room, scores):
+        np.matmul(found, queries[query[here[0]]], out=out)
     return scores
 
 
@@ -110,10 +94,10 @@ def rescore(
     narrow = np.empty((RESCORED_AT_ONCE, queries.shape[1]), np.float32)
     wide = np.empty_like(narrow, np.float64)
     vectors = queries.astype(np.float64)
-    for line, found, out in _gathered(rows, query, row, narrow, scores):
+    for here, found, out in _gathered(rows, query, row, narrow, scores):
         products = wide[: len(found)]
         np.copyto(products, found)
-        np.multiply(products, vectors[line], out=products)
+        np.multiply(products, vectors[query[here[0]]], out=products)
         np.add.reduce(products, axis=1, out=out)
     return scores
 
@@ -124,15 +108,15 @@ def _gathered(
     row: NDArray[np.int64],
     room: NDArray[np.float32],
     scores: NDArray[Scores],
-) -> Iterator[tuple[int, NDArray[np.float32], NDArray[Scores]]]:
-    """(query, its next rows, where their scores belong), as many rows at once as `room` holds."""
+) -> Iterator[tuple[NDArray[np.int64], NDArray[np.float32], NDArray[Scores]]]:
+    """(places of one query's next pairs, their rows, where their scores belong), as many as `room` holds."""
     for part, start, chosen in rows.by_part(row):
         local = row[chosen] - start
         out = scores if len(chosen) == len(row) else np.empty(len(chosen), scores.dtype)
-        for line, first, last in runs(query[chosen], len(room)):
+        for _, first, last in runs(query[chosen], len(room)):
             # mode="clip" writes without a second copy; the rows are all within.
             found = np.take(part, local[first:last], axis=0, out=room[: last - first], mode="clip")
-            yield line, found, out[first:last]
+            yield chosen[first:last], found, out[first:last]
         if out is not scores:
             scores[chosen] = out
 

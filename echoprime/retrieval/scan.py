@@ -12,9 +12,9 @@ which rows *may* be among the k best; those are scored again by one sum in one f
    T - e, and each of the k best a float32 score of at least T - 2e.
 4. The rest is scored in float64 and ranked. None of the k best was lost on the way, ties included.
 
-Bounds on scores and slacks are proven where they are computed: `echoprime.retrieval.rescoring`, `.principal`,
-`.int8`. Where a filter lets so many rows of a query pass that looking at them costs as much as the whole
-float32 product, that query gets the whole product.
+Bounds on scores and slacks are proven where they are computed: `echoprime.retrieval.rescoring`,
+`.coordinates`, `.principal`, `.int8`. Where a filter lets so many rows of a query pass that looking at them
+costs as much as the whole float32 product, that query gets the whole product.
 """
 
 from __future__ import annotations
@@ -145,8 +145,7 @@ class _Scan:
         self._lines, self._slack = first.project(self._queries)
         self._error = errors(self._queries, largest_norm)
         # every row may pass in float32: there is nothing cheaper to fall back to
-        whole = isinstance(first, Float32Filter)
-        self._most = len(rows) if whole else max(4 * k, FEW_ROWS, int(len(rows) * MOST_PASSING))
+        self._most = len(rows) if first.two_sided else max(4 * k, FEW_ROWS, int(len(rows) * MOST_PASSING))
         self._ranked = np.zeros(len(these), np.int64)
         self._unfit = np.zeros(len(these), np.bool_)
         self._passed = Passed(len(these), first.scores)
@@ -157,14 +156,13 @@ class _Scan:
 
     def into(self, found_rows: NDArray[np.int64], found_scores: NDArray[np.float64]) -> list[int]:
         """Write the k best of each query into its line; returns the queries of which too many rows pass."""
-        seen = due = 0
+        seen, due = 0, RISE * BLOCK_ROWS
         for first, block in _spread(self._filter.blocks(BLOCK_ROWS)):
             scores = self._scores(first, block)
             if not seen:
                 self._begin(first, scores)
             self._passed.add(first, scores, self._least)
             seen += len(scores)
-            due = due or RISE * seen
             if seen >= due or self._passed.count > PASSED_AT_ONCE:
                 self._look_again()
                 due = RISE * seen

@@ -9,8 +9,12 @@ import pyarrow as pa
 
 from echoprime.retrieval import CandidateSet, write_candidates
 from echoprime.retrieval.parts import Part, Rows
+from echoprime.retrieval.scan import Excluded
 
 LABELS = ("first", "second", "third")
+
+NOBODY = Excluded(np.zeros(0, np.int64), np.zeros(0, np.int64))
+"""No row is left out."""
 
 
 def rows_of(matrix: np.ndarray, parts: int = 1) -> Rows:

@@ -8,12 +8,12 @@ from threadpoolctl import threadpool_limits
 
 from echoprime.errors import SettingError
 from echoprime.retrieval import CandidateSet, merge, scan, write_candidates
-from echoprime.retrieval.coordinates import Directions, WholeRows, principal_directions
+from echoprime.retrieval.coordinates import Directions, Moments, WholeRows, principal_directions
 from echoprime.retrieval.filters import LEAST, Float32Filter, require_filter, round_down
 from echoprime.retrieval.int8 import Int8Filter
 from echoprime.retrieval.principal import PrincipalFilter
 from echoprime.retrieval.rescoring import errors, lengths
-from tests.echoprime.retrieval.drawn import drawn_matrix, rows_of
+from tests.echoprime.retrieval.drawn import NOBODY, drawn_matrix, rows_of
 
 FILTERS = ("float32", "principal", "int8")
 ALL = (*FILTERS, "int8 of few")
@@ -27,7 +27,7 @@ def one_thread():
 
 
 def made(name, rows, largest, most_rest=0.1):
-    few = principal_directions(rows, largest, most_rest, wanted=True)
+    few = principal_directions(Moments(rows), largest, most_rest, wanted=True)
     whole = WholeRows(rows.parts[0].embeddings.shape[1], largest)
     return {
         "float32": lambda: Float32Filter(rows, largest),
@@ -102,10 +102,9 @@ def test_rows_of_few_directions_are_found_by_queries_next_to_nothing():
     queries = (rng.standard_normal((20, 64)) * 1e-43).astype(np.float32)
     queries = queries[queries.any(axis=1)]
     rows, largest = rows_of(matrix), float(lengths(matrix).max())
-    nobody = scan.Excluded(np.zeros(0, np.int64), np.zeros(0, np.int64))
-    expected = scan.nearest(rows, queries, 5, largest, nobody)
+    expected = scan.nearest(rows, queries, 5, largest, NOBODY)
     for name in ALL:
-        found = scan.nearest(rows, queries, 5, largest, nobody, first=made(name, rows, largest))
+        found = scan.nearest(rows, queries, 5, largest, NOBODY, first=made(name, rows, largest))
         np.testing.assert_array_equal(found[0], expected[0])
         np.testing.assert_array_equal(found[1], expected[1])
 
@@ -124,18 +123,18 @@ def test_slack_is_small(name):
 def test_directions_hold_what_they_should():
     rng = np.random.default_rng(2)
     low = drawn_matrix(rng, 1000, 64, 2.0, 1.0)
-    assert principal_directions(rows_of(low), 100.0, 0.1).width == 4
-    assert principal_directions(rows_of(low), 100.0, 0.1, least=0.2).width == 16
+    assert principal_directions(Moments(rows_of(low)), 100.0, 0.1).width == 4
+    assert principal_directions(Moments(rows_of(low)), 100.0, 0.1, least=0.2).width == 16
     flat = rng.standard_normal((1000, 64)).astype(np.float32)
-    assert principal_directions(rows_of(flat), 100.0, 0.1) is None
-    assert principal_directions(rows_of(flat), 100.0, 0.1, wanted=True).width == 32
+    assert principal_directions(Moments(rows_of(flat)), 100.0, 0.1) is None
+    assert principal_directions(Moments(rows_of(flat)), 100.0, 0.1, wanted=True).width == 32
 
 
 def test_what_is_in_common_takes_one_direction():
     """The score's deviations are measured without it, or many directions would be left out."""
     rng = np.random.default_rng(2)
     matrix = rng.standard_normal((1000, 64)).astype(np.float32) + np.float32(30)
-    assert principal_directions(rows_of(matrix), 1000.0, 0.1) is None
+    assert principal_directions(Moments(rows_of(matrix)), 1000.0, 0.1) is None
 
 
 @pytest.fixture(scope="module")
@@ -187,18 +186,22 @@ def test_thousand_queries_equal_brute_force(full_width, name, shards):
         np.testing.assert_array_equal(hits.scores, scores[part])
 
 
-def test_query_that_too_many_rows_pass_gets_the_whole_product(monkeypatch):
+def of_no_direction(count):
+    """Rows that principal directions do not hold, the largest norm, queries, and their 5 nearest."""
     rng = np.random.default_rng(4)
-    matrix = rng.standard_normal((4000, 64)).astype(np.float32)
+    matrix = rng.standard_normal((count, 64)).astype(np.float32)
     rows, largest = rows_of(matrix), float(lengths(matrix).max())
     queries = rng.standard_normal((30, 64)).astype(np.float32)
-    nobody = scan.Excluded(np.zeros(0, np.int64), np.zeros(0, np.int64))
-    expected = scan.nearest(rows, queries, 5, largest, nobody)
+    return rows, largest, queries, scan.nearest(rows, queries, 5, largest, NOBODY)
+
+
+def test_query_that_too_many_rows_pass_gets_the_whole_product(monkeypatch):
+    rows, largest, queries, expected = of_no_direction(4000)
     used = []
     whole = Float32Filter.product
     monkeypatch.setattr(Float32Filter, "product", lambda self, *each: used.append(1) or whole(self, *each))
     monkeypatch.setattr(scan, "FEW_ROWS", 20)
-    found = scan.nearest(rows, queries, 5, largest, nobody, first=made("principal", rows, largest))
+    found = scan.nearest(rows, queries, 5, largest, NOBODY, first=made("principal", rows, largest))
     assert used
     for mine, theirs in zip(found, expected, strict=True):
         np.testing.assert_array_equal(mine, theirs)
@@ -206,19 +209,14 @@ def test_query_that_too_many_rows_pass_gets_the_whole_product(monkeypatch):
 
 def test_what_a_filter_lets_pass_is_bounded(monkeypatch):
     """Where all rows pass they are neither kept nor scored one by one: the whole product costs less."""
-    rng = np.random.default_rng(4)
-    matrix = rng.standard_normal((8000, 64)).astype(np.float32)
-    rows, largest = rows_of(matrix), float(lengths(matrix).max())
-    queries = rng.standard_normal((30, 64)).astype(np.float32)
-    nobody = scan.Excluded(np.zeros(0, np.int64), np.zeros(0, np.int64))
-    expected = scan.nearest(rows, queries, 5, largest, nobody)
+    rows, largest, queries, expected = of_no_direction(8000)
     monkeypatch.setattr(scan, "FEW_ROWS", 20)
     monkeypatch.setattr(scan, "BLOCK_ROWS", 64)
     monkeypatch.setattr(scan, "PASSED_AT_ONCE", 3000)
     scored = []
     narrow = scan.narrow_scores
     monkeypatch.setattr(scan, "narrow_scores", lambda *each: scored.append(len(each[2])) or narrow(*each))
-    found = scan.nearest(rows, queries, 5, largest, nobody, first=made("principal", rows, largest))
+    found = scan.nearest(rows, queries, 5, largest, NOBODY, first=made("principal", rows, largest))
     assert sum(scored) < 0.1 * len(rows) * len(queries)
     for mine, theirs in zip(found, expected, strict=True):
         np.testing.assert_array_equal(mine, theirs)
@@ -236,8 +234,7 @@ def test_many_ties_are_ranked_before_they_fill_the_memory(monkeypatch, name):
     add, rank = scan.Passed.add, scan.rank
     monkeypatch.setattr(scan.Passed, "add", lambda self, *each: add(self, *each) or kept.append(self.count))
     monkeypatch.setattr(scan, "rank", lambda *each: ranked.append(1) or rank(*each))
-    nobody = scan.Excluded(np.zeros(0, np.int64), np.zeros(0, np.int64))
-    found, _ = scan.nearest(rows, matrix[::500], 7, largest, nobody, first=made(name, rows, largest))
+    found, _ = scan.nearest(rows, matrix[::500], 7, largest, NOBODY, first=made(name, rows, largest))
     assert found.tolist() == [list(range(first, first + 7)) for first in range(0, 2000, 500)]
     assert max(kept) <= 1000 + 32 * 4
     assert len(ranked) > 1

@@ -14,7 +14,7 @@ from echoprime.retrieval.first_pass import LEAST_ROWS, PAYS_AFTER, FirstPass
 from echoprime.retrieval.int8 import Int8Filter
 from echoprime.retrieval.principal import PrincipalFilter
 from echoprime.retrieval.rescoring import lengths
-from tests.echoprime.retrieval.drawn import drawn_matrix, rows_of
+from tests.echoprime.retrieval.drawn import NOBODY, drawn_matrix, rows_of
 
 
 def test_auto_prepares_directions_when_it_pays_where_there_is_no_int8(tmp_path, monkeypatch):
@@ -123,8 +123,7 @@ def test_long_rows_get_the_whole_product(name, largest):
     queries = rng.standard_normal((PAYS_AFTER, 32)).astype(np.float32)
     filter_ = FirstPass(rows, norm, name).of(PAYS_AFTER)
     assert isinstance(filter_, Float32Filter)
-    nobody = scan.Excluded(np.zeros(0, np.int64), np.zeros(0, np.int64))
-    found, _ = scan.nearest(rows, queries[:5], 3, norm, nobody, first=filter_)
+    found, _ = scan.nearest(rows, queries[:5], 3, norm, NOBODY, first=filter_)
     for query, best in zip(queries[:5], found, strict=True):
         exact = (matrix.astype(np.float64) * query).sum(axis=1)
         assert best.tolist() == np.lexsort((np.arange(len(exact)), -exact))[:3].tolist()

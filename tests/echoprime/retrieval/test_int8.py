@@ -12,9 +12,7 @@ from echoprime.retrieval import int8, scan
 from echoprime.retrieval.coordinates import WholeRows
 from echoprime.retrieval.int8 import LARGEST, Int8Filter
 from echoprime.retrieval.rescoring import errors, lengths
-from tests.echoprime.retrieval.drawn import rows_of
-
-NOBODY = scan.Excluded(np.zeros(0, np.int64), np.zeros(0, np.int64))
+from tests.echoprime.retrieval.drawn import NOBODY, rows_of
 
 
 def made(matrix):
